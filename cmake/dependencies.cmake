@@ -1,0 +1,19 @@
+# System libraries (Debian packages). nng and libmagic's siblings without a pkg-config file are
+# found by their CMake packages or by name.
+find_package(PkgConfig REQUIRED)
+# Debian's own interpreter has the Debian packages (PyYAML); others on the PATH may not.
+if(NOT Python3_EXECUTABLE AND EXISTS /usr/bin/python3)
+  set(Python3_EXECUTABLE /usr/bin/python3)
+endif()
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+find_package(nng REQUIRED)
+
+foreach(pair
+    "UV:libuv" "LWS:libwebsockets" "HIREDIS:hiredis" "CURL:libcurl" "JWT:libjwt"
+    "JANSSON:jansson" "SODIUM:libsodium" "SSL:openssl" "INIH:inih" "MSGPACK:msgpack"
+    "VIPS:vips" "AV:libavformat;libavcodec;libavutil;libswscale" "EXIF:libexif"
+    "MAGIC:libmagic" "SECCOMP:libseccomp" "CMOCKA:cmocka")
+  string(REGEX MATCH "^[A-Z]+" name ${pair})
+  string(REGEX REPLACE "^[A-Z]+:" "" modules "${pair}")
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${modules})
+endforeach()

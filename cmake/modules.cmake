@@ -1,0 +1,37 @@
+# mediahub_library(NAME name DEPS targets...)
+# A folder becomes a static library "mh_<name>" of all its .c files. Its headers are seen by others
+# as "<name>/header.h", and only by targets that link it: an include against the direction of the
+# arrows does not compile.
+function(mediahub_library)
+  cmake_parse_arguments(ARG "" "NAME" "DEPS;SOURCES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  list(FILTER sources EXCLUDE REGEX "/main[^/]*\\.c$")
+  if(NOT sources)
+    add_library(mh_${ARG_NAME} INTERFACE)
+    return()
+  endif()
+  add_library(mh_${ARG_NAME} STATIC ${sources} ${ARG_SOURCES})
+
+  set(root ${CMAKE_BINARY_DIR}/include/${ARG_NAME})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${ARG_NAME} SYMBOLIC)
+  target_include_directories(mh_${ARG_NAME} PUBLIC ${root})
+  target_link_libraries(mh_${ARG_NAME} PUBLIC mediahub_flags ${ARG_DEPS})
+endfunction()
+
+# mediahub_program(NAME program MAIN file DEPS targets...)
+function(mediahub_program)
+  cmake_parse_arguments(ARG "" "NAME;MAIN" "DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_MAIN})
+  target_link_libraries(${ARG_NAME} PRIVATE mediahub_flags ${ARG_DEPS})
+endfunction()
+
+# mediahub_generate(OUTPUTS files... SCRIPT script DEPENDS files... ARGS arguments...)
+# Runs one generator of schemas/ at build time; its outputs live in the build folder only.
+function(mediahub_generate)
+  cmake_parse_arguments(ARG "" "SCRIPT" "OUTPUTS;DEPENDS;ARGS" ${ARGN})
+  add_custom_command(OUTPUT ${ARG_OUTPUTS}
+    COMMAND ${Python3_EXECUTABLE} ${ARG_SCRIPT} ${ARG_ARGS}
+    DEPENDS ${ARG_SCRIPT} ${ARG_DEPENDS}
+    VERBATIM)
+endfunction()

@@ -1,0 +1,15 @@
+/* clock.h: time. Monotonic milliseconds for deadlines, Unix milliseconds for records. */
+#pragma once
+
+#include "base/arena.h"
+
+uint64_t clock_ms(void);                 /* monotonic; what deadlines and timers count */
+uint64_t clock_us(void);                 /* monotonic, for measuring */
+uint64_t clock_unix_ms(void);
+
+/* "2023-05-30T10:00:00Z": UTC, seconds (RFC 3339). */
+struct slice clock_rfc3339(struct arena *arena, uint64_t unix_ms);
+bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms);
+
+/* "Tue, 30 May 2023 10:00:00 GMT" (RFC 9110 section 5.6.7). */
+struct slice clock_http_date(struct arena *arena, uint64_t unix_ms);

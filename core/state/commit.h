@@ -1,0 +1,42 @@
+/* commit.h: the only way to write durable state. A commit is built in memory (checks, events,
+ * writes), sent as one FCALL, and applied whole or not at all: all checks first, then the
+ * partition's head and its stream entries, then the writes. It touches one partition.
+ *
+ * The commit carries an id under which the function keeps its result for 10 minutes. When the
+ * connection dies before the answer, commit_send() asks again for up to 5 s, so that a lost reply
+ * never makes a second record; past that ERR_STATE_UNAVAILABLE: nobody knows.
+ *
+ *     struct commit *commit = commit_new(task, state, partition);
+ *     commit_require_absent(commit, key);
+ *     commit_event(commit, &event);
+ *     commit_write(commit, SLICE("HSET"), key, SLICE("title"), title);
+ *     err = commit_send(commit);            // ERR_CONFLICT: a check failed, see commit_failed_check()
+ */
+#pragma once
+
+#include "state/event.h"
+#include "state/state.h"
+
+enum { COMMIT_MAX_WRITES = 500, COMMIT_RETRY_MS = 5000 };
+
+struct commit;
+
+struct commit *commit_new(struct task *task, struct state *state, unsigned partition);
+
+/* Checks are numbered from 0 in the order of these calls. */
+void commit_require_present(struct commit *commit, struct slice key);
+void commit_require_absent(struct commit *commit, struct slice key);
+void commit_require_field(struct commit *commit, struct slice key, struct slice field,
+                          struct slice value);
+
+/* Appends an event to the partition's stream; fills in event->id (if empty) and timestamp. */
+void commit_event(struct commit *commit, struct event *event);
+
+/* One Redis write command; its first argument after the name is a key of this partition. */
+void commit_writev(struct commit *commit, const struct slice *argv, size_t argc);
+#define commit_write(commit, ...) \
+    commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
+
+enum err commit_send(struct commit *commit);           /* suspends */
+int commit_failed_check(const struct commit *commit);  /* after ERR_CONFLICT; else -1 */
+uint64_t commit_offset(const struct commit *commit);   /* after OK: of its last event, 0 without */

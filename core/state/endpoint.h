@@ -1,0 +1,34 @@
+/* endpoint.h: a receiver of webhooks: URL, filter of event types, signing secret. The record is
+ * "{pN}:endpoint:<id>" in its owner's partition; "{pN}:endpoints" lists all of a partition, and
+ * "{pN}:endpoints:version" counts its changes, so that dispatchers know when to read again. */
+#pragma once
+
+#include "state/commit.h"
+
+struct endpoint {
+    struct slice id;                 /* "whk_" + ULID */
+    unsigned partition;
+    struct slice owner;              /* user id */
+    bool owner_is_admin;             /* hears everybody's events */
+    struct slice url, description;
+    struct slice *events;            /* names, or one "*" */
+    size_t event_count;
+    struct slice secret;             /* "whsec_" + base64 of 24 bytes */
+    bool active;
+    struct slice disabled_reason;    /* empty while active */
+    uint64_t created_ms, updated_ms;
+};
+
+bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
+
+enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint);
+enum err endpoint_load(struct task *task, struct state *state, struct slice id,
+                       struct endpoint *out);
+enum err endpoint_delete(struct task *task, struct state *state, const struct endpoint *endpoint);
+enum err endpoint_disable(struct task *task, struct state *state, const struct endpoint *endpoint,
+                          struct slice reason);
+/* All endpoints of a user, or (owner empty) of a partition. */
+enum err endpoint_list(struct task *task, struct state *state, unsigned partition,
+                       struct slice owner, struct endpoint **out, size_t *n);
+enum err endpoint_version(struct task *task, struct state *state, unsigned partition,
+                          uint64_t *out);

@@ -1,0 +1,42 @@
+/* event.h: something that happened to a resource, as it is stored once in its owner's partition
+ * and pushed to subscribers and webhooks. The types stand in schemas/events.yaml. */
+#pragma once
+
+#include "base/arena.h"
+
+enum event_type {
+#define EVENT(name, text, channel, realtime, webhook) EVENT_##name,
+#include "events.def"
+#undef EVENT
+    EVENT_COUNT_
+};
+
+enum event_webhook { WEBHOOK_NEVER, WEBHOOK_NAMED, WEBHOOK_ALWAYS };  /* NAMED: not matched by "*" */
+
+struct event_row {
+    struct slice name;            /* "media.uploaded" */
+    struct slice channel;         /* "media_updates" */
+    bool realtime;
+    enum event_webhook webhook;
+};
+
+const struct event_row *event_row(enum event_type type);
+bool event_type_parse(struct slice name, enum event_type *out);
+
+struct event {
+    enum event_type type;
+    struct slice id;              /* "evt_" + ULID; also the webhook-id */
+    struct slice owner;           /* user id: whose event it is */
+    struct slice resource;        /* id of the resource */
+    struct slice resource_type;   /* data.type: image, video, audio, collection, user, ... */
+    struct slice changes;         /* JSON object, or empty */
+    uint64_t timestamp_ms;        /* Unix */
+    /* As read from the stream: */
+    struct slice body;            /* B: {"event","data":{id,type,user_id},"timestamp"} */
+    unsigned partition;
+    uint64_t offset;
+    char hash[17];                /* of the chain at this event, NUL-terminated */
+};
+
+/* B, exactly these keys in this order. */
+struct slice event_body(struct arena *arena, const struct event *event);

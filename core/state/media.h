@@ -1,0 +1,72 @@
+/* media.h: the record of a photo, clip or recording: "{pN}:media:<id>", in its owner's partition,
+ * with the owner's index "{pN}:media_of:<user id>" (sorted set by creation), one such index per
+ * type and tag, and the blob's reference count "{pN}:blob:<sha256>". */
+#pragma once
+
+#include "state/commit.h"
+#include "state/job.h"
+
+enum media_status { MEDIA_PROCESSING, MEDIA_READY, MEDIA_FAILED };
+enum media_type { MEDIA_IMAGE, MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_DOCUMENT };
+
+enum variant {                        /* bits of media.variants; names in variant_name() */
+    VARIANT_SMALL = 1 << 0,
+    VARIANT_MEDIUM = 1 << 1,
+    VARIANT_LARGE = 1 << 2,
+    VARIANT_720P = 1 << 3,
+};
+
+struct media {
+    struct slice id;
+    unsigned partition;
+    struct slice owner;               /* user id */
+    struct slice title, description, filename, mime_type;
+    enum media_type type;
+    enum media_status status;
+    struct slice sha256;              /* 64 hex digits: the blob */
+    uint64_t size;                    /* bytes */
+    uint64_t width, height;           /* upright; 0: not known yet, or none */
+    uint64_t duration_ms;             /* 0: none */
+    struct slice *tags;
+    size_t tag_count;
+    bool is_public;
+    unsigned variants;
+    uint64_t taken_ms;                /* Unix; 0: unknown */
+    struct slice metadata;            /* JSON object from the worker, or empty */
+    struct slice failure_code, failure_message;
+    uint64_t created_ms, updated_ms;
+};
+
+struct slice media_type_name(enum media_type type);          /* "image" */
+bool media_type_parse(struct slice name, enum media_type *out);
+struct slice media_status_name(enum media_status status);
+struct slice variant_name(enum variant variant);             /* "small", "720p" */
+bool variant_parse(struct slice name, enum variant *out);
+struct slice variant_file(enum variant variant);             /* "small.webp", "720p.mp4" */
+struct slice variant_mime(enum variant variant);
+
+/* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
+ * job and the event media.uploaded. job may be NULL (nothing to make of this type). */
+enum err media_create(struct task *task, struct state *state, struct media *media,
+                      struct job *job);
+enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
+enum err media_delete(struct task *task, struct state *state, const struct media *media);
+
+/* What a worker found, under the fence of its lease (ERR_CONFLICT: the lease is no longer valid,
+ * nothing was changed). Removes the job; `next` (may be NULL) is queued in the same commit. */
+enum err media_finish(struct task *task, struct state *state, const struct media *changed,
+                      enum event_type event, const struct job *job, struct job *next);
+
+struct media_filter {
+    struct slice owner;               /* empty: everybody's (admins) */
+    bool by_type;
+    enum media_type type;
+    struct slice tag;                 /* empty: any */
+    struct slice text;                /* in title, description, file name; empty: any */
+    enum { MEDIA_SORT_CREATED, MEDIA_SORT_TITLE, MEDIA_SORT_SIZE, MEDIA_SORT_TAKEN } sort;
+    bool ascending;
+    uint64_t skip, limit;             /* limit <= 100 */
+};
+
+enum err media_list(struct task *task, struct state *state, const struct media_filter *filter,
+                    struct media **out, size_t *n, uint64_t *total);

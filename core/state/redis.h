@@ -1,0 +1,62 @@
+/* redis.h: one pipelined connection to a Redis server on the loop, that reconnects for ever.
+ * Knows the protocol and the loop; must not know keys. hiredis underneath, with an adapter of our
+ * own: the shipped one loses connections silently.
+ *
+ * Commands sent in one turn of the loop leave in one write. A lost connection ends every pending
+ * command with ERR_STATE_UNAVAILABLE, which means "outcome unknown". A server that accepts and
+ * never answers is noticed after REDIS_STALL_MS and the connection is dropped. LOADING and
+ * READONLY answers count as "not ready". */
+#pragma once
+
+#include "base/err.h"
+#include "base/task.h"
+
+enum { REDIS_STALL_MS = 5000 };
+
+struct redis;
+struct redis_call;
+
+enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_NUMBER, REDIS_LIST, REDIS_FAULT };
+
+/* A reply, copied into the arena of the task that waited for it. */
+struct redis_value {
+    enum redis_type type;
+    int64_t number;
+    struct slice text;                  /* REDIS_TEXT (bulk or status) and REDIS_FAULT's message */
+    struct redis_value *items;          /* REDIS_LIST */
+    size_t n;
+};
+
+/* url: "unix:/path" (relative paths allowed), "redis://[:password@]host:port[/db]".
+ * on_ready runs after each (re)connect, once the server answers PING: load functions there. */
+struct redis *redis_open(struct slice url, const char *name);
+void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg);
+void redis_close(struct redis *redis);          /* pending calls end first; memory goes with the loop */
+bool redis_ready(const struct redis *redis);    /* connected and answering */
+uint64_t redis_connects(const struct redis *redis);   /* how often it has connected: a generation */
+
+/* Sends without waiting. The call ends with redis_await(), or with redis_forget() when nobody
+ * cares for the answer. argv is copied. */
+struct redis_call *redis_send(struct redis *redis, const struct slice *argv, size_t argc);
+enum err redis_await(struct task *task, struct redis_call *call, struct redis_value *out);
+void redis_forget(struct redis_call *call);
+
+/* redis_send and redis_await. OK also for a REDIS_FAULT reply of the command itself. */
+enum err redis_callv(struct task *task, struct redis *redis, struct redis_value *out,
+                     const struct slice *argv, size_t argc);
+
+/* As above for blocking reads, which may take block_ms longer than others. Own connection only. */
+enum err redis_call_blocking(struct task *task, struct redis *redis, struct redis_value *out,
+                             uint64_t block_ms, const struct slice *argv, size_t argc);
+
+#define REDIS_ARGV(...) (struct slice[]){__VA_ARGS__}
+#define REDIS_ARGC(...) (sizeof(REDIS_ARGV(__VA_ARGS__)) / sizeof(struct slice))
+#define redis_command(task, redis, out, ...) \
+    redis_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
+#define redis_post(redis, ...) \
+    redis_forget(redis_send((redis), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__)))
+
+/* The value of a field in an HGETALL-shaped list; empty when absent. */
+struct slice redis_field(const struct redis_value *list, struct slice field);
+/* The text of a value, empty for NIL; numbers as decimal text. */
+struct slice redis_text(struct arena *arena, const struct redis_value *value);

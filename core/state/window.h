@@ -1,0 +1,19 @@
+/* window.h: fixed-window counters on the fleeting server, exact over all gateways:
+ * "rate:<policy>:<partition key>:<window number>", INCR + EXPIRE NX, no script. */
+#pragma once
+
+#include "state/state.h"
+
+struct window {
+    uint64_t limit;                  /* 0: counts, never refuses */
+    uint64_t used;
+    uint64_t reset_s;                /* Unix seconds at which the window ends */
+};
+
+struct redis_call *window_send(struct state *state, struct arena *arena, struct slice policy,
+                               struct slice key, uint64_t seconds, uint64_t now_ms);
+/* A fleeting server that is away counts as an empty window: OK with used = 0. */
+enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
+                     uint64_t now_ms, struct window *out);
+void window_give_back(struct state *state, struct arena *arena, struct slice policy,
+                      struct slice key, uint64_t seconds, uint64_t now_ms);      /* un-awaited DECR */

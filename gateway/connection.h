@@ -1,0 +1,50 @@
+/* connection.h: one client connection, plain or TLS, on libwebsockets' raw role. Knows sockets,
+ * buffering and deadlines; must not know HTTP. Who owns the connection gets its bytes: first http1,
+ * after an upgrade realtime. All callbacks come from the loop, never from inside a call of ours.
+ *
+ * Reads are pushed to the owner while reading is on; with reading off at most one more piece
+ * (64 KiB) arrives. Writes are taken whole: what the kernel does not take is buffered by
+ * libwebsockets (one partial write) and by us up to CONNECTION_BACKLOG_MAX. */
+#pragma once
+
+#include "base/slice.h"
+
+#include <uv.h>
+
+enum { CONNECTION_BACKLOG_MAX = 1 << 20 };
+
+struct connection;
+
+struct connection_owner {
+    void (*on_bytes)(void *owner, struct slice bytes);
+    void (*on_writable)(void *owner);      /* the backlog is empty, after connection_want_writable() */
+    void (*on_gone)(void *owner);          /* last call; the connection is freed after it */
+    void (*on_deadline)(void *owner);      /* connection_deadline() has passed */
+};
+
+struct connection_server;                  /* the lws context and its vhosts */
+
+struct connection_tls {
+    const char *cert_path, *key_path;      /* NULL: no TLS vhost */
+};
+
+struct connection_server *connection_server_new(uv_loop_t *loop, const struct connection_tls *tls,
+                                                void *(*on_accept)(struct connection *connection,
+                                                                   const struct connection_owner **owner));
+/* Closes every connection (owners get on_gone) and destroys the context. */
+void connection_server_free(struct connection_server *server);
+/* Takes an accepted socket. peer_ip is copied. False: it was refused and closed. */
+bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip);
+size_t connection_count(const struct connection_server *server);
+
+bool connection_write(struct connection *connection, struct slice bytes);      /* false: gone */
+size_t connection_backlog(const struct connection *connection);
+void connection_want_writable(struct connection *connection);
+void connection_set_reading(struct connection *connection, bool on);
+void connection_deadline(struct connection *connection, uint64_t delay_ms);    /* 0: none */
+void connection_finish(struct connection *connection);    /* lingering close after what was written */
+void connection_drop(struct connection *connection);      /* at once; on_gone follows from the loop */
+void connection_set_owner(struct connection *connection, const struct connection_owner *owner,
+                          void *arg);
+struct slice connection_peer_ip(const struct connection *connection);
+bool connection_is_tls(const struct connection *connection);

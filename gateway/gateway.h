@@ -1,0 +1,28 @@
+/* gateway.h: what a gateway process holds, made once in main.c and reached from every request. */
+#pragma once
+
+#include "base/config.h"
+#include "realtime/realtime.h"
+#include "state/keyring.h"
+#include "state/stream.h"
+#include "store/store.h"
+
+struct connection_server;
+struct jobserver;
+struct password_thread;
+
+struct gateway {
+    const struct config *config;
+    struct state *state;
+    struct store *store;
+    struct realtime *realtime;
+    struct stream *stream;
+    struct keyring keyring;
+    struct connection_server *connections;
+    struct jobserver *jobs;
+    struct password_thread *passwords;
+    struct { uint64_t anonymous, user, api_key; } limits;    /* per minute */
+    const struct slice *cors_origins;                        /* ends with an empty one */
+    uint64_t started_ms;
+    bool draining;
+};

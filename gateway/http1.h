@@ -1,0 +1,51 @@
+/* http1.h: strict HTTP/1.1 message parsing (RFC 9112), byte-exact and without sockets: a head
+ * parser over a complete header block, and an incremental decoder of bodies. Everything that two
+ * readers could understand differently is refused: bare LF, obs-fold, blanks before a colon,
+ * Content-Length with Transfer-Encoding, repeated lengths, codings other than chunked, control
+ * bytes, a missing or repeated Host. Fuzzed (tests/fuzz). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum { HTTP1_MAX_HEAD_BYTES = 32 << 10, HTTP1_MAX_HEADERS = 100, HTTP1_MAX_TARGET_BYTES = 8 << 10 };
+
+enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE,
+                   METHOD_OPTIONS, METHOD_OTHER, METHOD_COUNT };
+
+struct http_header {
+    struct slice name, value;                /* as sent, value trimmed */
+};
+
+struct http_head {
+    enum http_method method;
+    struct slice method_text, target;        /* raw */
+    int minor_version;                       /* HTTP/1.x */
+    struct http_header *headers;
+    size_t header_count;
+    bool keep_alive, chunked, expects_continue;
+    bool has_length;
+    uint64_t content_length;
+};
+
+/* Looks for the end of the header block in what has arrived. *n: its length with the blank line.
+ * OK, or ERR_HEADERS_TOO_LARGE / ERR_BAD_REQUEST; *n == 0: not complete yet. */
+enum err http1_find_head(struct slice bytes, size_t *n);
+/* Slices point into `bytes`; the header array lives in the arena. */
+enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_head *out);
+struct slice http1_header(const struct http_head *head, const char *name);     /* the first; or empty */
+struct slice http_method_name(enum http_method method);
+
+/* Incremental body decoder: by length or chunked. Zero-initialise, then http1_body_init(). */
+struct http1_body {
+    enum { BODY_DONE, BODY_LENGTH, BODY_CHUNK_SIZE, BODY_CHUNK_EXTENSION, BODY_CHUNK_SIZE_LF,
+           BODY_CHUNK_DATA, BODY_CHUNK_CR, BODY_CHUNK_LF, BODY_TRAILER } state;
+    uint64_t left;                           /* of the length or of this chunk */
+    unsigned digits, trailer_bytes, line_bytes;
+    char last;                               /* previous byte, within the trailer */
+};
+
+void http1_body_init(struct http1_body *body, const struct http_head *head);
+/* Consumes from *in; *out gets the next run of payload inside *in (may be empty). Call until *in is
+ * empty or the state is BODY_DONE. */
+enum err http1_body_next(struct http1_body *body, struct slice *in, struct slice *out);

@@ -1,0 +1,39 @@
+/* reply.h: the one way to answer. Only reply.c knows status lines and headers; the surface gives
+ * the envelope. A request is answered exactly once (asserted); small answers leave in one write. */
+#pragma once
+
+#include "base/buf.h"
+#include "gateway/request.h"
+
+/* Adds a header to the answer to come; call before the reply_* that answers. */
+void reply_header(struct request *req, const char *name, struct slice value);
+
+/* The body is the surface's `data`, already serialised JSON. */
+void reply_data(struct request *req, int status, struct slice json);
+/* A list: `data` is a JSON array; the surface adds its pagination. */
+struct page { uint64_t number, size, total, count; };
+void reply_page(struct request *req, struct slice json, const struct page *page);
+/* Status, slug and default message from the table; detail may be empty, fields may be NULL. */
+struct field_error { struct slice field, message; };
+void reply_error(struct request *req, enum err why, struct slice detail);
+void reply_field_errors(struct request *req, enum err why, const struct field_error *errors,
+                        size_t n);
+/* Any body as it is, outside envelopes. */
+void reply_raw(struct request *req, int status, const char *content_type, struct slice body);
+void reply_empty(struct request *req, int status);
+
+/* Bytes [offset, offset + length) of an open file, pumped with bounded memory; takes fd. */
+struct file_reply {
+    int status;                      /* 200 or 206 */
+    int fd;
+    uint64_t offset, length;
+    const char *content_type;
+};
+void reply_file(struct request *req, const struct file_reply *file);
+
+/* Hands the connection over after this raw answer ("HTTP/1.1 101 ..."): `open` is called from the
+ * loop, outside the fiber, and gives the new owner. */
+struct connection;
+void reply_upgrade(struct request *req, struct slice answer,
+                   void (*open)(struct connection *connection, struct slice early_bytes, void *arg),
+                   void *arg);

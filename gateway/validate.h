@@ -1,0 +1,31 @@
+/* validate.h: bodies and queries against the tables that the generator made of the schemas. The
+ * tables say all there is to say about a field; handlers read what passed without checking again. */
+#pragma once
+
+#include "gateway/reply.h"
+
+enum field_type { FIELD_STRING, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_STRING_ARRAY };
+enum field_format { FORMAT_NONE, FORMAT_EMAIL, FORMAT_URL, FORMAT_DATE_TIME };
+
+struct body_field {
+    struct slice name;
+    enum field_type type;
+    enum field_format format;
+    bool required, nullable;
+    uint64_t min_length, max_length;             /* characters; items of an array: of each */
+    int64_t minimum, maximum;                    /* of integers */
+    uint64_t min_items, max_items;
+    const struct slice *values;                  /* enum; NULL, or ends with an empty slice */
+    bool clamp;                                  /* an integer above maximum is lowered to it */
+};
+
+struct body_schema {
+    const struct body_field *fields;
+    size_t n;
+    bool additional;                             /* unknown fields are allowed */
+};
+
+/* Parses and checks the whole body; on failure answers 400 with details and gives NULL. */
+json_t *validate_body_or_reply(struct request *req, const struct body_schema *schema,
+                               struct slice body);
+bool validate_query_or_reply(struct request *req, const struct body_schema *schema);

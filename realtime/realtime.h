@@ -1,0 +1,66 @@
+/* realtime.h: the hub behind /realtime: WebSocket clients, their subscriptions, fan-out of events,
+ * recovery of missed ones. Knows frames, channels and the event stream; must not know HTTP routes,
+ * tokens or sockets: those come in as a transport and as hooks.
+ * Protocol: RFC 6455 framing, messages as in docs of /realtime (contract: Media Vault section 12). */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/task.h"
+#include "realtime/transport.h"
+#include "state/event.h"
+#include "state/position.h"
+#include "state/principal.h"
+#include "state/state.h"
+
+struct realtime;
+struct client;
+
+struct realtime_hooks {
+    void *arg;
+    /* Verifies a bearer token or API key; suspends. The principal lives in the task's arena. */
+    enum err (*authenticate)(void *arg, struct task *task, struct slice token,
+                             struct principal *out);
+    /* May this principal hear of this resource? Suspends. ERR_NOT_FOUND also for "may not". */
+    enum err (*may_see)(void *arg, struct task *task, const struct principal *principal,
+                        struct slice channel, struct slice resource_id);
+};
+
+struct realtime_limits {
+    size_t queue_bytes;              /* per client, past it the channel's policy decides: 64 KiB */
+    unsigned messages_per_s;         /* 20 */
+    unsigned subscriptions;          /* 100 per client */
+    unsigned sockets_per_user;       /* 20 */
+    size_t ring_events;              /* recent events kept in memory per partition: 10,000 */
+};
+
+struct realtime *realtime_new(struct state *state, const struct realtime_hooks *hooks,
+                              const struct realtime_limits *limits);
+void realtime_free(struct realtime *realtime);
+
+/* From the stream reader. */
+void realtime_publish(struct realtime *realtime, const struct event *event);
+void realtime_forked(struct realtime *realtime, unsigned partition, const struct head *head);
+void realtime_canary(struct realtime *realtime, uint64_t written_ms);
+/* Latest progress of a running job; volatile, no history (channel job_progress). */
+void realtime_progress(struct realtime *realtime, struct slice media_id, struct slice owner,
+                       struct slice kind, unsigned percent);
+
+/* The handshake (RFC 6455 section 4.2): the 101 answer for a valid request, built from its headers;
+ * ERR_* with the status to answer otherwise. */
+enum err websocket_accept(struct arena *arena, struct slice key, struct slice version,
+                          struct slice offered_protocols, struct slice *answer);
+
+/* A connection that has answered 101. already: credentials given at the upgrade (may be NULL). The
+ * client frees itself after on_gone(). */
+struct client *client_open(struct realtime *realtime, const struct transport *transport,
+                           void *connection, const struct principal *already);
+void client_bytes(struct client *client, struct slice bytes);
+void client_writable(struct client *client);
+void client_gone(struct client *client);
+
+/* SIGTERM: every client gets close 4200 with a reconnect slot of its own in the window. */
+void realtime_drain(struct realtime *realtime, uint64_t window_ms);
+size_t realtime_clients(const struct realtime *realtime);
+uint64_t realtime_canary_age_ms(const struct realtime *realtime);    /* UINT64_MAX: none yet */
+void realtime_metrics(const struct realtime *realtime, struct buf *out);   /* Prometheus text */

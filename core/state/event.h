@@ -16,7 +16,7 @@ enum event_webhook { WEBHOOK_NEVER, WEBHOOK_NAMED, WEBHOOK_ALWAYS };  /* NAMED: 
 struct event_row {
     struct slice name;            /* "media.uploaded" */
     struct slice channel;         /* "media_updates" */
-    bool realtime;
+    bool realtime;                /* its channel is for clients; else only gateways hear of it */
     enum event_webhook webhook;
 };
 

@@ -1,0 +1,158 @@
+"""REST of Media Vault as a client sees it: envelopes, limits, errors, ranges, pages."""
+import re
+import socket
+import time
+
+import pytest
+import requests
+from harness import PATIENCE_S
+
+
+def assert_error(answer, status, code):
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert body["success"] is False and body["error"]["code"] == code, body
+    assert isinstance(body["error"]["message"], str) and isinstance(body["error"]["details"], list)
+    assert body["meta"]["request_id"] == answer.headers["X-Request-Id"]
+    return body["error"]
+
+
+def test_login_answers_bare_and_wrapped(hub):
+    body = requests.post(hub.api + "/auth/login", timeout=PATIENCE_S,
+                         json={"username": "admin", "password": "correct horse battery"}).json()
+    assert body["success"] is True and body["token_type"] == "Bearer" and body["expires_in"] == 3600
+    assert body["data"]["token"] == body["token"] and body["token"].count(".") == 2
+    me = hub.session(body["token"]).get(hub.api + "/users/me").json()["data"]
+    assert me["username"] == "admin" and me["is_admin"] is True
+    assert set(me) == {"id", "email", "username", "full_name", "avatar_url", "is_admin", "is_active",
+                       "last_login", "created_at", "updated_at"}
+
+
+def test_logout_ends_the_session_at_once(hub):
+    session = hub.session()
+    assert session.post(hub.api + "/auth/logout").status_code == 200
+    assert_error(session.get(hub.api + "/users/me"), 401, "unauthorized")
+
+
+def test_wrong_logins(hub):
+    login = hub.api + "/auth/login"
+    bad = requests.post(login, json={"username": "admin", "password": "wrong"}, timeout=PATIENCE_S)
+    unknown = requests.post(login, json={"username": "nobody", "password": "x"}, timeout=PATIENCE_S)
+    assert assert_error(bad, 401, "unauthorized") == assert_error(unknown, 401, "unauthorized")
+    assert bad.headers["WWW-Authenticate"].startswith("Bearer")
+    error = assert_error(requests.post(login, json={"username": "admin"}, timeout=PATIENCE_S),
+                         400, "validation_error")
+    assert error["details"][0]["field"] == "password"
+
+
+@pytest.mark.parametrize("method,path,status,code", [
+    ("GET", "/users/me", 401, "unauthorized"),
+    ("GET", "/no/such/thing", 404, "not_found"),
+    ("DELETE", "/users/me", 405, "method_not_allowed"),
+    ("POST", "/auth/login", 415, "unsupported_media_type"),
+])
+def test_errors_wear_the_envelope(hub, method, path, status, code):
+    answer = requests.request(method, hub.api + path, timeout=PATIENCE_S,
+                              data=b"<x/>" if method == "POST" else None,
+                              headers={"Content-Type": "text/xml"} if method == "POST" else {})
+    assert_error(answer, status, code)
+    for header in ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"):
+        assert answer.headers[header].isdigit()
+    if status == 405:
+        assert "GET" in answer.headers["Allow"]
+
+
+def test_rate_limit(make_hub):
+    hub = make_hub(env={"MEDIAHUB_LIMITS_ANONYMOUS": "5"})
+    # All five and the sixth must fall into one window of 60 s.
+    while time.time() % 60 > 50:
+        requests.get(hub.url + "/health", timeout=PATIENCE_S)
+    answers = [requests.get(hub.api + "/users/me", timeout=PATIENCE_S) for _ in range(6)]
+    assert [a.status_code for a in answers] == [401] * 5 + [429]
+    assert [int(a.headers["X-RateLimit-Remaining"]) for a in answers] == [4, 3, 2, 1, 0, 0]
+    assert_error(answers[-1], 429, "rate_limited")
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    assert abs(int(answers[-1].headers["X-RateLimit-Reset"]) - time.time()) <= 60
+
+
+def test_ranges_and_conditions(hub, photo):
+    session = hub.session()
+    media = hub.upload(session, photo).json()["data"]
+    url, whole = f"{hub.api}/media/{media['id']}/content", photo.read_bytes()
+    full = session.get(url)
+    assert full.content == whole and full.headers["Accept-Ranges"] == "bytes"
+    etag = full.headers["ETag"]
+    for spec, expected in [("bytes=0-99", whole[:100]), ("bytes=-50", whole[-50:]),
+                           (f"bytes={len(whole) - 10}-", whole[-10:]), ("bytes=5-5", whole[5:6])]:
+        part = session.get(url, headers={"Range": spec})
+        assert part.status_code == 206 and part.content == expected
+        assert re.fullmatch(rf"bytes \d+-\d+/{len(whole)}", part.headers["Content-Range"])
+    assert session.get(url, headers={"Range": "bytes=0-9", "If-Range": '"other"'}).status_code == 200
+    unsatisfiable = session.get(url, headers={"Range": f"bytes={len(whole)}-"})
+    assert unsatisfiable.status_code == 416
+    assert unsatisfiable.headers["Content-Range"] == f"bytes */{len(whole)}"
+    assert session.get(url, headers={"If-None-Match": etag}).status_code == 304
+    head = session.head(url)
+    assert head.status_code == 200 and int(head.headers["Content-Length"]) == len(whole)
+
+
+def test_pages(hub, photo):
+    session = hub.session()
+    ids = [hub.upload(session, photo, title=f"t{i}").json()["data"]["id"] for i in range(5)]
+    body = session.get(hub.api + "/media", params={"per_page": 2, "page": 2}).json()
+    assert [m["id"] for m in body["data"]] == [ids[2], ids[1]]
+    assert body["meta"]["pagination"] == {
+        "total": 5, "count": 2, "per_page": 2, "current_page": 2, "total_pages": 3,
+        "links": {"next": "/media?page=3&per_page=2", "prev": "/media?page=1&per_page=2"}}
+    assert session.get(hub.api + "/media", params={"page": 9}).json()["data"] == []
+    assert_error(session.get(hub.api + "/media", params={"page": 0}), 400, "validation_error")
+    assert_error(session.get(hub.api + "/media", params={"page": "x"}), 400, "validation_error")
+    clamped = session.get(hub.api + "/media", params={"per_page": 1000}).json()
+    assert clamped["meta"]["pagination"]["per_page"] == 100
+
+
+@pytest.mark.parametrize("name,content,status", [
+    ("a.jpg", b"this is text, whatever its name says", 415),
+    ("a.jpg", b"", 400),
+])
+def test_refused_uploads(hub, name, content, status):
+    session = hub.session()
+    answer = session.post(hub.api + "/media/upload", files={"file": (name, content)})
+    assert answer.status_code == status, answer.text
+    assert not list((hub.data / "store/incoming").iterdir())
+
+
+def test_upload_without_file_part(hub):
+    answer = hub.session().post(hub.api + "/media/upload", files={"other": ("a", b"b")})
+    assert assert_error(answer, 400, "validation_error")["details"][0]["field"] == "file"
+
+
+def test_other_peoples_media_do_not_exist(hub, photo):
+    admin = hub.session()
+    media = hub.upload(admin, photo).json()["data"]
+    for path in ("", "/content", "/thumbnail"):
+        answer = requests.get(f"{hub.api}/media/{media['id']}{path}", timeout=PATIENCE_S)
+        assert answer.status_code == 401
+    tampered = media["url"].replace("sig=", "sig=A")
+    assert requests.get(hub.url + tampered, timeout=PATIENCE_S).status_code == 401
+
+
+
+
+@pytest.mark.parametrize("request_bytes,status", [
+    (b"GET /health HTTP/1.1\r\n\r\n", b"400"),
+    (b"GET /health HTTP/1.1\nHost: a\n\n", b"400"),
+    (b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
+    (b"GET /health HTTP/9.9\r\nHost: a\r\n\r\n", b"505"),
+    (b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+    (b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n\r\nhello", b"400"),
+    (b"GET /health HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", b"400"),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40000 + b"\r\n\r\n", b"431"),
+])
+def test_malformed_requests(hub, request_bytes, status):
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S) as s:
+        s.sendall(request_bytes)
+        answer = s.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
+    assert requests.get(hub.url + "/health", timeout=PATIENCE_S).status_code == 200

@@ -137,8 +137,6 @@ def test_other_peoples_media_do_not_exist(hub, photo):
     assert requests.get(hub.url + tampered, timeout=PATIENCE_S).status_code == 401
 
 
-
-
 @pytest.mark.parametrize("request_bytes,status", [
     (b"GET /health HTTP/1.1\r\n\r\n", b"400"),
     (b"GET /health HTTP/1.1\nHost: a\n\n", b"400"),

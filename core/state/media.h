@@ -9,13 +9,6 @@
 enum media_status { MEDIA_PROCESSING, MEDIA_READY, MEDIA_FAILED };
 enum media_type { MEDIA_IMAGE, MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_DOCUMENT };
 
-enum variant {                        /* bits of media.variants; names in variant_name() */
-    VARIANT_SMALL = 1 << 0,
-    VARIANT_MEDIUM = 1 << 1,
-    VARIANT_LARGE = 1 << 2,
-    VARIANT_720P = 1 << 3,
-};
-
 struct media {
     struct slice id;
     unsigned partition;
@@ -30,7 +23,7 @@ struct media {
     struct slice *tags;
     size_t tag_count;
     bool is_public;
-    unsigned variants;
+    unsigned variants;                /* bits of what exists: store/variant.h */
     uint64_t taken_ms;                /* Unix; 0: unknown */
     struct slice metadata;            /* JSON object from the worker, or empty */
     struct slice failure_code, failure_message;
@@ -40,10 +33,6 @@ struct media {
 struct slice media_type_name(enum media_type type);          /* "image" */
 bool media_type_parse(struct slice name, enum media_type *out);
 struct slice media_status_name(enum media_status status);
-struct slice variant_name(enum variant variant);             /* "small", "720p" */
-bool variant_parse(struct slice name, enum variant *out);
-struct slice variant_file(enum variant variant);             /* "small.webp", "720p.mp4" */
-struct slice variant_mime(enum variant variant);
 
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
  * job and the event media.uploaded. job may be NULL (nothing to make of this type). */

@@ -37,8 +37,8 @@ struct cleanup {
 };
 
 struct arena {
-    struct block *blocks;      /* newest first */
-    struct cleanup *cleanups;  /* newest first */
+    struct block *blocks;     /* newest first */
+    struct cleanup *cleanups; /* newest first */
 };
 
 static struct block *block_new(size_t size)
@@ -78,9 +78,9 @@ void arena_reset(struct arena *arena)
 {
     run_cleanups(arena);
     while (arena->blocks->next) {
-        struct block *block = arena->blocks;
+        struct block *block = arena->blocks->next;
 
-        arena->blocks = block->next;
+        arena->blocks->next = block->next;
         block_free(block);
     }
     arena->blocks->used = 0;
@@ -96,18 +96,27 @@ void arena_free(struct arena *arena)
     mem_free(arena);
 }
 
+/* A big piece gets a block of its own behind the newest, whose rest stays in use. */
+static struct block *add_block(struct arena *arena, size_t need)
+{
+    bool big = need > ARENA_BLOCK_BYTES / 4;
+    struct block *block = block_new(big ? need : ARENA_BLOCK_BYTES);
+    struct block **link = big ? &arena->blocks->next : &arena->blocks;
+
+    block->next = *link;
+    *link = block;
+    return block;
+}
+
 void *arena_alloc(struct arena *arena, size_t n)
 {
     size_t need = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     struct block *block = arena->blocks;
 
-    if (need < n)
+    if (n > SIZE_MAX / 2)
         abort();
-    if (block->size - block->used < need) {
-        block = block_new(need > ARENA_BLOCK_BYTES ? need : ARENA_BLOCK_BYTES);
-        block->next = arena->blocks;
-        arena->blocks = block;
-    }
+    if (block->size - block->used < need)
+        block = add_block(arena, need);
     void *p = block->bytes + block->used;
     block->used += need;
     UNPOISON(p, n);

@@ -9,15 +9,15 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *arena);                /* NULL is allowed; runs the clean-ups first */
-void arena_reset(struct arena *arena);               /* as free and new, keeping the first block */
+void arena_free(struct arena *arena);  /* NULL is allowed; runs the clean-ups first */
+void arena_reset(struct arena *arena); /* as free and new, keeping one block */
 
-void *arena_alloc(struct arena *arena, size_t n);    /* aligned for any type, contents undefined */
-void *arena_zalloc(struct arena *arena, size_t n);   /* zeroed */
+void *arena_alloc(struct arena *arena, size_t n);  /* aligned for any type, contents undefined */
+void *arena_zalloc(struct arena *arena, size_t n); /* zeroed */
 struct slice arena_dup(struct arena *arena, struct slice s);
 char *arena_cstr(struct arena *arena, struct slice s);
 struct slice arena_printf(struct arena *arena, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));           /* NUL-terminated past its end */
+    __attribute__((format(printf, 2, 3))); /* NUL-terminated past its end */
 
 /* Calls fn(arg) when the arena is freed or reset, last registered first. */
 void arena_defer(struct arena *arena, void (*fn)(void *arg), void *arg);

@@ -26,12 +26,14 @@ void buf_clear(struct buf *buf)
     buf->overflow = false;
 }
 
-char *buf_reserve(struct buf *buf, size_t n)
+/* Makes room for n bytes of content and `spare` more that do not count against the maximum. */
+static char *reserve(struct buf *buf, size_t n, size_t spare)
 {
     if (n > buf->max_bytes || buf->n > buf->max_bytes - n) {
         buf->overflow = true;
         return NULL;
     }
+    n += spare;
     if (buf->start && buf->size - buf->start - buf->n < n) {
         memmove(buf->p, buf->p + buf->start, buf->n);
         buf->start = 0;
@@ -45,6 +47,11 @@ char *buf_reserve(struct buf *buf, size_t n)
         buf->size = size;
     }
     return buf->p + buf->start + buf->n;
+}
+
+char *buf_reserve(struct buf *buf, size_t n)
+{
+    return reserve(buf, n, n == 0); /* an empty piece gets a place too, not NULL */
 }
 
 void buf_commit(struct buf *buf, size_t n)
@@ -79,7 +86,7 @@ bool buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
     if (n < 0)
         abort();
-    char *room = buf_reserve(buf, (size_t)n + 1);
+    char *room = reserve(buf, (size_t)n, 1); /* vsnprintf() ends with a NUL */
     if (!room)
         return false;
     va_start(args, format);

@@ -3,12 +3,15 @@
 
 #include "base/arena.h"
 
-uint64_t clock_ms(void);                 /* monotonic; what deadlines and timers count */
-uint64_t clock_us(void);                 /* monotonic, for measuring */
+uint64_t clock_ms(void); /* monotonic; what deadlines and timers count */
+uint64_t clock_us(void); /* monotonic, for measuring */
 uint64_t clock_unix_ms(void);
 
 /* "2023-05-30T10:00:00Z": UTC, seconds (RFC 3339). */
 struct slice clock_rfc3339(struct arena *arena, uint64_t unix_ms);
+enum { CLOCK_RFC3339_BYTES = 20 };
+void clock_rfc3339_into(char out[CLOCK_RFC3339_BYTES], uint64_t unix_ms); /* no NUL */
+/* Any offset and fraction; years from 1970 on. */
 bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms);
 
 /* "Tue, 30 May 2023 10:00:00 GMT" (RFC 9110 section 5.6.7). */

@@ -9,15 +9,19 @@
 
 struct config;
 
-/* argv without the program's and command's names. On failure returns NULL with a line in *problem. */
+/* argv without the program's and command's names. On failure returns NULL with a line in *problem,
+ * which stays valid until the next call. Environment names that are no settings are ignored. */
 struct config *config_load(int argc, char **argv, struct slice *problem);
 void config_free(struct config *config);
 
-struct slice config_text(const struct config *config, const char *name);     /* "" when unset */
+struct slice config_text(const struct config *config,
+                         const char *name); /* NUL-terminated; "" when unset */
 uint64_t config_number(const struct config *config, const char *name);
 bool config_bool(const struct config *config, const char *name);
 
-/* Every setting that differs from its default, as MEDIAHUB_X=value lines for a child's environment. */
+/* Every setting that differs from its default, as MEDIAHUB_X=value lines for a child's environment
+ * that has no other MEDIAHUB_ lines; ends with NULL. Without secrets, and without the name of the
+ * INI file: what it says is among the lines. */
 char **config_environment(const struct config *config, struct arena *arena);
 
 /* The help text of all settings, a line each. */

@@ -5,7 +5,7 @@
 
 enum { SHA256_BYTES = 32, SHA256_HEX = 64 };
 
-void crypto_init(void);                                       /* once, at start; aborts on failure */
+void crypto_init(void); /* once, at start; aborts on failure */
 
 struct sha256;
 struct sha256 *sha256_new(void);
@@ -17,5 +17,5 @@ struct slice sha256_hex(struct arena *arena, struct slice bytes);
 void hmac_sha256(struct slice key, struct slice bytes, uint8_t out[SHA256_BYTES]);
 
 void random_bytes(void *out, size_t n);
-uint64_t random_below(uint64_t bound);                        /* uniform; bound > 0 */
-bool crypto_equal(struct slice a, struct slice b);            /* in constant time for equal lengths */
+uint64_t random_below(uint64_t bound);             /* uniform; bound > 0 */
+bool crypto_equal(struct slice a, struct slice b); /* in constant time for equal lengths */

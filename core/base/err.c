@@ -6,7 +6,7 @@
 
 static const struct err_row rows[] = {
     [OK] = {0, {0}, {0}, LOG_DEBUG},
-#define ERR(name, status, slug, message, level) \
+#define ERR(name, status, slug, message, level)                                                    \
     [ERR_##name] = {status, SLICE_INIT(slug), SLICE_INIT(message), level},
 #include "errors.def"
 #undef ERR

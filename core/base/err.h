@@ -14,10 +14,10 @@ enum err {
 };
 
 struct err_row {
-    int status;               /* HTTP */
-    struct slice slug;        /* "not_found" */
-    struct slice message;     /* one sentence for a person */
-    int level;                /* enum log_level */
+    int status;           /* HTTP */
+    struct slice slug;    /* "not_found" */
+    struct slice message; /* one sentence for a person */
+    int level;            /* enum log_level */
 };
 
-const struct err_row *err_row(enum err err);    /* err != OK */
+const struct err_row *err_row(enum err err); /* err != OK */

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 #include <setjmp.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -24,19 +24,30 @@ enum { FIBER_STACK_BYTES = 256 << 10 };
 enum { FIBER_STACK_BYTES = 64 << 10 };
 #endif
 
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define FIBER_VALGRIND 1
+#endif
+#endif
+
 struct fiber {
-    struct fiber *next;             /* in the ready list or the free list */
+    struct fiber *next; /* in the ready list or the free list */
+    struct fiber *next_made;
     fiber_fn *fn;
     void *arg;
     struct fiber_wait *waiting;
     struct timer timeout;
     enum fiber_wake wake;
-    bool started;                   /* its context exists: it is entered by a jump */
+    bool started; /* its context exists: it is entered by a jump */
     bool finished;
-    char *mapping;                  /* guard page, then the stack */
+    char *mapping; /* guard page, then the stack */
     size_t mapping_bytes;
     sigjmp_buf here;
-    void *fake_stack;               /* AddressSanitizer's, while suspended */
+    void *fake_stack; /* AddressSanitizer's, while suspended */
+#ifdef FIBER_VALGRIND
+    unsigned valgrind_stack;
+#endif
 };
 
 static struct {
@@ -46,10 +57,13 @@ static struct {
     size_t max, alive;
     struct fiber *ready_head, **ready_tail;
     struct fiber *free_list;
+    struct fiber *all; /* ever made, by next_made */
+    uv_thread_t thread;
+    size_t page_bytes;
     struct fiber *current;
     sigjmp_buf scheduler;
     void *scheduler_fake_stack;
-    const void *scheduler_bottom;   /* of the main stack, as AddressSanitizer told us */
+    const void *scheduler_bottom; /* of the main stack, as AddressSanitizer told us */
     size_t scheduler_size;
 } fibers;
 
@@ -71,15 +85,49 @@ static void confirm_switch(void *saved, const void **bottom, size_t *size)
 #endif
 }
 
-static size_t page_bytes(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static char *stack_bottom(const struct fiber *fiber)
 {
-    return fiber->mapping + page_bytes();
+    return fiber->mapping + fibers.page_bytes;
 }
+
+static void assert_loop_thread(void)
+{
+    uv_thread_t self = uv_thread_self();
+
+    assert(fibers.loop && uv_thread_equal(&self, &fibers.thread));
+    (void)self;
+}
+
+#ifdef FIBER_PAINT
+enum { PAINT = 0xA5 };
+
+static void paint(struct fiber *fiber)
+{
+    memset(stack_bottom(fiber), PAINT, FIBER_STACK_BYTES);
+}
+
+/* Reads what others have left on the stack, red zones of dead frames included. */
+__attribute__((no_sanitize("address"))) static size_t used_bytes(const struct fiber *fiber)
+{
+    const volatile unsigned char *stack = (const volatile unsigned char *)stack_bottom(fiber);
+    size_t clean = 0;
+
+    while (clean < FIBER_STACK_BYTES && stack[clean] == PAINT)
+        clean++;
+    return FIBER_STACK_BYTES - clean;
+}
+#else
+static void paint(struct fiber *fiber)
+{
+    (void)fiber;
+}
+
+static size_t used_bytes(const struct fiber *fiber)
+{
+    (void)fiber;
+    return 0;
+}
+#endif
 
 /* Leaves the fiber's stack for the scheduler's. A finishing fiber passes no place to save its fake
  * stack, which tells AddressSanitizer to free it. */
@@ -106,15 +154,45 @@ static void trampoline(unsigned high, unsigned low)
     }
 }
 
-static struct fiber *fiber_create(void)
+/* valgrind takes a jump to another stack for a huge frame unless it knows the stacks. */
+static void register_stack(struct fiber *fiber)
 {
-    struct fiber *fiber = MEM_NEW(struct fiber);
+#ifdef FIBER_VALGRIND
+    fiber->valgrind_stack =
+        VALGRIND_STACK_REGISTER(stack_bottom(fiber), stack_bottom(fiber) + FIBER_STACK_BYTES);
+#else
+    (void)fiber;
+#endif
+}
 
-    fiber->mapping_bytes = page_bytes() + FIBER_STACK_BYTES;
-    fiber->mapping = mmap(NULL, fiber->mapping_bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (fiber->mapping == MAP_FAILED || mprotect(fiber->mapping, page_bytes(), PROT_NONE) != 0)
-        abort();
+static void destroy(struct fiber *fiber)
+{
+#ifdef FIBER_VALGRIND
+    VALGRIND_STACK_DEREGISTER(fiber->valgrind_stack);
+#endif
+    munmap(fiber->mapping, fiber->mapping_bytes);
+    mem_free(fiber);
+}
+
+static struct fiber *create(void)
+{
+    size_t n = fibers.page_bytes + FIBER_STACK_BYTES;
+    char *mapping =
+        mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+    if (mapping == MAP_FAILED)
+        return NULL;
+    if (mprotect(mapping, fibers.page_bytes, PROT_NONE) != 0) {
+        munmap(mapping, n);
+        return NULL;
+    }
+    struct fiber *fiber = MEM_NEW(struct fiber);
+    fiber->mapping = mapping;
+    fiber->mapping_bytes = n;
+    fiber->next_made = fibers.all;
+    fibers.all = fiber;
+    paint(fiber);
+    register_stack(fiber);
     return fiber;
 }
 
@@ -192,7 +270,10 @@ static void on_check(uv_check_t *check)
 void fiber_init(uv_loop_t *loop, size_t max_fibers)
 {
     assert(!fibers.loop);
+    memset(&fibers, 0, sizeof fibers);
     fibers.loop = loop;
+    fibers.thread = uv_thread_self();
+    fibers.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
     fibers.max = max_fibers;
     fibers.ready_tail = &fibers.ready_head;
     uv_check_init(loop, &fibers.check);
@@ -204,13 +285,13 @@ void fiber_init(uv_loop_t *loop, size_t max_fibers)
 void fiber_fini(void)
 {
     assert(fibers.alive == 0);
-    while (fibers.free_list) {
-        struct fiber *fiber = fibers.free_list;
+    while (fibers.all) {
+        struct fiber *fiber = fibers.all;
 
-        fibers.free_list = fiber->next;
-        munmap(fiber->mapping, fiber->mapping_bytes);
-        mem_free(fiber);
+        fibers.all = fiber->next_made;
+        destroy(fiber);
     }
+    fibers.free_list = NULL;
     uv_close((uv_handle_t *)&fibers.check, NULL);
     uv_close((uv_handle_t *)&fibers.keep_awake, NULL);
     fibers.loop = NULL;
@@ -220,13 +301,15 @@ bool fiber_spawn(fiber_fn *fn, void *arg)
 {
     struct fiber *fiber = fibers.free_list;
 
-    assert(fibers.loop);
+    assert_loop_thread();
     if (fibers.alive >= fibers.max)
         return false;
     if (fiber)
         fibers.free_list = fiber->next;
     else
-        fiber = fiber_create();
+        fiber = create();
+    if (!fiber)
+        return false;
     fibers.alive++;
     fiber->fn = fn;
     fiber->arg = arg;
@@ -276,6 +359,7 @@ void fiber_resume(struct fiber_wait *wait)
 {
     struct fiber *sleeper = wait->sleeper;
 
+    assert_loop_thread();
     wait->done = true;
     if (!sleeper)
         return;
@@ -293,4 +377,25 @@ bool fiber_running(void)
 size_t fiber_count(void)
 {
     return fibers.alive;
+}
+
+bool fiber_guard_hit(const void *address)
+{
+    const struct fiber *fiber = fibers.current;
+
+    return fiber && (const char *)address >= fiber->mapping &&
+           (const char *)address < stack_bottom(fiber);
+}
+
+size_t fiber_stack_high_water(void)
+{
+    size_t most = 0;
+
+    for (const struct fiber *fiber = fibers.all; fiber; fiber = fiber->next_made) {
+        size_t used = used_bytes(fiber);
+
+        if (used > most)
+            most = used;
+    }
+    return most;
 }

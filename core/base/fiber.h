@@ -20,8 +20,8 @@ struct fiber;
 
 /* One pending result, embedded in a client module's call record. Zero-initialise it. */
 struct fiber_wait {
-    struct fiber *sleeper;     /* NULL: nobody waits, or no longer */
-    bool done;                 /* fiber_resume() was called; a later await returns at once */
+    struct fiber *sleeper; /* NULL: nobody waits, or no longer */
+    bool done;             /* fiber_resume() was called; a later await returns at once */
 };
 
 enum fiber_wake { FIBER_DONE, FIBER_TIMEOUT };
@@ -29,17 +29,26 @@ enum fiber_wake { FIBER_DONE, FIBER_TIMEOUT };
 enum { FIBER_FOREVER = 0 };
 
 void fiber_init(uv_loop_t *loop, size_t max_fibers);
-void fiber_fini(void);                        /* asserts that no fiber is alive; frees the stacks */
+void fiber_fini(void); /* asserts that no fiber is alive; frees the stacks */
 
-bool fiber_spawn(fiber_fn *fn, void *arg);    /* queues it; false: max_fibers are alive */
+/* Queues it. False: max_fibers are alive, or no memory for a stack. Loop thread only. */
+bool fiber_spawn(fiber_fn *fn, void *arg);
 
-/* Suspends the running fiber until fiber_resume(wait), or for timeout_ms (FIBER_FOREVER: no end). */
+/* Suspends the running fiber until fiber_resume(wait), or for timeout_ms (FIBER_FOREVER: no end).
+ */
 enum fiber_wake fiber_await(struct fiber_wait *wait, uint64_t timeout_ms);
 
-void fiber_sleep(uint64_t ms);                /* suspends */
+void fiber_sleep(uint64_t ms); /* suspends */
 
 /* Loop thread only. Queues the sleeper for the check phase; never switches by itself. */
 void fiber_resume(struct fiber_wait *wait);
 
-bool fiber_running(void);                     /* on a fiber's stack? */
-size_t fiber_count(void);                     /* fibers alive */
+bool fiber_running(void); /* on a fiber's stack? */
+size_t fiber_count(void); /* fibers alive */
+
+/* Is this an address in the guard page of the running fiber? Safe in a signal handler. */
+bool fiber_guard_hit(const void *address);
+
+/* The most bytes of stack that any fiber has used so far. Known in Debug builds only, where stacks
+ * are painted; 0 in others. */
+size_t fiber_stack_high_water(void);

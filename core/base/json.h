@@ -27,24 +27,24 @@ struct json_writer {
 };
 
 void jw_init(struct json_writer *w, struct buf *out);
-void jw_object(struct json_writer *w);              /* { */
-void jw_object_end(struct json_writer *w);          /* } */
+void jw_object(struct json_writer *w);     /* { */
+void jw_object_end(struct json_writer *w); /* } */
 void jw_array(struct json_writer *w);
 void jw_array_end(struct json_writer *w);
 void jw_key(struct json_writer *w, const char *key);
-void jw_slice(struct json_writer *w, struct slice text);      /* escaped; bytes must be UTF-8 */
+void jw_slice(struct json_writer *w, struct slice text); /* escaped; bytes must be UTF-8 */
 void jw_i64(struct json_writer *w, int64_t value);
 void jw_double(struct json_writer *w, double value);
 void jw_bool(struct json_writer *w, bool value);
 void jw_null(struct json_writer *w);
-void jw_raw(struct json_writer *w, struct slice json);         /* already serialised */
+void jw_raw(struct json_writer *w, struct slice json); /* already serialised */
 
 /* key and value in one go */
 void jw_str(struct json_writer *w, const char *key, struct slice text);
-void jw_str_or_null(struct json_writer *w, const char *key, struct slice text);   /* empty = null */
+void jw_str_or_null(struct json_writer *w, const char *key, struct slice text); /* empty = null */
 void jw_int(struct json_writer *w, const char *key, int64_t value);
 void jw_flag(struct json_writer *w, const char *key, bool value);
-void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms);           /* 0 = null */
+void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms); /* 0 = null */
 
 /* Is this valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool utf8_valid(struct slice s);

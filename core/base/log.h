@@ -23,10 +23,10 @@ struct log_field log_field_slice(const char *key, struct slice value);
 struct log_field log_field_cstr(const char *key, const char *value);
 struct log_field log_field_int(const char *key, long long value);
 
-#define F(key, value) \
+#define F(key, value)                                                                              \
     _Generic((value), struct slice: log_field_slice, char *: log_field_cstr, \
              const char *: log_field_cstr, default: log_field_int)((key), (value))
 
-#define log_event(level, event, ...) \
-    log_write((level), (event), (struct log_field[]){{0}, ##__VA_ARGS__} + 1, \
+#define log_event(level, event, ...)                                                               \
+    log_write((level), (event), (struct log_field[]){{0}, ##__VA_ARGS__} + 1,                      \
               sizeof((struct log_field[]){{0}, ##__VA_ARGS__}) / sizeof(struct log_field) - 1)

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <signal.h>
 
+enum { FINI_MAX_MS = 2000 };
+
 struct post {
     struct post *next;
     void (*fn)(void *arg);
@@ -71,12 +73,30 @@ void loop_post(void (*fn)(void *arg), void *arg)
         uv_async_send(&home.async);
 }
 
+static void on_overdue(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* A handle that somebody forgot would keep uv_run() for ever. */
+static void run_until_empty(uv_loop_t *loop)
+{
+    uv_timer_t overdue;
+
+    uv_timer_init(loop, &overdue);
+    uv_timer_start(&overdue, on_overdue, FINI_MAX_MS, 0);
+    uv_unref((uv_handle_t *)&overdue);
+    uv_run(loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&overdue, NULL);
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
 bool loop_fini(void)
 {
     fiber_fini();
     timer_wheel_fini();
     uv_close((uv_handle_t *)&home.async, NULL);
-    uv_run(home.loop, UV_RUN_DEFAULT);
+    run_until_empty(home.loop);
     bool clean = uv_loop_close(home.loop) == 0;
     while (home.head) {
         struct post *post = home.head;

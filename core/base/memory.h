@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-void *mem_alloc(size_t n);                     /* zeroed; mem_free() releases it */
-void *mem_realloc(void *p, size_t n);          /* new bytes undefined */
+void *mem_alloc(size_t n);            /* zeroed; mem_free() releases it */
+void *mem_realloc(void *p, size_t n); /* new bytes undefined */
 void mem_free(void *p);
 
 #define MEM_NEW(type) ((type *)mem_alloc(sizeof(type)))
@@ -17,4 +17,4 @@ void mem_free(void *p);
 /* Aborts unless p points to an object with this magic number. */
 void *mem_check(void *p, uint32_t magic, const char *what);
 #define CAST_OBJ(type, p, magic) ((type *)mem_check((p), (magic), #type))
-#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
+#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))

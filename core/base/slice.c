@@ -34,7 +34,7 @@ bool slice_starts_with(struct slice s, struct slice prefix)
 
 bool slice_ends_with(struct slice s, struct slice suffix)
 {
-    return s.n >= suffix.n && slice_eq((struct slice){s.p + (s.n - suffix.n), suffix.n}, suffix);
+    return s.n >= suffix.n && slice_eq(slice_from_offset(s, s.n - suffix.n), suffix);
 }
 
 int slice_compare(struct slice a, struct slice b)
@@ -110,8 +110,8 @@ bool slice_to_i64(struct slice s, int64_t *out)
     uint64_t magnitude;
 
     if (!slice_to_u64(negative ? slice_from_offset(s, 1) : s, &magnitude) ||
-        magnitude > (uint64_t)INT64_MAX)
+        magnitude > (uint64_t)INT64_MAX + negative)
         return false;
-    *out = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     return true;
 }

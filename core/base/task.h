@@ -7,10 +7,10 @@
 #include "base/fiber.h"
 
 struct task {
-    struct arena *arena;         /* lives exactly as long as the task */
-    uint64_t deadline_ms;        /* clock_ms() by which every await ends; 0: none */
-    bool cancelled;              /* set when the asker went away; read it after an await */
-    struct slice request_id;     /* for logs and Redis-side tracing; empty outside requests */
+    struct arena *arena;     /* lives exactly as long as the task */
+    uint64_t deadline_ms;    /* clock_ms() by which every await ends; 0: none */
+    bool cancelled;          /* set when the asker went away; read it after an await */
+    struct slice request_id; /* for logs and Redis-side tracing; empty outside requests */
 };
 
 /* Runs fn(task, arg) on a fiber with a fresh task and arena. False: no fiber is left. */

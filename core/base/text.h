@@ -3,17 +3,20 @@
 
 #include "base/arena.h"
 
-struct slice text_hex(struct arena *arena, const void *bytes, size_t n);           /* lower case */
-bool text_unhex(struct slice hex, void *out, size_t n);                            /* exactly 2n digits */
-struct slice text_base64(struct arena *arena, struct slice bytes);                 /* RFC 4648 section 4 */
-bool text_unbase64(struct arena *arena, struct slice text, struct slice *out);     /* padding required */
-struct slice text_base64url(struct arena *arena, struct slice bytes);              /* section 5, unpadded */
+struct slice text_hex(struct arena *arena, const void *bytes, size_t n); /* lower case */
+bool text_unhex(struct slice hex, void *out, size_t n);                  /* exactly 2n digits */
+struct slice text_base64(struct arena *arena, struct slice bytes);       /* RFC 4648 section 4 */
+bool text_unbase64(struct arena *arena, struct slice text,
+                   struct slice *out);                                /* padding required */
+struct slice text_base64url(struct arena *arena, struct slice bytes); /* section 5, unpadded */
 bool text_unbase64url(struct arena *arena, struct slice text, struct slice *out);
 
-struct slice text_lower(struct arena *arena, struct slice s);                      /* ASCII letters */
+struct slice text_lower(struct arena *arena, struct slice s); /* ASCII letters */
 
-/* RFC 3986 percent-decoding; false on a broken escape or a decoded NUL. plus_is_space for queries. */
-bool text_percent_decode(struct arena *arena, struct slice s, bool plus_is_space, struct slice *out);
-struct slice text_percent_encode(struct arena *arena, struct slice s);             /* unreserved stays */
+/* RFC 3986 percent-decoding; false on a broken escape or a decoded NUL. plus_is_space for queries.
+ */
+bool text_percent_decode(struct arena *arena, struct slice s, bool plus_is_space,
+                         struct slice *out);
+struct slice text_percent_encode(struct arena *arena, struct slice s); /* unreserved stays */
 
-uint32_t text_crc32(struct slice s);                                               /* IEEE 802.3 */
+uint32_t text_crc32(struct slice s); /* IEEE 802.3 */

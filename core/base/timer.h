@@ -11,14 +11,14 @@ struct timer;
 typedef void timer_fn(struct timer *timer);
 
 struct timer {
-    struct timer *next, **prev_next;    /* armed: linked in a slot of the wheel */
-    uint64_t due_ms;                    /* clock_ms() */
+    struct timer *next, **prev_next; /* armed: linked in a slot of the wheel */
+    uint64_t due_ms;                 /* clock_ms() */
     timer_fn *fn;
 };
 
 void timer_wheel_init(uv_loop_t *loop);
-void timer_wheel_fini(void);            /* armed timers are forgotten */
+void timer_wheel_fini(void); /* armed timers are forgotten */
 
-void timer_start(struct timer *timer, uint64_t delay_ms, timer_fn *fn);    /* re-arms if armed */
-void timer_stop(struct timer *timer);                                      /* harmless if not armed */
+void timer_start(struct timer *timer, uint64_t delay_ms, timer_fn *fn); /* re-arms if armed */
+void timer_stop(struct timer *timer);                                   /* harmless if not armed */
 bool timer_armed(const struct timer *timer);

@@ -1,0 +1,91 @@
+#include "base/crypto.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <sodium.h>
+
+struct sha256 {
+    EVP_MD_CTX *context;
+};
+
+/* A hash that cannot be computed leaves nothing sensible to do, so the calls below abort. */
+static void must(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+void crypto_init(void)
+{
+    must(sodium_init() >= 0);
+}
+
+struct sha256 *sha256_new(void)
+{
+    struct sha256 *hash = MEM_NEW(struct sha256);
+
+    hash->context = EVP_MD_CTX_new();
+    must(hash->context && EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL) == 1);
+    return hash;
+}
+
+void sha256_update(struct sha256 *hash, const void *bytes, size_t n)
+{
+    must(EVP_DigestUpdate(hash->context, bytes, n) == 1);
+}
+
+void sha256_final(struct sha256 *hash, uint8_t out[SHA256_BYTES])
+{
+    must(EVP_DigestFinal_ex(hash->context, out, NULL) == 1);
+}
+
+void sha256_free(struct sha256 *hash)
+{
+    if (!hash)
+        return;
+    EVP_MD_CTX_free(hash->context);
+    mem_free(hash);
+}
+
+struct slice sha256_hex(struct arena *arena, struct slice bytes)
+{
+    uint8_t digest[SHA256_BYTES];
+
+    must(EVP_Digest(bytes.p, bytes.n, digest, NULL, EVP_sha256(), NULL) == 1);
+    return text_hex(arena, digest, sizeof digest);
+}
+
+void hmac_sha256(struct slice key, struct slice bytes, uint8_t out[SHA256_BYTES])
+{
+    crypto_auth_hmacsha256_state state;
+
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.p, key.n);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)bytes.p, bytes.n);
+    crypto_auth_hmacsha256_final(&state, out);
+}
+
+void random_bytes(void *out, size_t n)
+{
+    randombytes_buf(out, n);
+}
+
+uint64_t random_below(uint64_t bound)
+{
+    uint64_t value;
+
+    assert(bound > 0);
+    /* The lowest 2^64 mod bound values would make the small results likelier. */
+    uint64_t skip = (0 - bound) % bound;
+    do {
+        random_bytes(&value, sizeof value);
+    } while (value < skip);
+    return value % bound;
+}
+
+bool crypto_equal(struct slice a, struct slice b)
+{
+    return a.n == b.n && (a.n == 0 || sodium_memcmp(a.p, b.p, a.n) == 0);
+}

@@ -1,0 +1,143 @@
+#include "base/text.h"
+
+#include <sodium.h>
+#include <string.h>
+
+struct slice text_hex(struct arena *arena, const void *bytes, size_t n)
+{
+    char *p = arena_alloc(arena, 2 * n + 1);
+
+    sodium_bin2hex(p, 2 * n + 1, bytes, n);
+    return (struct slice){p, 2 * n};
+}
+
+bool text_unhex(struct slice hex, void *out, size_t n)
+{
+    size_t decoded;
+
+    if (hex.n != 2 * n)
+        return false;
+    return n == 0 ||
+           (sodium_hex2bin(out, n, hex.p, hex.n, NULL, &decoded, NULL) == 0 && decoded == n);
+}
+
+static struct slice encode(struct arena *arena, struct slice bytes, int variant)
+{
+    size_t size = sodium_base64_encoded_len(bytes.n, variant);
+    char *p = arena_alloc(arena, size);
+
+    if (bytes.n == 0)
+        p[0] = '\0';
+    else
+        sodium_bin2base64(p, size, (const unsigned char *)bytes.p, bytes.n, variant);
+    return (struct slice){p, strlen(p)};
+}
+
+static bool decode(struct arena *arena, struct slice text, int variant, struct slice *out)
+{
+    size_t room = text.n / 4 * 3 + 3, n = 0;
+    unsigned char *p = arena_alloc(arena, room);
+
+    if (text.n && sodium_base642bin(p, room, text.p, text.n, NULL, &n, NULL, variant) != 0)
+        return false;
+    *out = (struct slice){(const char *)p, n};
+    return true;
+}
+
+struct slice text_base64(struct arena *arena, struct slice bytes)
+{
+    return encode(arena, bytes, sodium_base64_VARIANT_ORIGINAL);
+}
+
+bool text_unbase64(struct arena *arena, struct slice text, struct slice *out)
+{
+    return decode(arena, text, sodium_base64_VARIANT_ORIGINAL, out);
+}
+
+struct slice text_base64url(struct arena *arena, struct slice bytes)
+{
+    return encode(arena, bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+bool text_unbase64url(struct arena *arena, struct slice text, struct slice *out)
+{
+    return decode(arena, text, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
+}
+
+struct slice text_lower(struct arena *arena, struct slice s)
+{
+    char *p = arena_cstr(arena, s);
+
+    for (size_t i = 0; i < s.n; i++)
+        if (p[i] >= 'A' && p[i] <= 'Z')
+            p[i] = (char)(p[i] + ('a' - 'A'));
+    return (struct slice){p, s.n};
+}
+
+bool text_percent_decode(struct arena *arena, struct slice s, bool plus_is_space, struct slice *out)
+{
+    char *p = arena_alloc(arena, s.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+
+        if (c == '%') {
+            if (s.n - i < 3 || !text_unhex((struct slice){s.p + i + 1, 2}, &c, 1))
+                return false;
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        if (c == '\0')
+            return false;
+        p[n++] = c;
+    }
+    p[n] = '\0';
+    *out = (struct slice){p, n};
+    return true;
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+struct slice text_percent_encode(struct arena *arena, struct slice s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *p = arena_alloc(arena, 3 * s.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (is_unreserved(s.p[i])) {
+            p[n++] = s.p[i];
+            continue;
+        }
+        p[n++] = '%';
+        p[n++] = digits[c >> 4];
+        p[n++] = digits[c & 15];
+    }
+    p[n] = '\0';
+    return (struct slice){p, n};
+}
+
+uint32_t text_crc32(struct slice s)
+{
+    /* of the 16 possible low nibbles, reflected polynomial 0xEDB88320 */
+    static const uint32_t nibbles[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+                                         0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+                                         0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                         0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < s.n; i++) {
+        crc ^= (unsigned char)s.p[i];
+        crc = nibbles[crc & 15] ^ crc >> 4;
+        crc = nibbles[crc & 15] ^ crc >> 4;
+    }
+    return ~crc;
+}

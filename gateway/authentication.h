@@ -9,9 +9,9 @@ struct gateway;
 /* The two halves of admission, so that the session read and the rate counter share a round trip:
  * `begin` checks what can be checked without Redis and sends the read; `end` awaits it. */
 struct authentication {
-    struct principal principal;          /* filled in by begin as far as the credentials tell */
-    struct redis_call *read;             /* session or key record; NULL: nothing to await */
-    enum err refusal;                    /* OK, or ERR_UNAUTHORIZED: the credentials are wrong */
+    struct principal principal; /* filled in by begin as far as the credentials tell */
+    struct redis_call *read;    /* session or key record; NULL: nothing to await */
+    enum err refusal;           /* OK, or ERR_UNAUTHORIZED: the credentials are wrong */
 };
 
 /* bearer, api_key: header values or empty. Both empty: anonymous. */

@@ -17,33 +17,33 @@ struct connection;
 
 struct connection_owner {
     void (*on_bytes)(void *owner, struct slice bytes);
-    void (*on_writable)(void *owner);      /* the backlog is empty, after connection_want_writable() */
-    void (*on_gone)(void *owner);          /* last call; the connection is freed after it */
-    void (*on_deadline)(void *owner);      /* connection_deadline() has passed */
+    void (*on_writable)(void *owner); /* the backlog is empty, after connection_want_writable() */
+    void (*on_gone)(void *owner);     /* last call; the connection is freed after it */
+    void (*on_deadline)(void *owner); /* connection_deadline() has passed */
 };
 
-struct connection_server;                  /* the lws context and its vhosts */
+struct connection_server; /* the lws context and its vhosts */
 
 struct connection_tls {
-    const char *cert_path, *key_path;      /* NULL: no TLS vhost */
+    const char *cert_path, *key_path; /* NULL: no TLS vhost */
 };
 
-struct connection_server *connection_server_new(uv_loop_t *loop, const struct connection_tls *tls,
-                                                void *(*on_accept)(struct connection *connection,
-                                                                   const struct connection_owner **owner));
+struct connection_server *connection_server_new(
+    uv_loop_t *loop, const struct connection_tls *tls,
+    void *(*on_accept)(struct connection *connection, const struct connection_owner **owner));
 /* Closes every connection (owners get on_gone) and destroys the context. */
 void connection_server_free(struct connection_server *server);
 /* Takes an accepted socket. peer_ip is copied. False: it was refused and closed. */
 bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip);
 size_t connection_count(const struct connection_server *server);
 
-bool connection_write(struct connection *connection, struct slice bytes);      /* false: gone */
+bool connection_write(struct connection *connection, struct slice bytes); /* false: gone */
 size_t connection_backlog(const struct connection *connection);
 void connection_want_writable(struct connection *connection);
 void connection_set_reading(struct connection *connection, bool on);
-void connection_deadline(struct connection *connection, uint64_t delay_ms);    /* 0: none */
-void connection_finish(struct connection *connection);    /* lingering close after what was written */
-void connection_drop(struct connection *connection);      /* at once; on_gone follows from the loop */
+void connection_deadline(struct connection *connection, uint64_t delay_ms); /* 0: none */
+void connection_finish(struct connection *connection); /* lingering close after what was written */
+void connection_drop(struct connection *connection);   /* at once; on_gone follows from the loop */
 void connection_set_owner(struct connection *connection, const struct connection_owner *owner,
                           void *arg);
 struct slice connection_peer_ip(const struct connection *connection);

@@ -21,8 +21,10 @@ struct gateway {
     struct connection_server *connections;
     struct jobserver *jobs;
     struct password_thread *passwords;
-    struct { uint64_t anonymous, user, api_key; } limits;    /* per minute */
-    const struct slice *cors_origins;                        /* ends with an empty one */
+    struct {
+        uint64_t anonymous, user, api_key;
+    } limits;                         /* per minute */
+    const struct slice *cors_origins; /* ends with an empty one */
     uint64_t started_ms;
     bool draining;
 };

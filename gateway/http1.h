@@ -10,17 +10,26 @@
 
 enum { HTTP1_MAX_HEAD_BYTES = 32 << 10, HTTP1_MAX_HEADERS = 100, HTTP1_MAX_TARGET_BYTES = 8 << 10 };
 
-enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE,
-                   METHOD_OPTIONS, METHOD_OTHER, METHOD_COUNT };
+enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER,
+    METHOD_COUNT
+};
 
 struct http_header {
-    struct slice name, value;                /* as sent, value trimmed */
+    struct slice name, value; /* as sent, value trimmed */
 };
 
 struct http_head {
     enum http_method method;
-    struct slice method_text, target;        /* raw */
-    int minor_version;                       /* HTTP/1.x */
+    struct slice method_text, target; /* raw */
+    int minor_version;                /* HTTP/1.x */
     struct http_header *headers;
     size_t header_count;
     bool keep_alive, chunked, expects_continue;
@@ -33,16 +42,25 @@ struct http_head {
 enum err http1_find_head(struct slice bytes, size_t *n);
 /* Slices point into `bytes`; the header array lives in the arena. */
 enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_head *out);
-struct slice http1_header(const struct http_head *head, const char *name);     /* the first; or empty */
+struct slice http1_header(const struct http_head *head, const char *name); /* the first; or empty */
 struct slice http_method_name(enum http_method method);
 
 /* Incremental body decoder: by length or chunked. Zero-initialise, then http1_body_init(). */
 struct http1_body {
-    enum { BODY_DONE, BODY_LENGTH, BODY_CHUNK_SIZE, BODY_CHUNK_EXTENSION, BODY_CHUNK_SIZE_LF,
-           BODY_CHUNK_DATA, BODY_CHUNK_CR, BODY_CHUNK_LF, BODY_TRAILER } state;
-    uint64_t left;                           /* of the length or of this chunk */
+    enum {
+        BODY_DONE,
+        BODY_LENGTH,
+        BODY_CHUNK_SIZE,
+        BODY_CHUNK_EXTENSION,
+        BODY_CHUNK_SIZE_LF,
+        BODY_CHUNK_DATA,
+        BODY_CHUNK_CR,
+        BODY_CHUNK_LF,
+        BODY_TRAILER
+    } state;
+    uint64_t left; /* of the length or of this chunk */
     unsigned digits, trailer_bytes, line_bytes;
-    char last;                               /* previous byte, within the trailer */
+    char last; /* previous byte, within the trailer */
 };
 
 void http1_body_init(struct http1_body *body, const struct http_head *head);

@@ -10,5 +10,5 @@ struct gateway;
 struct jobserver;
 
 struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, char **problem);
-void jobserver_stop(struct jobserver *server);            /* answers "drain" to the parked first */
-void jobserver_wake(struct jobserver *server);            /* a job may be waiting: called on media events */
+void jobserver_stop(struct jobserver *server); /* answers "drain" to the parked first */
+void jobserver_wake(struct jobserver *server); /* a job may be waiting: called on media events */

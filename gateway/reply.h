@@ -11,10 +11,14 @@ void reply_header(struct request *req, const char *name, struct slice value);
 /* The body is the surface's `data`, already serialised JSON. */
 void reply_data(struct request *req, int status, struct slice json);
 /* A list: `data` is a JSON array; the surface adds its pagination. */
-struct page { uint64_t number, size, total, count; };
+struct page {
+    uint64_t number, size, total, count;
+};
 void reply_page(struct request *req, struct slice json, const struct page *page);
 /* Status, slug and default message from the table; detail may be empty, fields may be NULL. */
-struct field_error { struct slice field, message; };
+struct field_error {
+    struct slice field, message;
+};
 void reply_error(struct request *req, enum err why, struct slice detail);
 void reply_field_errors(struct request *req, enum err why, const struct field_error *errors,
                         size_t n);
@@ -24,7 +28,7 @@ void reply_empty(struct request *req, int status);
 
 /* Bytes [offset, offset + length) of an open file, pumped with bounded memory; takes fd. */
 struct file_reply {
-    int status;                      /* 200 or 206 */
+    int status; /* 200 or 206 */
     int fd;
     uint64_t offset, length;
     const char *content_type;

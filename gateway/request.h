@@ -16,38 +16,39 @@
 struct route;
 struct surface;
 struct gateway;
-struct exchange;                            /* the http1 connection's side, private to it */
+struct exchange; /* the http1 connection's side, private to it */
 
 enum { PATH_PARAMS_MAX = 4, QUERY_PARAMS_MAX = 64 };
 
 struct request {
-    struct task task;                       /* first: a struct request * is a struct task * */
+    struct task task; /* first: a struct request * is a struct task * */
     struct gateway *gateway;
     const struct surface *surface;
     const struct route *route;
     struct http_head head;
-    struct slice path;                      /* without query, raw */
-    struct slice query;                     /* raw */
-    struct slice path_params[PATH_PARAMS_MAX];       /* decoded, in the order of the template */
+    struct slice path;                         /* without query, raw */
+    struct slice query;                        /* raw */
+    struct slice path_params[PATH_PARAMS_MAX]; /* decoded, in the order of the template */
     struct slice query_names[QUERY_PARAMS_MAX], query_values[QUERY_PARAMS_MAX];
     size_t query_count;
     struct slice peer_ip;
     bool tls;
-    struct principal principal;             /* kind PRINCIPAL_NONE: anonymous */
-    struct window window;                   /* of the rate limit; has_window: to be shown */
+    struct principal principal; /* kind PRINCIPAL_NONE: anonymous */
+    struct window window;       /* of the rate limit; has_window: to be shown */
     bool has_window;
-    json_t *body;                           /* validated against the route's schema, or NULL */
+    json_t *body; /* validated against the route's schema, or NULL */
     struct exchange *exchange;
     bool answered;
 };
 
 struct slice request_header(const struct request *req, const char *name);
-struct slice request_param(const struct request *req, const char *name);        /* path parameter */
-struct slice request_query(const struct request *req, const char *name);        /* decoded; or empty */
+struct slice request_param(const struct request *req, const char *name); /* path parameter */
+struct slice request_query(const struct request *req, const char *name); /* decoded; or empty */
 bool request_query_u64(const struct request *req, const char *name, uint64_t otherwise,
                        uint64_t *out);
 
 /* Streams the body. Sends "100 Continue" first where the client waits for it. *chunk is empty at
  * the end; it is valid until the next call. ERR_PAYLOAD_TOO_LARGE past the route's limit,
- * ERR_REQUEST_TIMEOUT, ERR_BAD_REQUEST for broken framing or a client that left (task.cancelled). */
+ * ERR_REQUEST_TIMEOUT, ERR_BAD_REQUEST for broken framing or a client that left (task.cancelled).
+ */
 enum err request_read(struct request *req, struct slice *chunk);

@@ -5,45 +5,50 @@
 
 #include "gateway/reply.h"
 
-enum auth_scheme { AUTH_NONE = 0, AUTH_BEARER = 1, AUTH_KEY = 2, AUTH_LINK = 4,
-                   AUTH_OPTIONAL = 8 };      /* or-ed; OPTIONAL: anonymous is allowed as well */
+enum auth_scheme {
+    AUTH_NONE = 0,
+    AUTH_BEARER = 1,
+    AUTH_KEY = 2,
+    AUTH_LINK = 4,
+    AUTH_OPTIONAL = 8
+}; /* or-ed; OPTIONAL: anonymous is allowed as well */
 
 enum rate_policy { POLICY_NONE, POLICY_DEFAULT, POLICY_LOGIN };
 
 enum body_kind { BODY_NONE, BODY_JSON, BODY_STREAM };
 
-struct body_schema;                          /* gateway/validate.h */
+struct body_schema; /* gateway/validate.h */
 
 typedef void handler_fn(struct request *req);
 
 struct route {
     const struct surface *surface;
     enum http_method method;
-    struct slice path;                       /* template: "/api/v1/media/{id}" */
-    const char *operation;                   /* operationId, for logs and metrics */
+    struct slice path;     /* template: "/api/v1/media/{id}" */
+    const char *operation; /* operationId, for logs and metrics */
     handler_fn *handler;
-    unsigned auth;                           /* enum auth_scheme */
-    unsigned scopes;                         /* enum scope that are needed */
+    unsigned auth;   /* enum auth_scheme */
+    unsigned scopes; /* enum scope that are needed */
     enum rate_policy policy;
     enum body_kind body_kind;
     uint64_t max_body_bytes;
-    const struct body_schema *body;          /* of JSON bodies; may be NULL */
-    const struct body_schema *query;         /* of query parameters; may be NULL */
+    const struct body_schema *body;  /* of JSON bodies; may be NULL */
+    const struct body_schema *query; /* of query parameters; may be NULL */
 };
 
 /* What a surface is: its paths, its envelopes, its rules. Handlers never build these by hand. */
 struct surface {
     struct slice name;
-    const struct slice *prefixes;            /* "/api/v1", "/v1"; NULL ends the list */
+    const struct slice *prefixes; /* "/api/v1", "/v1"; NULL ends the list */
     void (*wrap_data)(struct request *req, struct buf *out, struct slice json,
                       const struct page *page);
     void (*wrap_error)(struct request *req, struct buf *out, enum err why, struct slice message,
                        const struct field_error *errors, size_t n);
-    bool rate_headers;                       /* X-RateLimit-* on every answer */
-    bool require_https;                      /* setting <name>.require_https */
+    bool rate_headers;  /* X-RateLimit-* on every answer */
+    bool require_https; /* setting <name>.require_https */
 };
 
-const struct surface *router_surface(struct slice path);    /* the owner of a path; never NULL */
+const struct surface *router_surface(struct slice path); /* the owner of a path; never NULL */
 /* Fills in path_params. NULL: no such path; *allowed then is 0, else the methods (bits) it has. */
 const struct route *router_find(enum http_method method, struct slice path, struct arena *arena,
                                 struct slice params[PATH_PARAMS_MAX], unsigned *allowed);

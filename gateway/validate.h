@@ -1,5 +1,6 @@
 /* validate.h: bodies and queries against the tables that the generator made of the schemas. The
- * tables say all there is to say about a field; handlers read what passed without checking again. */
+ * tables say all there is to say about a field; handlers read what passed without checking again.
+ */
 #pragma once
 
 #include "gateway/reply.h"
@@ -12,17 +13,17 @@ struct body_field {
     enum field_type type;
     enum field_format format;
     bool required, nullable;
-    uint64_t min_length, max_length;             /* characters; items of an array: of each */
-    int64_t minimum, maximum;                    /* of integers */
+    uint64_t min_length, max_length; /* characters; items of an array: of each */
+    int64_t minimum, maximum;        /* of integers */
     uint64_t min_items, max_items;
-    const struct slice *values;                  /* enum; NULL, or ends with an empty slice */
-    bool clamp;                                  /* an integer above maximum is lowered to it */
+    const struct slice *values; /* enum; NULL, or ends with an empty slice */
+    bool clamp;                 /* an integer above maximum is lowered to it */
 };
 
 struct body_schema {
     const struct body_field *fields;
     size_t n;
-    bool additional;                             /* unknown fields are allowed */
+    bool additional; /* unknown fields are allowed */
 };
 
 /* Parses and checks the whole body; on failure answers 400 with details and gives NULL. */

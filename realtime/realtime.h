@@ -1,7 +1,8 @@
 /* realtime.h: the hub behind /realtime: WebSocket clients, their subscriptions, fan-out of events,
  * recovery of missed ones. Knows frames, channels and the event stream; must not know HTTP routes,
  * tokens or sockets: those come in as a transport and as hooks.
- * Protocol: RFC 6455 framing, messages as in docs of /realtime (contract: Media Vault section 12). */
+ * Protocol: RFC 6455 framing, messages as in docs of /realtime (contract: Media Vault section 12).
+ */
 #pragma once
 
 #include "base/buf.h"
@@ -27,11 +28,11 @@ struct realtime_hooks {
 };
 
 struct realtime_limits {
-    size_t queue_bytes;              /* per client, past it the channel's policy decides: 64 KiB */
-    unsigned messages_per_s;         /* 20 */
-    unsigned subscriptions;          /* 100 per client */
-    unsigned sockets_per_user;       /* 20 */
-    size_t ring_events;              /* recent events kept in memory per partition: 10,000 */
+    size_t queue_bytes;        /* per client, past it the channel's policy decides: 64 KiB */
+    unsigned messages_per_s;   /* 20 */
+    unsigned subscriptions;    /* 100 per client */
+    unsigned sockets_per_user; /* 20 */
+    size_t ring_events;        /* recent events kept in memory per partition: 10,000 */
 };
 
 struct realtime *realtime_new(struct state *state, const struct realtime_hooks *hooks,
@@ -62,5 +63,5 @@ void client_gone(struct client *client);
 /* SIGTERM: every client gets close 4200 with a reconnect slot of its own in the window. */
 void realtime_drain(struct realtime *realtime, uint64_t window_ms);
 size_t realtime_clients(const struct realtime *realtime);
-uint64_t realtime_canary_age_ms(const struct realtime *realtime);    /* UINT64_MAX: none yet */
-void realtime_metrics(const struct realtime *realtime, struct buf *out);   /* Prometheus text */
+uint64_t realtime_canary_age_ms(const struct realtime *realtime);        /* UINT64_MAX: none yet */
+void realtime_metrics(const struct realtime *realtime, struct buf *out); /* Prometheus text */

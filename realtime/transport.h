@@ -5,13 +5,14 @@
 #include "base/slice.h"
 
 struct transport {
-    /* Takes the bytes (copies what the socket does not). Returns false when the connection is gone. */
+    /* Takes the bytes (copies what the socket does not). Returns false when the connection is gone.
+     */
     bool (*write)(void *connection, struct slice bytes);
     /* Bytes accepted by write() and not yet taken by the kernel. */
     size_t (*backlog)(const void *connection);
     /* Asks for one on_writable() once the backlog is empty. */
     void (*want_writable)(void *connection);
-    void (*set_reading)(void *connection, bool on);      /* receive flow control */
+    void (*set_reading)(void *connection, bool on); /* receive flow control */
     /* Ends the connection after what was written; on_gone() follows. */
     void (*finish)(void *connection);
 };

@@ -6,24 +6,24 @@
 #include "state/state.h"
 
 struct account {
-    struct slice id;                  /* "user_" + ULID */
+    struct slice id; /* "user_" + ULID */
     unsigned partition;
     struct slice username, email, full_name, avatar_url;
-    struct slice password_hash;       /* PHC text, Argon2id */
+    struct slice password_hash; /* PHC text, Argon2id */
     bool is_admin, is_active;
     uint64_t created_ms, updated_ms;
-    uint64_t last_login_ms;           /* read from the fleeting server; 0: never, or forgotten */
+    uint64_t last_login_ms; /* read from the fleeting server; 0: never, or forgotten */
 };
 
 enum err account_load(struct task *task, struct state *state, struct slice user_id,
-                      struct account *out);                        /* ERR_NOT_FOUND */
+                      struct account *out); /* ERR_NOT_FOUND */
 enum err account_find(struct task *task, struct state *state, struct slice name_or_email,
-                      struct account *out);                        /* ERR_NOT_FOUND */
+                      struct account *out); /* ERR_NOT_FOUND */
 
 /* Fills in id, partition and times; emits user.registered. ERR_CONFLICT: a name is taken. */
 enum err account_create(struct task *task, struct state *state, struct account *account);
-enum err account_set_password(struct task *task, struct state *state,
-                              const struct account *account, struct slice password_hash);
+enum err account_set_password(struct task *task, struct state *state, const struct account *account,
+                              struct slice password_hash);
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms);
 
 /* How many accounts exist (of people). */

@@ -10,7 +10,8 @@
  *     commit_require_absent(commit, key);
  *     commit_event(commit, &event);
  *     commit_write(commit, SLICE("HSET"), key, SLICE("title"), title);
- *     err = commit_send(commit);            // ERR_CONFLICT: a check failed, see commit_failed_check()
+ *     err = commit_send(commit);            // ERR_CONFLICT: a check failed, see
+ * commit_failed_check()
  */
 #pragma once
 
@@ -34,9 +35,9 @@ void commit_event(struct commit *commit, struct event *event);
 
 /* One Redis write command; its first argument after the name is a key of this partition. */
 void commit_writev(struct commit *commit, const struct slice *argv, size_t argc);
-#define commit_write(commit, ...) \
+#define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 
-enum err commit_send(struct commit *commit);           /* suspends */
-int commit_failed_check(const struct commit *commit);  /* after ERR_CONFLICT; else -1 */
-uint64_t commit_offset(const struct commit *commit);   /* after OK: of its last event, 0 without */
+enum err commit_send(struct commit *commit);          /* suspends */
+int commit_failed_check(const struct commit *commit); /* after ERR_CONFLICT; else -1 */
+uint64_t commit_offset(const struct commit *commit);  /* after OK: of its last event, 0 without */

@@ -6,16 +6,16 @@
 #include "state/commit.h"
 
 struct endpoint {
-    struct slice id;                 /* "whk_" + ULID */
+    struct slice id; /* "whk_" + ULID */
     unsigned partition;
-    struct slice owner;              /* user id */
-    bool owner_is_admin;             /* hears everybody's events */
+    struct slice owner;  /* user id */
+    bool owner_is_admin; /* hears everybody's events */
     struct slice url, description;
-    struct slice *events;            /* names, or one "*" */
+    struct slice *events; /* names, or one "*" */
     size_t event_count;
-    struct slice secret;             /* "whsec_" + base64 of 24 bytes */
+    struct slice secret; /* "whsec_" + base64 of 24 bytes */
     bool active;
-    struct slice disabled_reason;    /* empty while active */
+    struct slice disabled_reason; /* empty while active */
     uint64_t created_ms, updated_ms;
 };
 

@@ -11,12 +11,12 @@ enum event_type {
     EVENT_COUNT_
 };
 
-enum event_webhook { WEBHOOK_NEVER, WEBHOOK_NAMED, WEBHOOK_ALWAYS };  /* NAMED: not matched by "*" */
+enum event_webhook { WEBHOOK_NEVER, WEBHOOK_NAMED, WEBHOOK_ALWAYS }; /* NAMED: not matched by "*" */
 
 struct event_row {
-    struct slice name;            /* "media.uploaded" */
-    struct slice channel;         /* "media_updates" */
-    bool realtime;                /* its channel is for clients; else only gateways hear of it */
+    struct slice name;    /* "media.uploaded" */
+    struct slice channel; /* "media_updates" */
+    bool realtime;        /* its channel is for clients; else only gateways hear of it */
     enum event_webhook webhook;
 };
 
@@ -25,17 +25,17 @@ bool event_type_parse(struct slice name, enum event_type *out);
 
 struct event {
     enum event_type type;
-    struct slice id;              /* "evt_" + ULID; also the webhook-id */
-    struct slice owner;           /* user id: whose event it is */
-    struct slice resource;        /* id of the resource */
-    struct slice resource_type;   /* data.type: image, video, audio, collection, user, ... */
-    struct slice changes;         /* JSON object, or empty */
-    uint64_t timestamp_ms;        /* Unix */
+    struct slice id;            /* "evt_" + ULID; also the webhook-id */
+    struct slice owner;         /* user id: whose event it is */
+    struct slice resource;      /* id of the resource */
+    struct slice resource_type; /* data.type: image, video, audio, collection, user, ... */
+    struct slice changes;       /* JSON object, or empty */
+    uint64_t timestamp_ms;      /* Unix */
     /* As read from the stream: */
-    struct slice body;            /* B: {"event","data":{id,type,user_id},"timestamp"} */
+    struct slice body; /* B: {"event","data":{id,type,user_id},"timestamp"} */
     unsigned partition;
     uint64_t offset;
-    char hash[17];                /* of the chain at this event, NUL-terminated */
+    char hash[17]; /* of the chain at this event, NUL-terminated */
 };
 
 /* B, exactly these keys in this order. */

@@ -7,7 +7,7 @@
 
 enum { ULID_CHARS = 26, PARTITION_MAX = 1023 };
 
-struct slice id_new(struct arena *arena, struct slice prefix, unsigned partition);   /* "media_" */
+struct slice id_new(struct arena *arena, struct slice prefix, unsigned partition); /* "media_" */
 
 /* Is this `prefix` and a well-formed ULID whose partition is below `partitions`? */
 bool id_parse(struct slice id, struct slice prefix, unsigned partitions, unsigned *partition);

@@ -12,13 +12,13 @@ enum job_lane { LANE_FRESH, LANE_ON_DEMAND, LANE_REGENERATION, LANE_COUNT };
 enum { JOB_ATTEMPTS = 3, JOB_OFFER_MS = 5000, JOB_LEASE_MS = 15000 };
 
 struct job {
-    struct slice id;                 /* "job_" + ULID */
+    struct slice id; /* "job_" + ULID */
     unsigned partition;
     enum job_kind kind;
     enum job_lane lane;
     struct slice media_id, owner, sha256;
-    uint64_t attempt;                /* 1 at the first run; counts only deaths on this very job */
-    struct slice lease;              /* "" while queued */
+    uint64_t attempt;   /* 1 at the first run; counts only deaths on this very job */
+    struct slice lease; /* "" while queued */
     uint64_t created_ms;
 };
 

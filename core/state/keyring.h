@@ -13,7 +13,7 @@ struct signing_key {
 };
 
 struct keyring {
-    struct signing_key token_keys[KEYRING_MAX];     /* newest first */
+    struct signing_key token_keys[KEYRING_MAX]; /* newest first */
     size_t n;
     uint8_t link_key[KEY_BYTES];
 };

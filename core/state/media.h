@@ -12,32 +12,31 @@ enum media_type { MEDIA_IMAGE, MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_DOCUMENT };
 struct media {
     struct slice id;
     unsigned partition;
-    struct slice owner;               /* user id */
+    struct slice owner; /* user id */
     struct slice title, description, filename, mime_type;
     enum media_type type;
     enum media_status status;
-    struct slice sha256;              /* 64 hex digits: the blob */
-    uint64_t size;                    /* bytes */
-    uint64_t width, height;           /* upright; 0: not known yet, or none */
-    uint64_t duration_ms;             /* 0: none */
+    struct slice sha256;    /* 64 hex digits: the blob */
+    uint64_t size;          /* bytes */
+    uint64_t width, height; /* upright; 0: not known yet, or none */
+    uint64_t duration_ms;   /* 0: none */
     struct slice *tags;
     size_t tag_count;
     bool is_public;
-    unsigned variants;                /* bits of what exists: store/variant.h */
-    uint64_t taken_ms;                /* Unix; 0: unknown */
-    struct slice metadata;            /* JSON object from the worker, or empty */
+    unsigned variants;     /* bits of what exists: store/variant.h */
+    uint64_t taken_ms;     /* Unix; 0: unknown */
+    struct slice metadata; /* JSON object from the worker, or empty */
     struct slice failure_code, failure_message;
     uint64_t created_ms, updated_ms;
 };
 
-struct slice media_type_name(enum media_type type);          /* "image" */
+struct slice media_type_name(enum media_type type); /* "image" */
 bool media_type_parse(struct slice name, enum media_type *out);
 struct slice media_status_name(enum media_status status);
 
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
  * job and the event media.uploaded. job may be NULL (nothing to make of this type). */
-enum err media_create(struct task *task, struct state *state, struct media *media,
-                      struct job *job);
+enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
 enum err media_delete(struct task *task, struct state *state, const struct media *media);
 
@@ -47,14 +46,14 @@ enum err media_finish(struct task *task, struct state *state, const struct media
                       enum event_type event, const struct job *job, struct job *next);
 
 struct media_filter {
-    struct slice owner;               /* empty: everybody's (admins) */
+    struct slice owner; /* empty: everybody's (admins) */
     bool by_type;
     enum media_type type;
-    struct slice tag;                 /* empty: any */
-    struct slice text;                /* in title, description, file name; empty: any */
+    struct slice tag;  /* empty: any */
+    struct slice text; /* in title, description, file name; empty: any */
     enum { MEDIA_SORT_CREATED, MEDIA_SORT_TITLE, MEDIA_SORT_SIZE, MEDIA_SORT_TAKEN } sort;
     bool ascending;
-    uint64_t skip, limit;             /* limit <= 100 */
+    uint64_t skip, limit; /* limit <= 100 */
 };
 
 enum err media_list(struct task *task, struct state *state, const struct media_filter *filter,

@@ -8,14 +8,14 @@
 struct head {
     uint64_t epoch;
     uint64_t offset;
-    char hash[17];                   /* 16 hex digits */
+    char hash[17]; /* 16 hex digits */
 };
 
 struct position {
     unsigned partitions;
-    struct head *heads;              /* [partitions] */
+    struct head *heads; /* [partitions] */
 };
 
 struct slice position_format(struct arena *arena, const struct position *position);
 bool position_parse(struct arena *arena, struct slice text, unsigned partitions,
-                    struct position *out);     /* false: not one of ours, or of other partitions */
+                    struct position *out); /* false: not one of ours, or of other partitions */

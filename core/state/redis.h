@@ -22,8 +22,8 @@ enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_NUMBER, REDIS_LIST, REDIS_FAULT }
 struct redis_value {
     enum redis_type type;
     int64_t number;
-    struct slice text;                  /* REDIS_TEXT (bulk or status) and REDIS_FAULT's message */
-    struct redis_value *items;          /* REDIS_LIST */
+    struct slice text;         /* REDIS_TEXT (bulk or status) and REDIS_FAULT's message */
+    struct redis_value *items; /* REDIS_LIST */
     size_t n;
 };
 
@@ -31,9 +31,9 @@ struct redis_value {
  * on_ready runs after each (re)connect, once the server answers PING: load functions there. */
 struct redis *redis_open(struct slice url, const char *name);
 void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg);
-void redis_close(struct redis *redis);          /* pending calls end first; memory goes with the loop */
-bool redis_ready(const struct redis *redis);    /* connected and answering */
-uint64_t redis_connects(const struct redis *redis);   /* how often it has connected: a generation */
+void redis_close(struct redis *redis); /* pending calls end first; memory goes with the loop */
+bool redis_ready(const struct redis *redis);        /* connected and answering */
+uint64_t redis_connects(const struct redis *redis); /* how often it has connected: a generation */
 
 /* Sends without waiting. The call ends with redis_await(), or with redis_forget() when nobody
  * cares for the answer. argv is copied. */
@@ -49,11 +49,15 @@ enum err redis_callv(struct task *task, struct redis *redis, struct redis_value 
 enum err redis_call_blocking(struct task *task, struct redis *redis, struct redis_value *out,
                              uint64_t block_ms, const struct slice *argv, size_t argc);
 
-#define REDIS_ARGV(...) (struct slice[]){__VA_ARGS__}
+#define REDIS_ARGV(...)                                                                            \
+    (struct slice[])                                                                               \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define REDIS_ARGC(...) (sizeof(REDIS_ARGV(__VA_ARGS__)) / sizeof(struct slice))
-#define redis_command(task, redis, out, ...) \
+#define redis_command(task, redis, out, ...)                                                       \
     redis_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
-#define redis_post(redis, ...) \
+#define redis_post(redis, ...)                                                                     \
     redis_forget(redis_send((redis), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__)))
 
 /* The value of a field in an HGETALL-shaped list; empty when absent. */

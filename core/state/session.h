@@ -8,7 +8,7 @@
 enum { SESSION_LIFE_S = 3600, REFRESH_LIFE_S = 30 * 86400 };
 
 struct session {
-    struct slice id;                 /* jti: "ses_" + ULID, in the user's partition */
+    struct slice id; /* jti: "ses_" + ULID, in the user's partition */
     struct slice user_id;
     unsigned partition;
     struct slice family;
@@ -18,15 +18,16 @@ struct session {
 
 /* Makes a session and a refresh token (opaque, stored hashed). family empty: a new one. */
 enum err session_create(struct task *task, struct state *state, struct slice user_id,
-                        unsigned partition, bool admin, struct slice family,
-                        struct session *out, struct slice *refresh_token);
+                        unsigned partition, bool admin, struct slice family, struct session *out,
+                        struct slice *refresh_token);
 
 /* Sent and awaited apart, so that admission can pipeline it with the rate counter. */
 struct redis_call *session_send(struct state *state, struct arena *arena, struct slice session_id,
                                 unsigned partition);
 enum err session_take(struct task *task, struct redis_call *call, struct session *out);
 
-/* Ends the session and its family's refresh tokens; emits session.ended (realtime closes sockets). */
+/* Ends the session and its family's refresh tokens; emits session.ended (realtime closes sockets).
+ */
 enum err session_end(struct task *task, struct state *state, const struct session *session);
 
 /* Spends a refresh token: OK once; ERR_UNAUTHORIZED for unknown, expired, or spent before (then the

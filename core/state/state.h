@@ -7,7 +7,7 @@
 
 struct state {
     struct redis *durable, *fleeting, *streams;
-    unsigned partitions;             /* fixed at creation of the data */
+    unsigned partitions; /* fixed at creation of the data */
 };
 
 /* Opens the connections; the first moment when state_ready() holds has loaded our functions. */

@@ -24,8 +24,8 @@ struct stream_handlers {
 struct stream *stream_open(struct state *state, const struct position *from,
                            const struct stream_handlers *handlers);
 void stream_close(struct stream *stream);
-const struct head *stream_head(const struct stream *stream, unsigned partition);   /* last read */
-bool stream_started(const struct stream *stream);       /* knows its heads, reads */
+const struct head *stream_head(const struct stream *stream, unsigned partition); /* last read */
+bool stream_started(const struct stream *stream); /* knows its heads, reads */
 
 /* Writes the canary of every partition (one XADD MAXLEN 1 each); the caller decides how often. */
 void stream_canary_write(struct state *state);

@@ -5,9 +5,9 @@
 #include "state/state.h"
 
 struct window {
-    uint64_t limit;                  /* 0: counts, never refuses */
+    uint64_t limit; /* 0: counts, never refuses */
     uint64_t used;
-    uint64_t reset_s;                /* Unix seconds at which the window ends */
+    uint64_t reset_s; /* Unix seconds at which the window ends */
 };
 
 struct redis_call *window_send(struct state *state, struct arena *arena, struct slice policy,
@@ -16,4 +16,4 @@ struct redis_call *window_send(struct state *state, struct arena *arena, struct 
 enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
                      uint64_t now_ms, struct window *out);
 void window_give_back(struct state *state, struct arena *arena, struct slice policy,
-                      struct slice key, uint64_t seconds, uint64_t now_ms);      /* un-awaited DECR */
+                      struct slice key, uint64_t seconds, uint64_t now_ms); /* un-awaited DECR */

@@ -25,13 +25,13 @@ enum err store_upload_write(struct task *task, struct upload *upload, struct sli
 /* Flushes, hashes, fsyncs, moves to its place by content. Frees the upload also on failure. */
 enum err store_upload_keep(struct task *task, struct upload *upload, char sha256_hex[65],
                            uint64_t *size);
-void store_upload_drop(struct upload *upload);                 /* removes the temporary file */
-struct slice store_upload_head(const struct upload *upload);   /* the first <= 4096 bytes so far */
+void store_upload_drop(struct upload *upload);               /* removes the temporary file */
+struct slice store_upload_head(const struct upload *upload); /* the first <= 4096 bytes so far */
 
 /* Opens for reading; size in bytes. ERR_NOT_FOUND. The descriptor is the caller's. A miss looks in
  * trash/ and brings the file back. */
-enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex,
-                         int *fd, uint64_t *size);
+enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
+                         uint64_t *size);
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
                             struct slice file, int *fd, uint64_t *size);
 

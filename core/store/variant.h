@@ -14,11 +14,11 @@ enum variant {
 };
 
 struct variant_row {
-    struct slice name;           /* "small", "720p": in queries and answers */
-    struct slice file;           /* in the store, beside its siblings */
+    struct slice name; /* "small", "720p": in queries and answers */
+    struct slice file; /* in the store, beside its siblings */
     const char *mime;
     enum variant_kind kind;
-    unsigned pixels;             /* longest side of a thumbnail, height of a rendition */
+    unsigned pixels; /* longest side of a thumbnail, height of a rendition */
 };
 
 const struct variant_row *variant_row(enum variant variant);

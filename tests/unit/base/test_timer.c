@@ -1,10 +1,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/timer.h"
-
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit.h"
 
 enum { TIMERS = 500 };
 
@@ -126,11 +123,11 @@ static void far_timers_can_be_armed_and_forgotten(void **state)
     static const uint64_t delays_ms[] = {640, 41000, 2700000, 172800000, 10800000000, UINT64_MAX};
     uv_loop_t *loop = loop_init(1);
 
-    for (size_t i = 0; i < sizeof delays_ms / sizeof *delays_ms; i++)
+    for (size_t i = 0; i < COUNT_OF(delays_ms); i++)
         arm(&probes[i], delays_ms[i]);
     for (size_t i = 0; i < 3; i++)
         uv_run(loop, UV_RUN_NOWAIT);
-    for (size_t i = 0; i < sizeof delays_ms / sizeof *delays_ms; i++) {
+    for (size_t i = 0; i < COUNT_OF(delays_ms); i++) {
         assert_true(timer_armed(&probes[i].timer));
         assert_int_equal(probes[i].fired, 0);
     }

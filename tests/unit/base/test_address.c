@@ -1,12 +1,9 @@
 #include "base/address.h"
+#include "unit.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void every_written_form_means_its_address(void **state)
 {
@@ -51,7 +48,7 @@ static void every_written_form_means_its_address(void **state)
         {"", ADDRESS_NONE, NULL},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct address got;
         struct cidr want;
 
@@ -123,7 +120,7 @@ static void special_ranges_are_not_public(void **state)
         {"2606:4700::1111", true},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct cidr cidr;
 
         assert_true(cidr_parse(slice_from(cases[i].text), &cidr));
@@ -158,7 +155,7 @@ static void ranges_contain_what_their_prefix_says(void **state)
         {"", "", false, false},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct cidr range, address;
 
         if (cidr_parse(slice_from(cases[i].range), &range) != cases[i].valid)

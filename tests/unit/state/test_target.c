@@ -1,9 +1,5 @@
 #include "state/target.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 static struct arena *arena;
 
@@ -81,7 +77,7 @@ static void urls_are_judged(void **state)
         {"10.0.0.0/8", "http://intranet/", TARGET_OK},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct target_policy policy;
         struct target target;
 
@@ -120,7 +116,7 @@ static void addresses_are_judged(void **state)
         {"10.0.0.0/8", "11.0.0.1", true, true},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct target_policy policy;
         struct address address;
 
@@ -136,7 +132,7 @@ static void wrong_settings_are_refused(void **state)
     static const char *const wrong[] = {"maybe", "10.0.0.0/8,", "10.0.0.0/8 192.168.0.0/16", "2"};
     struct target_policy policy;
 
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
         assert_false(target_policy_parse(arena, slice_from(wrong[i]), &policy));
 }
 

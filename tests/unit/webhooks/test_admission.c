@@ -1,10 +1,7 @@
+#include "unit.h"
 #include "webhooks/admission.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 static struct admission *admission;
 

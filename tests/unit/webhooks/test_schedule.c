@@ -1,10 +1,5 @@
+#include "unit.h"
 #include "webhooks/schedule.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static void delays_stay_within_the_jitter(void **state)
 {
@@ -46,7 +41,7 @@ static void hints_prolong_but_never_shorten(void **state)
         {1, UINT64_MAX, 86400000, 86400000},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint64_t delay_ms;
 
         assert_true(schedule_next(cases[i].failures, cases[i].hint_s, 12345 * i, &delay_ms));

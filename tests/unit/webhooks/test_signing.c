@@ -2,11 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #define MFKQ "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa"
 #define ID "msg_p5jXN8AQM9LWM0D4loKWxJek"
@@ -45,7 +41,7 @@ static void known_signatures_come_out(void **state)
         {MFKQ "SwBg==", ID, 1614265330, BODY, "v1,yK2tMbA6BHPrMEJ1lLv7UlJJbgFoqGenJkiajZ29evg="},
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct slice key;
 
         assert_true(text_unbase64(arena, slice_from(cases[i].key), &key));
@@ -72,7 +68,7 @@ static void secrets_are_parsed_strictly(void **state)
         {"whsec_" MFKQ "SwBg", 0}, /* without padding */
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct slice key = SLICE_NONE;
 
         bool accepted = signing_key_parse(arena, slice_from(cases[i].secret), &key);

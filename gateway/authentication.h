@@ -17,6 +17,10 @@ struct authentication {
 /* bearer, api_key: header values or empty. Both empty: anonymous. */
 void authentication_begin(struct arena *arena, struct gateway *gateway, struct slice bearer,
                           struct slice api_key, struct authentication *out);
+/* A signed link (gateway/signed_link.h). target: path and query as sent. Nothing to await. */
+void authentication_link(struct arena *arena, struct gateway *gateway, struct slice target,
+                         struct authentication *out);
+/* OK for anonymous callers too; ERR_UNAUTHORIZED clears the principal. */
 enum err authentication_end(struct task *task, struct gateway *gateway,
                             struct authentication *authentication);
 

@@ -17,5 +17,7 @@ enum err password_hash(struct task *task, struct password_thread *thread, struct
 /* phc empty: the account does not exist; the same time is spent and ERR_UNAUTHORIZED given. */
 enum err password_verify(struct task *task, struct password_thread *thread, struct slice password,
                          struct slice phc);
+/* Argon2id within the bounds above? (What password_verify() asks before it computes.) */
+bool password_phc_acceptable(struct slice phc);
 /* Blocking, for the command line. */
 struct slice password_hash_now(struct arena *arena, struct slice password);

@@ -6,7 +6,9 @@
 #include "gateway/reply.h"
 
 enum field_type { FIELD_STRING, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_STRING_ARRAY };
-enum field_format { FORMAT_NONE, FORMAT_EMAIL, FORMAT_URL, FORMAT_DATE_TIME };
+/* EMAIL: the grammar of HTML's <input type=email>; URL: absolute, http or https, with a host,
+ * ASCII; DATE_TIME: RFC 3339; USERNAME: ASCII letters, digits, '.', '-', '_'. */
+enum field_format { FORMAT_NONE, FORMAT_EMAIL, FORMAT_URL, FORMAT_DATE_TIME, FORMAT_USERNAME };
 
 struct body_field {
     struct slice name;
@@ -24,7 +26,24 @@ struct body_schema {
     const struct body_field *fields;
     size_t n;
     bool additional; /* unknown fields are allowed */
+    bool optional;   /* no body at all is read as {} */
 };
+
+enum { FIELD_ERRORS_MAX = 32 }; /* what is wrong beyond that is not listed */
+
+struct field_errors {
+    struct field_error list[FIELD_ERRORS_MAX];
+    size_t n;
+};
+
+/* OK, or ERR_VALIDATION with all that is wrong; no details: it is not even a JSON object. */
+enum err validate_body(struct arena *arena, const struct body_schema *schema, struct slice text,
+                       json_t **out, struct field_errors *errors);
+/* names and values: decoded parameters; values that are lowered to a maximum are replaced. Arrays
+ * are comma lists. */
+enum err validate_query(struct arena *arena, const struct body_schema *schema,
+                        const struct slice *names, struct slice *values, size_t count,
+                        struct field_errors *errors);
 
 /* Parses and checks the whole body; on failure answers 400 with details and gives NULL. */
 json_t *validate_body_or_reply(struct request *req, const struct body_schema *schema,

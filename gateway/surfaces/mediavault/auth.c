@@ -1,0 +1,171 @@
+/* Logging in and out. Passwords go to gateway/password.h, tokens to gateway/token.h, records to
+ * core/state; what is decided here is the order, and what a failure may tell. */
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/text.h"
+#include "gateway/gateway.h"
+#include "gateway/password.h"
+#include "gateway/surfaces/mediavault/surface.h"
+#include "gateway/surfaces/mediavault/users.h"
+#include "gateway/token.h"
+#include "handlers.h"
+#include "state/account.h"
+#include "state/session.h"
+#include "state/window.h"
+
+#include <inttypes.h>
+
+enum { GUARD_FAILURES = 10, GUARD_WINDOW_S = 15 * 60 };
+
+static void reply_session(struct request *req, const struct session *session,
+                          struct slice refresh_token)
+{
+    const struct token_claims claims = {
+        .user_id = session->user_id,
+        .session_id = session->id,
+        .admin = session->admin,
+        .issued_s = session->created_ms / 1000,
+        .expires_s = session->expires_ms / 1000,
+    };
+    const struct mediavault_token token = {
+        .token = token_sign(req->task.arena, &req->gateway->keyring, &claims),
+        .refresh_token = refresh_token,
+        .expires_in_s = claims.expires_s - claims.issued_s,
+    };
+    mediavault_reply_token(req, &token);
+}
+
+/* One name tried from one address. Hashed: names are of any length and may hold the separator. */
+struct guard {
+    struct slice key;
+    uint64_t now_ms;
+};
+
+static const struct slice guard_policy = SLICE_INIT("login_failures");
+
+/* Every try takes a place before its password is looked at, so that many at once do not pass; a
+ * good one gives it back. */
+static bool guard_enter_or_reply(struct request *req, struct slice name, struct guard *guard)
+{
+    struct arena *arena = req->task.arena;
+    struct window window;
+
+    guard->now_ms = clock_unix_ms();
+    guard->key = sha256_hex(arena, arena_printf(arena, "%.*s\n%.*s", SLICE_ARG(req->peer_ip),
+                                                SLICE_ARG(text_lower(arena, name))));
+    struct redis_call *call = window_send(req->gateway->state, arena, guard_policy, guard->key,
+                                          GUARD_WINDOW_S, guard->now_ms);
+    enum err err =
+        window_take(&req->task, call, GUARD_FAILURES, GUARD_WINDOW_S, guard->now_ms, &window);
+    if (err == OK && window.used <= GUARD_FAILURES)
+        return true;
+    uint64_t now_s = guard->now_ms / 1000;
+    if (window.reset_s > now_s)
+        reply_header(req, "Retry-After", arena_printf(arena, "%" PRIu64, window.reset_s - now_s));
+    reply_error(req, ERR_RATE_LIMITED, SLICE("Too many failed logins; try again later."));
+    return false;
+}
+
+static void guard_leave(struct request *req, const struct guard *guard)
+{
+    window_give_back(req->gateway->state, req->task.arena, guard_policy, guard->key, GUARD_WINDOW_S,
+                     guard->now_ms);
+}
+
+/* ERR_UNAUTHORIZED, after the same time, for unknown names, wrong passwords and closed accounts. */
+static enum err account_prove(struct request *req, struct slice name, struct slice password,
+                              struct account *account)
+{
+    struct gateway *gateway = req->gateway;
+    enum err err = account_find(&req->task, gateway->state, name, account);
+
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    struct slice hash = err == OK ? account->password_hash : SLICE_NONE;
+    bool closed = err == OK && !account->is_active;
+    err = password_verify(&req->task, gateway->passwords, password, hash);
+    return err == OK && closed ? ERR_UNAUTHORIZED : err;
+}
+
+void mediavault_auth_login(struct request *req)
+{
+    struct slice name = json_get_slice(req->body, "username");
+    struct slice password = json_get_slice(req->body, "password"), refresh_token;
+    struct account account;
+    struct session session;
+    struct guard guard;
+
+    if (!guard_enter_or_reply(req, name, &guard))
+        return;
+    enum err err = account_prove(req, name, password, &account);
+    if (err == ERR_UNAUTHORIZED) {
+        reply_error(req, err, SLICE("The name or the password is wrong."));
+        return;
+    }
+    guard_leave(req, &guard);
+    if (err == OK)
+        err = session_create(&req->task, req->gateway->state, account.id, account.partition,
+                             account.is_admin, SLICE_NONE, &session, &refresh_token);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    account_note_login(req->gateway->state, &account, clock_unix_ms());
+    reply_session(req, &session, refresh_token);
+}
+
+void mediavault_auth_refresh(struct request *req)
+{
+    struct slice spent = json_get_slice(req->body, "refresh_token"), next;
+    struct session session;
+    enum err err = session_refresh(&req->task, req->gateway->state, spent, &session, &next);
+
+    if (err != OK)
+        reply_error(req, err,
+                    err == ERR_UNAUTHORIZED ? SLICE("This refresh token is not valid.")
+                                            : SLICE_NONE);
+    else
+        reply_session(req, &session, next);
+}
+
+void mediavault_auth_logout(struct request *req)
+{
+    struct state *state = req->gateway->state;
+    struct session session;
+    struct redis_call *call =
+        session_send(state, req->task.arena, req->principal.session_id, req->principal.partition);
+    enum err err = session_take(&req->task, call, &session);
+
+    if (err == OK)
+        err = session_end(&req->task, state, &session);
+    if (err != OK && err != ERR_NOT_FOUND) /* gone in the meantime: that is what was wanted */
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_data(req, 200, SLICE("{\"message\":\"You are logged out.\"}"));
+}
+
+void mediavault_auth_register(struct request *req)
+{
+    struct gateway *gateway = req->gateway;
+    struct account account = {
+        .username = json_get_slice(req->body, "username"),
+        .email = json_get_slice(req->body, "email"),
+        .full_name = json_get_slice(req->body, "full_name"),
+        .is_active = true,
+    };
+
+    if (!req->principal.admin && !config_bool(gateway->config, "mediavault.allow_registration")) {
+        reply_error(req, ERR_FORBIDDEN, SLICE("Registration is closed on this hub."));
+        return;
+    }
+    enum err err = password_hash(&req->task, gateway->passwords,
+                                 json_get_slice(req->body, "password"), &account.password_hash);
+    if (err == OK)
+        err = account_create(&req->task, gateway->state, &account);
+    if (err == ERR_CONFLICT)
+        reply_error(req, err, SLICE("This user name or e-mail address is taken."));
+    else if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_data(req, 201, mediavault_user_json(req->task.arena, &account));
+}

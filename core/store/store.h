@@ -1,9 +1,11 @@
 /* store.h: blobs by content, in a folder: `blobs/ab/cd/<sha256>` for originals,
- * `variants/<sha256>/<file>` for what is derived from them, `incoming/` for uploads in progress,
- * `trash/` for what the collector took. Knows files; must not know records, HTTP or Redis.
+ * `variants/<sha256>/<file>` for what is derived from them, `incoming/` for uploads in progress
+ * (upload.h), `trash/` for what the collector took. Knows files; must not know records, HTTP or
+ * Redis.
  *
- * Durability: store_upload_keep() returns after fsync of the file and of its folder. Blocking calls
- * run on the thread pool; functions that take a task suspend. */
+ * What a *_keep() function moved to its place survives a power cut when it returns: the file and
+ * the folders on its way are synced. Functions that take a task suspend and run on the thread
+ * pool; those marked "blocking" belong on the pool, in a worker, or at start. */
 #pragma once
 
 #include "base/err.h"
@@ -11,25 +13,20 @@
 
 struct store;
 
-/* Creates the folders (0700). On failure NULL and a line in *problem. reserve_bytes: uploads are
- * refused with ERR_STORAGE_FULL while free space would fall under it. */
-struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
-void store_close(struct store *store);
+enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
 
-/* An upload in progress: a temporary file and its hash. Writes are gathered to 256 KiB and run off
- * the loop, one at a time: memory per upload is bounded whatever its size. */
-struct upload;
-enum err store_upload_begin(struct task *task, struct store *store, uint64_t max_bytes,
-                            struct upload **out);
-enum err store_upload_write(struct task *task, struct upload *upload, struct slice bytes);
-/* Flushes, hashes, fsyncs, moves to its place by content. Frees the upload also on failure. */
-enum err store_upload_keep(struct task *task, struct upload *upload, char sha256_hex[65],
-                           uint64_t *size);
-void store_upload_drop(struct upload *upload);               /* removes the temporary file */
-struct slice store_upload_head(const struct upload *upload); /* the first <= 4096 bytes so far */
+/* Creates the folders (0700) and removes uploads that were left unfinished a day ago. Blocking. On
+ * failure NULL and a line in *problem, which the caller frees (mem_free). reserve_bytes: what must
+ * stay free on the disk. */
+struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
+void store_close(struct store *store); /* uploads still being removed keep it alive till then */
+const char *store_folder(const struct store *store);
+
+/* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */
+enum err store_check_room(const struct store *store, uint64_t more);
 
 /* Opens for reading; size in bytes. ERR_NOT_FOUND. The descriptor is the caller's. A miss looks in
- * trash/ and brings the file back. */
+ * trash/ and brings the blob back. */
 enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
                          uint64_t *size);
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
@@ -38,11 +35,21 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
 /* Paths relative to the store's folder, for jobs on the same machine. */
 struct slice store_blob_path(struct arena *arena, struct slice sha256_hex);
 struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, struct slice file);
-/* Blocking (workers): a temporary file beside the variant becomes it, durably. */
+
+/* A new empty file in incoming/, open for writing; `path` is relative to the folder. Blocking. */
+enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int *fd);
+void store_incoming_remove(struct store *store, const char *path);
+
+/* The synced temporary file becomes the blob or variant, durably. Paths are relative to the folder
+ * or absolute, on the same file system. A blob that exists already stays, is marked as used just
+ * now (mtime), and the temporary file goes. Blocking; on failure the temporary file stays. */
+enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path);
 enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
                             const char *temporary_path);
-const char *store_folder(const struct store *store);
 
-/* Is this MIME type one of those we take, judged by the content's first bytes? The name of the
- * type, or an empty slice. Own table of magic numbers, no decoding. */
-struct slice store_sniff(struct slice head);
+/* For who works on the pool beyond store_close(). Loop thread only. */
+void store_ref(struct store *store);
+void store_unref(struct store *store);
+
+/* The error for a failed system call: ERR_STORAGE_FULL, or one that is logged here. Any thread. */
+enum err store_errno(const char *what, int error);

@@ -1,0 +1,375 @@
+#include "store/store.h"
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    PROBLEM_BYTES = 512,
+    INCOMING_ID_BYTES = 16,
+    INCOMING_LIFE_S = 24 * 3600, /* no upload lasts that long; what is older was left behind */
+    FOLDER_MODE = 0700,
+    FILE_MODE = 0600,
+};
+
+struct store {
+    char *folder;
+    int fd; /* of the folder; every path is relative to it */
+    uint64_t reserve_bytes;
+    unsigned refs;
+};
+
+static const char *const folders[] = {"blobs", "variants", "incoming", "trash"};
+
+enum err store_errno(const char *what, int error)
+{
+    if (error == ENOENT)
+        return ERR_NOT_FOUND;
+    if (error == ENOSPC || error == EDQUOT)
+        return ERR_STORAGE_FULL;
+    log_event(LOG_ERROR, "store_failed", F("call", what), F("errno", error));
+    return ERR_INTERNAL;
+}
+
+/* Opening */
+
+static void remove_stale(int incoming_fd, const char *name)
+{
+    struct stat info;
+
+    if (fstatat(incoming_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
+        return;
+    if (info.st_mtime + INCOMING_LIFE_S > time(NULL))
+        return;
+    if (unlinkat(incoming_fd, name, 0) == 0)
+        log_event(LOG_INFO, "upload_remains_removed", F("bytes", (long long)info.st_size));
+}
+
+static void clean_incoming(struct store *store)
+{
+    int fd = openat(store->fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
+        remove_stale(dirfd(dir), entry->d_name);
+    closedir(dir);
+}
+
+/* mkdir; a folder that exists already is fine. *made: it is new, so its parent wants a sync. */
+static int make_folder(int at, const char *path, bool *made)
+{
+    int rc = mkdirat(at, path, FOLDER_MODE);
+
+    *made = rc == 0;
+    return rc == 0 || errno == EEXIST ? 0 : -1;
+}
+
+static struct store *fail(struct store *store, struct slice folder, char **problem)
+{
+    const char *why = strerror(errno);
+
+    *problem = mem_alloc(PROBLEM_BYTES);
+    snprintf(*problem, PROBLEM_BYTES, "cannot use %.*s as the store: %s", SLICE_ARG(folder), why);
+    store_unref(store);
+    return NULL;
+}
+
+struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem)
+{
+    struct store *store = MEM_NEW(struct store);
+    bool made;
+
+    store->refs = 1;
+    store->reserve_bytes = reserve_bytes;
+    store->folder = mem_alloc(folder.n + 1);
+    memcpy(store->folder, folder.p, folder.n);
+    store->fd = -1;
+    if (make_folder(AT_FDCWD, store->folder, &made) != 0)
+        return fail(store, folder, problem);
+    store->fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->fd < 0)
+        return fail(store, folder, problem);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        if (make_folder(store->fd, folders[i], &made) != 0)
+            return fail(store, folder, problem);
+        if (faccessat(store->fd, folders[i], R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+            return fail(store, folder, problem);
+    }
+    if (fsync(store->fd) != 0)
+        return fail(store, folder, problem);
+    clean_incoming(store);
+    return store;
+}
+
+void store_ref(struct store *store)
+{
+    store->refs++;
+}
+
+void store_unref(struct store *store)
+{
+    assert(store->refs > 0);
+    if (--store->refs > 0)
+        return;
+    if (store->fd >= 0)
+        close(store->fd);
+    mem_free(store->folder);
+    mem_free(store);
+}
+
+void store_close(struct store *store)
+{
+    if (store)
+        store_unref(store);
+}
+
+const char *store_folder(const struct store *store)
+{
+    return store->folder;
+}
+
+enum err store_check_room(const struct store *store, uint64_t more)
+{
+    struct statvfs disk;
+
+    if (fstatvfs(store->fd, &disk) != 0)
+        return store_errno("statvfs", errno);
+    uint64_t available = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (available < store->reserve_bytes || available - store->reserve_bytes < more)
+        return ERR_STORAGE_FULL;
+    return OK;
+}
+
+/* Paths. A hash is hexadecimal and a variant's name is ours, so neither can leave the folder. */
+
+static void assert_hash(struct slice sha256_hex)
+{
+    assert(sha256_hex.n == SHA256_HEX);
+    for (size_t i = 0; i < sha256_hex.n; i++) {
+        char c = sha256_hex.p[i];
+
+        assert((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+        (void)c;
+    }
+}
+
+static void blob_path(char out[STORE_PATH_MAX], struct slice sha256_hex)
+{
+    assert_hash(sha256_hex);
+    snprintf(out, STORE_PATH_MAX, "blobs/%.2s/%.2s/%.*s", sha256_hex.p, sha256_hex.p + 2,
+             SLICE_ARG(sha256_hex));
+}
+
+static void variant_path(char out[STORE_PATH_MAX], struct slice sha256_hex, struct slice file)
+{
+    size_t at;
+
+    assert_hash(sha256_hex);
+    assert(file.n > 0 && file.n < 64 && file.p[0] != '.' && !slice_find(file, '/', &at));
+    snprintf(out, STORE_PATH_MAX, "variants/%.*s/%.*s", SLICE_ARG(sha256_hex), SLICE_ARG(file));
+}
+
+struct slice store_blob_path(struct arena *arena, struct slice sha256_hex)
+{
+    char path[STORE_PATH_MAX];
+
+    blob_path(path, sha256_hex);
+    return arena_dup(arena, slice_from(path));
+}
+
+struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, struct slice file)
+{
+    char path[STORE_PATH_MAX];
+
+    variant_path(path, sha256_hex, file);
+    return arena_dup(arena, slice_from(path));
+}
+
+/* Reading */
+
+static bool restore_from_trash(struct store *store, const char *path)
+{
+    char trash[STORE_PATH_MAX];
+    const char *name = strrchr(path, '/');
+
+    snprintf(trash, sizeof trash, "trash%s", name);
+    if (renameat(store->fd, trash, store->fd, path) != 0)
+        return false;
+    log_event(LOG_WARN, "blob_restored", F("sha256", name + 1));
+    return true;
+}
+
+struct opening {
+    struct store *store;
+    char path[STORE_PATH_MAX];
+    bool is_blob;
+    int fd;
+    uint64_t size;
+    enum err err;
+};
+
+static void open_now(void *arg)
+{
+    struct opening *opening = arg;
+    struct store *store = opening->store;
+    struct stat info;
+
+    opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
+    if (opening->fd < 0 && errno == ENOENT && opening->is_blob &&
+        restore_from_trash(store, opening->path))
+        opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
+    if (opening->fd < 0) {
+        opening->err = store_errno("open", errno);
+        return;
+    }
+    if (fstat(opening->fd, &info) != 0) {
+        opening->err = store_errno("fstat", errno);
+        close(opening->fd);
+        return;
+    }
+    opening->size = (uint64_t)info.st_size;
+}
+
+static enum err open_on_pool(struct task *task, struct opening *opening, int *fd, uint64_t *size)
+{
+    task_offload(task, open_now, opening);
+    *fd = opening->fd;
+    *size = opening->size;
+    return opening->err;
+}
+
+enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
+                         uint64_t *size)
+{
+    struct opening opening = {.store = store, .is_blob = true};
+
+    blob_path(opening.path, sha256_hex);
+    return open_on_pool(task, &opening, fd, size);
+}
+
+enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
+                            struct slice file, int *fd, uint64_t *size)
+{
+    struct opening opening = {.store = store};
+
+    variant_path(opening.path, sha256_hex, file);
+    return open_on_pool(task, &opening, fd, size);
+}
+
+/* Writing */
+
+enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int *fd)
+{
+    uint8_t id[INCOMING_ID_BYTES];
+    char name[2 * INCOMING_ID_BYTES + 1];
+
+    random_bytes(id, sizeof id);
+    sodium_bin2hex(name, sizeof name, id, sizeof id);
+    snprintf(path, STORE_PATH_MAX, "incoming/%s", name);
+    *fd = openat(store->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    return *fd >= 0 ? OK : store_errno("create", errno);
+}
+
+void store_incoming_remove(struct store *store, const char *path)
+{
+    if (unlinkat(store->fd, path, 0) != 0 && errno != ENOENT)
+        store_errno("unlink", errno);
+}
+
+static int sync_folder(struct store *store, const char *path)
+{
+    int fd = openat(store->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    int rc = fsync(fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return rc;
+}
+
+/* Cuts the last segment off. */
+static void to_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    assert(slash);
+    *slash = '\0';
+}
+
+/* Makes the folders on the way to `path`, of which blobs/ and variants/ exist since store_open().
+ * A new folder's parent is synced, or the folder could vanish with what is in it. */
+static int make_way(struct store *store, const char *path)
+{
+    char parent[STORE_PATH_MAX];
+    bool made;
+
+    snprintf(parent, sizeof parent, "%s", path);
+    to_parent(parent);
+    if (make_folder(store->fd, parent, &made) != 0) {
+        if (errno != ENOENT || make_way(store, parent) != 0)
+            return -1;
+        if (make_folder(store->fd, parent, &made) != 0)
+            return -1;
+    }
+    if (!made)
+        return 0;
+    to_parent(parent);
+    return sync_folder(store, parent);
+}
+
+static enum err move_in(struct store *store, const char *temporary_path, const char *path)
+{
+    char parent[STORE_PATH_MAX];
+
+    if (make_way(store, path) != 0)
+        return store_errno("mkdir", errno);
+    if (renameat(store->fd, temporary_path, store->fd, path) != 0)
+        return store_errno("rename", errno);
+    snprintf(parent, sizeof parent, "%s", path);
+    to_parent(parent);
+    return sync_folder(store, parent) == 0 ? OK : store_errno("fsync", errno);
+}
+
+enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path)
+{
+    char path[STORE_PATH_MAX];
+
+    blob_path(path, sha256_hex);
+    /* Touched first: the collector looks at the time again after it has moved a blob to trash/, so
+     * either it sees this, or the file is gone from here and we put ours in its place. */
+    if (utimensat(store->fd, path, NULL, 0) != 0)
+        return errno == ENOENT ? move_in(store, temporary_path, path)
+                               : store_errno("utimensat", errno);
+    store_incoming_remove(store, temporary_path);
+    /* Who wrote the same content a moment ago may not have synced its name yet. */
+    to_parent(path);
+    return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
+}
+
+enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
+                            const char *temporary_path)
+{
+    char path[STORE_PATH_MAX];
+
+    variant_path(path, sha256_hex, file);
+    return move_in(store, temporary_path, path);
+}

@@ -1,0 +1,27 @@
+/* upload.h: a file on its way into the store: a temporary file and its hash, fed as the bytes
+ * arrive. Knows the store and the thread pool; must not know HTTP, types or records.
+ *
+ * Two blocks per upload, whatever its size: while one is hashed and written on the thread pool,
+ * the other fills. The writer waits (suspends) when both are in use, and thus the sender. */
+#pragma once
+
+#include "store/store.h"
+
+/* 256 uploads hold at most 256 x 2 x 64 KiB = 32 MiB; past that number ERR_OVERLOADED. */
+enum { UPLOAD_MAX_ACTIVE = 256, UPLOAD_BLOCK_BYTES = 64 << 10, UPLOAD_HEAD_BYTES = 4096 };
+
+struct upload;
+
+/* expected_bytes: what the sender announced, 0 when nothing. ERR_STORAGE_FULL when it does not fit
+ * above the store's reserve. */
+enum err upload_begin(struct task *task, struct store *store, uint64_t max_bytes,
+                      uint64_t expected_bytes, struct upload **out);
+/* After an error only upload_drop() is allowed. ERR_PAYLOAD_TOO_LARGE past max_bytes,
+ * ERR_STORAGE_FULL also midway. */
+enum err upload_write(struct task *task, struct upload *upload, struct slice bytes);
+/* Flushes, hashes, syncs, moves to its place by content. Ends the upload also on failure. */
+enum err upload_keep(struct task *task, struct upload *upload, struct slice *sha256_hex);
+void upload_drop(struct upload *upload); /* removes the temporary file; NULL is allowed */
+
+uint64_t upload_size(const struct upload *upload);
+struct slice upload_head(const struct upload *upload); /* the first <= 4096 bytes so far */

@@ -1,0 +1,148 @@
+#include "scratch.h"
+
+#include "base/memory.h"
+#include "store/store.h"
+
+#define HASH "abcd0123456789abcd0123456789abcd0123456789abcd0123456789abcd0123"
+
+static struct store *open_here(const char *name)
+{
+    char *problem = NULL;
+    struct store *store = store_open(slice_from(scratch_path(name)), 0, &problem);
+
+    assert_non_null(store);
+    return store;
+}
+
+static void read_open(struct arena *arena, int fd, uint64_t size, struct slice expected)
+{
+    char *bytes = arena_alloc(arena, expected.n);
+
+    assert_int_equal(size, expected.n);
+    assert_int_equal(read(fd, bytes, expected.n), expected.n);
+    assert_memory_equal(bytes, expected.p, expected.n);
+    close(fd);
+}
+
+static void open_missing(struct task *task, void *arg)
+{
+    struct store *store = open_here("missing");
+    uint64_t size;
+    int fd;
+
+    assert_int_equal(store_blob_open(task, store, SLICE(HASH), &fd, &size), ERR_NOT_FOUND);
+    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.webp"), &fd, &size),
+                     ERR_NOT_FOUND);
+    store_close(store);
+}
+
+static void test_missing(void **state)
+{
+    run_on_fiber(open_missing, NULL);
+}
+
+static void keep_and_open(struct task *task, void *arg)
+{
+    struct store *store = open_here("keep");
+    uint64_t size;
+    int fd;
+
+    scratch_write("keep/incoming/a", SLICE("original"), 0);
+    assert_int_equal(store_blob_keep(store, SLICE(HASH), "incoming/a"), OK);
+    assert_int_equal(store_blob_open(task, store, SLICE(HASH), &fd, &size), OK);
+    read_open(task->arena, fd, size, SLICE("original"));
+
+    scratch_write("keep/incoming/b", SLICE("thumbnail"), 0);
+    const char *absolute = scratch_path("keep/incoming/b");
+    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("small.webp"), absolute), OK);
+    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.webp"), &fd, &size),
+                     OK);
+    read_open(task->arena, fd, size, SLICE("thumbnail"));
+    assert_int_equal(scratch_count("keep/incoming"), 0);
+
+    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("x"), "incoming/none"),
+                     ERR_NOT_FOUND);
+    store_close(store);
+}
+
+static void test_keep_and_open(void **state)
+{
+    run_on_fiber(keep_and_open, NULL);
+}
+
+static void open_from_trash(struct task *task, void *arg)
+{
+    struct store *store = open_here("trashed");
+    uint64_t size;
+    int fd;
+
+    scratch_write("trashed/incoming/a", SLICE("wanted"), 0);
+    assert_int_equal(store_blob_keep(store, SLICE(HASH), "incoming/a"), OK);
+    char *blob = arena_cstr(task->arena, slice_from(scratch_path("trashed/blobs/ab/cd/" HASH)));
+    assert_int_equal(rename(blob, scratch_path("trashed/trash/" HASH)), 0);
+
+    assert_int_equal(store_blob_open(task, store, SLICE(HASH), &fd, &size), OK);
+    read_open(task->arena, fd, size, SLICE("wanted"));
+    assert_int_equal(scratch_count("trashed/trash"), 0);
+    store_close(store);
+}
+
+static void test_trash_gives_back(void **state)
+{
+    run_on_fiber(open_from_trash, NULL);
+}
+
+static void test_stale_uploads_go_at_open(void **state)
+{
+    store_close(open_here("stale"));
+    scratch_write("stale/incoming/old", SLICE("x"), 24 * 3600 + 10);
+    scratch_write("stale/incoming/new", SLICE("x"), 23 * 3600);
+    store_close(open_here("stale"));
+    assert_int_equal(scratch_count("stale/incoming"), 1);
+    assert_int_equal(access(scratch_path("stale/incoming/new"), F_OK), 0);
+}
+
+static void test_open_says_why_not(void **state)
+{
+    char *problem = NULL;
+
+    scratch_write("file", SLICE("x"), 0);
+    assert_null(store_open(slice_from(scratch_path("file")), 0, &problem));
+    assert_non_null(strstr(problem, "cannot use"));
+    assert_null(strchr(problem, '\n'));
+    mem_free(problem);
+}
+
+static void test_folders_are_private(void **state)
+{
+    struct stat info;
+
+    store_close(open_here("private"));
+    assert_int_equal(stat(scratch_path("private/blobs"), &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+}
+
+static void test_paths(void **state)
+{
+    struct arena *arena = arena_new();
+
+    assert_true(slice_eq(store_blob_path(arena, SLICE(HASH)), SLICE("blobs/ab/cd/" HASH)));
+    assert_true(slice_eq(store_variant_path(arena, SLICE(HASH), SLICE("720p.mp4")),
+                         SLICE("variants/" HASH "/720p.mp4")));
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_keep_and_open),
+        cmocka_unit_test(test_trash_gives_back),
+        cmocka_unit_test(test_stale_uploads_go_at_open),
+        cmocka_unit_test(test_open_says_why_not),
+        cmocka_unit_test(test_folders_are_private),
+        cmocka_unit_test(test_paths),
+    };
+
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

@@ -28,7 +28,7 @@ struct http_header {
 
 struct http_head {
     enum http_method method;
-    struct slice method_text, target; /* raw */
+    struct slice method_text, target; /* raw; origin form, absolute form or "*" */
     int minor_version;                /* HTTP/1.x */
     struct http_header *headers;
     size_t header_count;
@@ -37,15 +37,20 @@ struct http_head {
     uint64_t content_length;
 };
 
-/* Looks for the end of the header block in what has arrived. *n: its length with the blank line.
- * OK, or ERR_HEADERS_TOO_LARGE / ERR_BAD_REQUEST; *n == 0: not complete yet. */
+/* Looks for the end of the header block in what has arrived. *n: its length with the blank line
+ * (and with empty lines before the request line); *n == 0: not complete yet. ERR_BAD_REQUEST on a
+ * bare LF, ERR_URI_TOO_LONG or ERR_HEADERS_TOO_LARGE past the bounds. */
 enum err http1_find_head(struct slice bytes, size_t *n);
-/* Slices point into `bytes`; the header array lives in the arena. */
+/* bytes: exactly what http1_find_head() found. Slices point into it; the header array lives in the
+ * arena. ERR_BAD_REQUEST, ERR_URI_TOO_LONG, ERR_HEADERS_TOO_LARGE (too many), ERR_HTTP_VERSION,
+ * ERR_NOT_IMPLEMENTED (a transfer coding), ERR_EXPECTATION_FAILED. */
 enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_head *out);
 struct slice http1_header(const struct http_head *head, const char *name); /* the first; or empty */
 struct slice http_method_name(enum http_method method);
+/* Is `token` an element of this comma-separated list (RFC 9110 section 5.6.1), ignoring case? */
+bool http1_list_has(struct slice list, struct slice token);
 
-/* Incremental body decoder: by length or chunked. Zero-initialise, then http1_body_init(). */
+/* Incremental body decoder: by length or chunked. */
 struct http1_body {
     enum {
         BODY_DONE,
@@ -56,14 +61,15 @@ struct http1_body {
         BODY_CHUNK_DATA,
         BODY_CHUNK_CR,
         BODY_CHUNK_LF,
-        BODY_TRAILER
+        BODY_TRAILER,
+        BODY_TRAILER_LF
     } state;
     uint64_t left; /* of the length or of this chunk */
-    unsigned digits, trailer_bytes, line_bytes;
-    char last; /* previous byte, within the trailer */
+    unsigned digits, line_bytes, trailer_bytes;
+    bool colon; /* seen in this line of the trailer */
 };
 
 void http1_body_init(struct http1_body *body, const struct http_head *head);
 /* Consumes from *in; *out gets the next run of payload inside *in (may be empty). Call until *in is
- * empty or the state is BODY_DONE. */
+ * empty or the state is BODY_DONE. ERR_BAD_REQUEST on broken framing: stop then. */
 enum err http1_body_next(struct http1_body *body, struct slice *in, struct slice *out);

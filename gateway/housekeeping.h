@@ -1,0 +1,9 @@
+/* housekeeping.h: what one gateway at a time does for all: expired leases of jobs go back to their
+ * queues. The turn is a lease of 10 s on the fleeting server; whoever holds it renews it. */
+#pragma once
+
+struct gateway;
+struct housekeeping;
+
+struct housekeeping *housekeeping_start(struct gateway *gateway);
+void housekeeping_stop(struct housekeeping *housekeeping); /* gives the turn away; frees itself */

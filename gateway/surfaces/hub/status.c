@@ -1,0 +1,82 @@
+/* Whether this gateway lives, can serve, and how it fares. */
+#include "gateway/connection.h"
+#include "gateway/gateway.h"
+#include "gateway/metrics.h"
+#include "handlers.h"
+
+#include <sys/statvfs.h>
+
+enum { CANARY_MAX_AGE_MS = 2000, METRICS_MAX_BYTES = 1 << 20 };
+
+void hub_root(struct request *req)
+{
+    reply_data(req, 200, SLICE("{\"message\":\"Mediahub is running.\"}"));
+}
+
+void hub_health(struct request *req)
+{
+    reply_data(req, 200,
+               SLICE("{\"status\":\"ok\",\"components\":{\"gateway\":\"ok\"},"
+                     "\"is_weak_key\":false,\"data\":{\"msg\":\"alive\"}}"));
+}
+
+struct check {
+    const char *name;
+    bool ok;
+};
+
+static bool store_has_room(const struct gateway *gateway)
+{
+    struct statvfs fs;
+
+    return statvfs(store_folder(gateway->store), &fs) == 0 &&
+           (uint64_t)fs.f_bavail * fs.f_frsize >= config_number(gateway->config, "store.reserve");
+}
+
+void hub_ready(struct request *req)
+{
+    const struct gateway *gateway = req->gateway;
+    const struct check checks[] = {
+        {"state", state_ready(gateway->state)},
+        {"events", realtime_canary_age_ms(gateway->realtime) < CANARY_MAX_AGE_MS},
+        {"store", store_has_room(gateway)},
+        {"draining", !gateway->draining},
+    };
+    struct json_writer w;
+    struct buf out;
+    bool ready = true;
+
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        ready = ready && checks[i].ok;
+    buf_init(&out, 1 << 10);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_str(&w, "status", ready ? SLICE("ready") : SLICE("not ready"));
+    jw_key(&w, "checks");
+    jw_object(&w);
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        jw_str(&w, checks[i].name, checks[i].ok ? SLICE("ok") : SLICE("failing"));
+    jw_object_end(&w);
+    jw_object_end(&w);
+    if (!ready)
+        reply_header(req, "Retry-After", SLICE("1"));
+    reply_data(req, ready ? 200 : 503, arena_dup(req->task.arena, buf_slice(&out)));
+    buf_fini(&out);
+}
+
+void hub_metrics(struct request *req)
+{
+    const struct gateway *gateway = req->gateway;
+    struct buf out;
+
+    buf_init(&out, METRICS_MAX_BYTES);
+    metrics_write_requests(&out);
+    metrics_write(&out, "mediahub_connections", "gauge", connection_count(gateway->connections));
+    metrics_write(&out, "mediahub_fibers", "gauge", fiber_count());
+    metrics_write(&out, "mediahub_state_connects_total", "counter",
+                  redis_connects(gateway->state->durable));
+    realtime_metrics(gateway->realtime, &out);
+    reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8",
+              arena_dup(req->task.arena, buf_slice(&out)));
+    buf_fini(&out);
+}

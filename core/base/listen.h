@@ -1,0 +1,10 @@
+/* listen.h: listening TCP sockets from "HOST:PORT" ("127.0.0.1:8080", "[::1]:80", "localhost:80",
+ * ":8080" for all addresses). Non-blocking, close-on-exec. */
+#pragma once
+
+#include "base/arena.h"
+
+/* With share_port several processes may listen on one port (SO_REUSEPORT); without it a port that
+ * anyone listens on is refused. -1 on failure, with one sentence in *problem. */
+int listen_open(struct arena *arena, struct slice host_port, bool share_port,
+                struct slice *problem);

@@ -1,0 +1,111 @@
+#include "gateway/listener.h"
+
+#include "base/listen.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/timer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* At most so many a turn, so that a storm of new connections does not starve the open ones. */
+enum { ACCEPTS_PER_TURN = 64, OUT_OF_FILES_PAUSE_MS = 100 };
+
+enum { LISTENER_MAGIC = 0x4c53544e };
+
+struct listener {
+    uint32_t magic;
+    struct connection_server *server;
+    bool tls;
+    int fd;
+    uv_poll_t poll;
+    struct timer pause;
+};
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(struct timer *timer)
+{
+    struct listener *listener = CONTAINER_OF(timer, struct listener, pause);
+
+    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+static struct slice ip_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
+{
+    const void *address = peer->ss_family == AF_INET6
+                              ? (const void *)&((const struct sockaddr_in6 *)peer)->sin6_addr
+                              : (const void *)&((const struct sockaddr_in *)peer)->sin_addr;
+
+    return slice_from(inet_ntop(peer->ss_family, address, text, INET6_ADDRSTRLEN));
+}
+
+/* False: nothing more to accept now. */
+static bool accept_one(struct listener *listener)
+{
+    struct sockaddr_storage peer;
+    socklen_t n = sizeof peer;
+    char text[INET6_ADDRSTRLEN];
+    int on = 1;
+    int fd = accept4(listener->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* The backlog keeps them; polling on would only spin. */
+            log_event(LOG_ERROR, "accept_failed", F("error", strerror(errno)));
+            uv_poll_stop(&listener->poll);
+            timer_start(&listener->pause, OUT_OF_FILES_PAUSE_MS, on_pause_over);
+            return false;
+        }
+        return errno == EINTR || errno == ECONNABORTED;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection_adopt(listener->server, fd, listener->tls, ip_text(&peer, text));
+    return true;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = CAST_OBJ(struct listener, poll->data, LISTENER_MAGIC);
+
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(listener); i++)
+        ;
+}
+
+struct listener *listener_open(uv_loop_t *loop, struct connection_server *server,
+                               struct slice host_port, bool tls, struct arena *arena,
+                               struct slice *problem)
+{
+    int fd = listen_open(arena, host_port, true, problem);
+
+    if (fd < 0)
+        return NULL;
+    struct listener *listener = MEM_NEW(struct listener);
+    *listener = (struct listener){.magic = LISTENER_MAGIC, .server = server, .tls = tls, .fd = fd};
+    listener->poll.data = listener;
+    uv_poll_init(loop, &listener->poll, fd);
+    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+    return listener;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct listener *listener = CAST_OBJ(struct listener, handle->data, LISTENER_MAGIC);
+
+    listener->magic = 0;
+    mem_free(listener);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (!listener)
+        return;
+    timer_stop(&listener->pause);
+    uv_poll_stop(&listener->poll);
+    close(listener->fd);
+    uv_close((uv_handle_t *)&listener->poll, on_closed);
+}

@@ -37,3 +37,11 @@ function(mediahub_generate)
     DEPENDS ${ARG_SCRIPT} ${ARG_DEPENDS}
     VERBATIM)
 endfunction()
+
+# mediahub_embed(FILE file OUTPUT file): the bytes of a file for a C array, see embed.py. The output
+# stands among the SOURCES of the library that includes it.
+function(mediahub_embed)
+  cmake_parse_arguments(ARG "" "FILE;OUTPUT" "" ${ARGN})
+  mediahub_generate(SCRIPT ${CMAKE_SOURCE_DIR}/cmake/embed.py
+    OUTPUTS ${ARG_OUTPUT} DEPENDS ${ARG_FILE} ARGS ${ARG_FILE} ${ARG_OUTPUT})
+endfunction()

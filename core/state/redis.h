@@ -27,21 +27,23 @@ struct redis_value {
     size_t n;
 };
 
-/* url: "unix:/path" (relative paths allowed), "redis://[:password@]host:port[/db]".
- * on_ready runs after each (re)connect, once the server answers PING: load functions there. */
+/* url: as in redis_address.h; name: for the log and CLIENT LIST, a literal. NULL: not such a URL.
+ * fn runs after each (re)connect, once the server answers PING, from inside the library: it may
+ * spawn a task there, not wait. */
 struct redis *redis_open(struct slice url, const char *name);
 void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg);
-void redis_close(struct redis *redis); /* pending calls end first; memory goes with the loop */
-bool redis_ready(const struct redis *redis);        /* connected and answering */
+void redis_close(struct redis *redis);       /* pending calls end first; later ones fail at once */
+bool redis_ready(const struct redis *redis); /* connected and answering */
 uint64_t redis_connects(const struct redis *redis); /* how often it has connected: a generation */
 
 /* Sends without waiting. The call ends with redis_await(), or with redis_forget() when nobody
- * cares for the answer. argv is copied. */
+ * cares for the answer. argv is copied. Not connected: the call has already failed. */
 struct redis_call *redis_send(struct redis *redis, const struct slice *argv, size_t argc);
 enum err redis_await(struct task *task, struct redis_call *call, struct redis_value *out);
 void redis_forget(struct redis_call *call);
 
-/* redis_send and redis_await. OK also for a REDIS_FAULT reply of the command itself. */
+/* redis_send and redis_await. OK also for a REDIS_FAULT reply of the command itself. `out` may be
+ * NULL where only the error matters; a REDIS_FAULT is then lost. */
 enum err redis_callv(struct task *task, struct redis *redis, struct redis_value *out,
                      const struct slice *argv, size_t argc);
 
@@ -59,6 +61,10 @@ enum err redis_call_blocking(struct task *task, struct redis *redis, struct redi
     redis_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 #define redis_post(redis, ...)                                                                     \
     redis_forget(redis_send((redis), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__)))
+
+/* Awaits n calls in order. The first error is returned, but all calls have ended. */
+enum err redis_await_all(struct task *task, struct redis_call **calls, size_t n,
+                         struct redis_value *out);
 
 /* The value of a field in an HGETALL-shaped list; empty when absent. */
 struct slice redis_field(const struct redis_value *list, struct slice field);

@@ -21,16 +21,18 @@ enum err session_create(struct task *task, struct state *state, struct slice use
                         unsigned partition, bool admin, struct slice family, struct session *out,
                         struct slice *refresh_token);
 
-/* Sent and awaited apart, so that admission can pipeline it with the rate counter. */
+/* Sent and awaited apart, so that admission can pipeline it with the rate counter. session_take:
+ * ERR_UNAUTHORIZED for an ended or expired one. */
 struct redis_call *session_send(struct state *state, struct arena *arena, struct slice session_id,
                                 unsigned partition);
 enum err session_take(struct task *task, struct redis_call *call, struct session *out);
 
-/* Ends the session and its family's refresh tokens; emits session.ended (realtime closes sockets).
- */
+/* Ends the session's family: its refresh tokens and all of its sessions, with a session.ended for
+ * each, whose resource is the session's id (realtime closes its sockets). OK when already ended. */
 enum err session_end(struct task *task, struct state *state, const struct session *session);
 
 /* Spends a refresh token: OK once; ERR_UNAUTHORIZED for unknown, expired, or spent before (then the
- * whole family is ended). */
+ * whole family is ended), or when the account is gone or inactive. Earlier sessions of the family
+ * live on until they expire; the new one has the account's present role. */
 enum err session_refresh(struct task *task, struct state *state, struct slice refresh_token,
                          struct session *out, struct slice *next_refresh_token);

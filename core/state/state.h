@@ -7,23 +7,47 @@
 
 struct state {
     struct redis *durable, *fleeting, *streams;
-    unsigned partitions; /* fixed at creation of the data */
+    unsigned partitions;               /* fixed at creation of the data; 0 before state_wait() */
+    struct state_functions *functions; /* of state.c */
 };
 
-/* Opens the connections; the first moment when state_ready() holds has loaded our functions. */
+/* Opens the connections and loads our functions after each connect of `durable`. NULL: one of the
+ * URLs is not one (see redis_address.h). */
 struct state *state_open(struct slice durable_url, struct slice fleeting_url);
-void state_close(struct state *state);
-bool state_ready(const struct state *state);
+void state_close(struct state *state);       /* what is under way ends; later calls fail at once */
+bool state_ready(const struct state *state); /* `durable` answers and has our functions */
 
-/* Suspends until state_ready(), at most limit_ms; ERR_STATE_UNAVAILABLE past it. Reads or, in an
- * empty store, fixes `partitions` ("hub:partitions"). */
+/* Another library of functions ("#!lua name=..." first), loaded like our own; `code` must live as
+ * long as the state. Call it right after state_open(). */
+void state_add_functions(struct state *state, struct slice code);
+
+/* Suspends until all three connections are there and state_ready() holds, at most limit_ms;
+ * ERR_STATE_UNAVAILABLE past it. Reads or, in an empty store, fixes `partitions`
+ * ("hub:partitions"). */
 enum err state_wait(struct task *task, struct state *state, unsigned partitions_if_new,
                     uint64_t limit_ms);
 
-/* FCALL on the durable server of a function in core/state/functions.lua. */
+/* Is `durable` configured to keep what "always" or "everysec" promises (appendonly, appendfsync, no
+ * eviction)? False: *problem says in one line what is weaker, in the task's arena. True also where
+ * CONFIG may not be asked, with a warning in the log. */
+bool state_check_durability(struct task *task, struct state *state, struct slice durability,
+                            char **problem);
+
+/* FCALL on the durable server of a function in core/state/functions.lua or an added library. A
+ * fault of the server becomes an error as by state_fault(). */
 enum err state_fcall(struct task *task, struct state *state, struct slice function,
                      struct slice key, const struct slice *argv, size_t argc,
                      struct redis_value *out);
+
+/* redis_callv(), and a fault becomes an error. */
+enum err state_callv(struct task *task, struct redis *redis, struct redis_value *out,
+                     const struct slice *argv, size_t argc);
+#define state_command(task, redis, out, ...)                                                       \
+    state_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
+
+/* OK for anything but a fault; ERR_STATE_UNAVAILABLE where the server is the reason (memory, disk,
+ * replicas); else the command was wrong: logged, ERR_INTERNAL. */
+enum err state_fault(const struct redis_value *value);
 
 /* "{pN}:" and the rest; the one place that spells keys' partitions. */
 struct slice state_key(struct arena *arena, unsigned partition, const char *format, ...)

@@ -1,0 +1,607 @@
+#include "state/redis.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "base/timer.h"
+#include "state/redis_address.h"
+#include "state/redis_link.h"
+
+#include <assert.h>
+#include <hiredis/async.h>
+#include <string.h>
+
+enum { REDIS_MAGIC = 0x72656469, CALL_MAGIC = 0x7263616c };
+enum {
+    RETRY_FIRST_MS = 10,
+    RETRY_MAX_MS = 500,
+    PROBE_AGAIN_MS = 50, /* while the server answers LOADING */
+    WATCHDOG_MS = 100,
+    IDLE_PING_MS = 2000, /* so that a silent death is noticed without traffic */
+    STEADY_MS = 1000,    /* a connection that lived so long resets the back-off */
+};
+
+enum phase {
+    PHASE_AWAY,
+    PHASE_RESOLVING,
+    PHASE_CONNECTING,
+    PHASE_PROBING,
+    PHASE_READY,
+    PHASE_CLOSED
+};
+
+struct redis {
+    uint32_t magic;
+    const char *name;
+    struct arena *arena; /* of the address */
+    struct redis_address address;
+    redisAsyncContext *context;
+    enum phase phase;
+    uint64_t phase_since_ms;
+    uint64_t last_reply_ms;
+    uint64_t connects;
+    uint64_t retry_ms;
+    bool told;          /* the log knows that it is away */
+    struct timer timer; /* next attempt, or next probe */
+    struct timer watchdog;
+    uv_getaddrinfo_t resolve;
+    unsigned attempt;                    /* picks among several addresses of a host */
+    struct redis_call *oldest, **newest; /* on the way, in the order of their replies */
+    void (*on_connect)(void *arg);
+    void *on_connect_arg;
+    struct redis *next_closed;
+};
+
+struct redis_call {
+    uint32_t magic;
+    struct redis *redis;
+    struct redis_call *next;
+    struct fiber_wait wait;
+    struct arena *arena; /* of the task that is waiting right now, or NULL */
+    void *block;         /* heap home of a reply that came before its await */
+    struct redis_value value;
+    enum err err;
+    bool done, forgotten;
+    uint64_t sent_ms, block_ms;
+};
+
+/* A fiber may still hold a closed connection, whose calls then fail, so its record stays. A
+ * process closes what it has opened once, at its end. */
+static struct redis *closed;
+
+static void attempt_connect(struct redis *redis);
+static void probe(struct redis *redis);
+
+/* -- Copying replies -------------------------------------------------------------------------- */
+
+static struct slice reply_text(const redisReply *reply)
+{
+    return (struct slice){reply->str, reply->len};
+}
+
+static size_t reply_bytes(const redisReply *reply)
+{
+    size_t bytes = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return reply->len;
+    for (size_t i = 0; i < reply->elements; i++)
+        bytes += reply_bytes(reply->element[i]);
+    return bytes;
+}
+
+static size_t reply_values(const redisReply *reply)
+{
+    size_t values = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return 0;
+    for (size_t i = 0; i < reply->elements; i++)
+        values += 1 + reply_values(reply->element[i]);
+    return values;
+}
+
+struct copy {
+    struct redis_value *values;
+    char *bytes;
+};
+
+static struct slice copy_text(struct copy *copy, const redisReply *reply)
+{
+    struct slice text = {copy->bytes, reply->len};
+
+    if (reply->len)
+        memcpy(copy->bytes, reply->str, reply->len);
+    copy->bytes += reply->len;
+    return text;
+}
+
+/* hiredis accepts at most 8 levels of nesting, which bounds the recursion. */
+static struct redis_value copy_reply(struct copy *copy, const redisReply *reply)
+{
+    struct redis_value value = {.type = REDIS_NIL};
+
+    switch (reply->type) {
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+        value.type = REDIS_TEXT;
+        value.text = copy_text(copy, reply);
+        break;
+    case REDIS_REPLY_ERROR:
+        value.type = REDIS_FAULT;
+        value.text = copy_text(copy, reply);
+        break;
+    case REDIS_REPLY_INTEGER:
+        value.type = REDIS_NUMBER;
+        value.number = reply->integer;
+        break;
+    case REDIS_REPLY_ARRAY:
+        value.type = REDIS_LIST;
+        value.n = reply->elements;
+        value.items = copy->values;
+        copy->values += reply->elements;
+        for (size_t i = 0; i < reply->elements; i++)
+            value.items[i] = copy_reply(copy, reply->element[i]);
+        break;
+    default:
+        break;
+    }
+    return value;
+}
+
+/* One block for the whole reply: in the waiting task's arena, or on the heap when nobody waits
+ * yet, which happens to all but the first of a pipeline. */
+static void take_reply(struct redis_call *call, const redisReply *reply)
+{
+    size_t value_bytes = reply_values(reply) * sizeof(struct redis_value);
+    size_t bytes = value_bytes + reply_bytes(reply);
+    char *block = NULL;
+
+    if (bytes && call->arena)
+        block = arena_alloc(call->arena, bytes);
+    else if (bytes)
+        call->block = block = mem_alloc(bytes);
+    struct copy copy = {(struct redis_value *)(void *)block, block ? block + value_bytes : NULL};
+    call->value = copy_reply(&copy, reply);
+}
+
+/* -- Losing and regaining the connection ------------------------------------------------------ */
+
+static void set_phase(struct redis *redis, enum phase phase)
+{
+    redis->phase = phase;
+    redis->phase_since_ms = clock_ms();
+}
+
+static void on_retry(struct timer *timer)
+{
+    attempt_connect(CONTAINER_OF(timer, struct redis, timer));
+}
+
+/* After the context is gone or going: hiredis frees it by itself. */
+static void lost(struct redis *redis, const char *why)
+{
+    bool steady = redis->phase == PHASE_READY && clock_ms() - redis->phase_since_ms >= STEADY_MS;
+
+    if (redis->phase == PHASE_CLOSED)
+        return;
+    if (!redis->told)
+        log_event(LOG_WARN, "redis_away", F("connection", redis->name), F("reason", why));
+    redis->told = true;
+    if (steady || !redis->retry_ms)
+        redis->retry_ms = RETRY_FIRST_MS;
+    redis->context = NULL;
+    set_phase(redis, PHASE_AWAY);
+    timer_start(&redis->timer, redis->retry_ms, on_retry);
+    redis->retry_ms = redis->retry_ms * 2 < RETRY_MAX_MS ? redis->retry_ms * 2 : RETRY_MAX_MS;
+}
+
+/* Not from onConnect or onDisconnect: hiredis frees the context itself there. Inside a reply
+ * callback it puts the freeing off until the callback has returned. */
+static void drop(struct redis *redis, const char *why)
+{
+    redisAsyncContext *context = redis->context;
+
+    lost(redis, why);
+    redis->context = NULL;
+    redisAsyncFree(context);
+}
+
+static void on_disconnected(const redisAsyncContext *context, int status)
+{
+    struct redis *redis = CAST_OBJ(struct redis, context->data, REDIS_MAGIC);
+
+    if (redis->context == context)
+        lost(redis, context->c.errstr[0] ? context->c.errstr : "closed by the server");
+}
+
+static void on_probe_again(struct timer *timer)
+{
+    probe(CONTAINER_OF(timer, struct redis, timer));
+}
+
+static void become_ready(struct redis *redis)
+{
+    set_phase(redis, PHASE_READY);
+    redis->connects++;
+    redis->told = false;
+    log_event(LOG_INFO, "redis_ready", F("connection", redis->name),
+              F("connects", (long long)redis->connects));
+    if (redis->on_connect)
+        redis->on_connect(redis->on_connect_arg);
+}
+
+static void on_probe(redisAsyncContext *context, void *answer, void *arg)
+{
+    struct redis *redis = CAST_OBJ(struct redis, arg, REDIS_MAGIC);
+    const redisReply *reply = answer;
+
+    if (!reply || context != redis->context)
+        return;
+    redis->last_reply_ms = clock_ms();
+    if (redis->phase != PHASE_PROBING)
+        return;
+    if (reply->type != REDIS_REPLY_ERROR) {
+        become_ready(redis);
+        return;
+    }
+    if (!redis->told)
+        log_event(LOG_WARN, "redis_not_ready", F("connection", redis->name),
+                  F("reason", reply_text(reply)));
+    redis->told = true;
+    redis->phase_since_ms = redis->last_reply_ms;
+    timer_start(&redis->timer, PROBE_AGAIN_MS, on_probe_again);
+}
+
+/* A refused login shows in the answer to PING: NOAUTH. */
+static void on_login(redisAsyncContext *context, void *answer, void *arg)
+{
+    struct redis *redis = CAST_OBJ(struct redis, arg, REDIS_MAGIC);
+    const redisReply *reply = answer;
+
+    if (reply && reply->type == REDIS_REPLY_ERROR && !redis->told)
+        log_event(LOG_ERROR, "redis_login_refused", F("connection", redis->name),
+                  F("reason", reply_text(reply)));
+}
+
+static void send_raw(struct redis *redis, redisCallbackFn *fn, int argc, const struct slice *argv)
+{
+    const char *texts[3];
+    size_t lengths[3];
+
+    assert(argc <= 3);
+    for (int i = 0; i < argc; i++) {
+        texts[i] = argv[i].p;
+        lengths[i] = argv[i].n;
+    }
+    redisAsyncCommandArgv(redis->context, fn, redis, argc, texts, lengths);
+}
+
+static void probe(struct redis *redis)
+{
+    send_raw(redis, on_probe, 1, REDIS_ARGV(SLICE("PING")));
+}
+
+static void on_connected(const redisAsyncContext *context, int status)
+{
+    struct redis *redis = CAST_OBJ(struct redis, context->data, REDIS_MAGIC);
+    char db[24];
+
+    if (status != REDIS_OK) {
+        lost(redis, context->c.errstr[0] ? context->c.errstr : "refused");
+        return;
+    }
+    set_phase(redis, PHASE_PROBING);
+    redis->last_reply_ms = redis->phase_since_ms;
+    if (redis->address.user.n)
+        send_raw(redis, on_login, 3,
+                 REDIS_ARGV(SLICE("AUTH"), redis->address.user, redis->address.password));
+    else if (redis->address.password.n)
+        send_raw(redis, on_login, 2, REDIS_ARGV(SLICE("AUTH"), redis->address.password));
+    if (redis->address.db) {
+        snprintf(db, sizeof db, "%llu", (unsigned long long)redis->address.db);
+        send_raw(redis, on_login, 2, REDIS_ARGV(SLICE("SELECT"), slice_from(db)));
+    }
+    send_raw(redis, on_login, 3,
+             REDIS_ARGV(SLICE("CLIENT"), SLICE("SETNAME"), slice_from(redis->name)));
+    probe(redis);
+}
+
+static void adopt_context(struct redis *redis, redisAsyncContext *context)
+{
+    /* A missing socket gives a context with an error and no descriptor; attaching it crashes. */
+    if (!context || context->err || !redis_link_attach(context, loop_get())) {
+        lost(redis, context && context->c.errstr[0] ? context->c.errstr : "cannot connect");
+        if (context)
+            redisAsyncFree(context);
+        return;
+    }
+    context->data = redis;
+    redis->context = context;
+    set_phase(redis, PHASE_CONNECTING);
+    redisAsyncSetConnectCallback(context, on_connected);
+    redisAsyncSetDisconnectCallback(context, on_disconnected);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct redis *redis = CAST_OBJ(struct redis, request->data, REDIS_MAGIC);
+    char host[64] = "";
+    unsigned n = 0;
+
+    if (redis->phase == PHASE_RESOLVING) {
+        for (const struct addrinfo *at = found; at; at = at->ai_next)
+            n++;
+        const struct addrinfo *chosen = found;
+        for (unsigned i = n ? redis->attempt++ % n : 0; i > 0; i--)
+            chosen = chosen->ai_next;
+        if (status == 0 && chosen && uv_ip_name(chosen->ai_addr, host, sizeof host) == 0)
+            adopt_context(redis, redisAsyncConnect(host, redis->address.port));
+        else
+            lost(redis, status ? uv_strerror(status) : "the host has no address");
+    }
+    uv_freeaddrinfo(found);
+}
+
+static void attempt_connect(struct redis *redis)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    int refused;
+
+    if (redis->address.path) {
+        adopt_context(redis, redisAsyncConnectUnix(redis->address.path));
+        return;
+    }
+    set_phase(redis, PHASE_RESOLVING);
+    redis->resolve.data = redis;
+    refused =
+        uv_getaddrinfo(loop_get(), &redis->resolve, on_resolved, redis->address.host, NULL, &hints);
+    if (refused)
+        lost(redis, uv_strerror(refused));
+}
+
+static bool stalled(const struct redis *redis, uint64_t now_ms)
+{
+    const struct redis_call *call = redis->oldest;
+
+    if (redis->phase == PHASE_CONNECTING || redis->phase == PHASE_PROBING)
+        return now_ms > redis->phase_since_ms + REDIS_STALL_MS;
+    if (!call)
+        return now_ms > redis->last_reply_ms + IDLE_PING_MS + REDIS_STALL_MS;
+    uint64_t since_ms = call->sent_ms > redis->last_reply_ms ? call->sent_ms : redis->last_reply_ms;
+    return now_ms > since_ms + REDIS_STALL_MS + call->block_ms;
+}
+
+static void on_watchdog(struct timer *timer)
+{
+    struct redis *redis = CONTAINER_OF(timer, struct redis, watchdog);
+    uint64_t now_ms = clock_ms();
+
+    timer_start(&redis->watchdog, WATCHDOG_MS, on_watchdog);
+    if (!redis->context)
+        return;
+    if (stalled(redis, now_ms)) {
+        drop(redis, "no answer");
+        return;
+    }
+    if (redis->phase == PHASE_READY && !redis->oldest &&
+        now_ms > redis->last_reply_ms + IDLE_PING_MS && redis->context->replies.head == NULL)
+        probe(redis);
+}
+
+/* -- Public ----------------------------------------------------------------------------------- */
+
+struct redis *redis_open(struct slice url, const char *name)
+{
+    struct arena *arena = arena_new();
+    struct redis_address address;
+
+    if (!redis_address_parse(arena, url, &address)) {
+        arena_free(arena);
+        return NULL;
+    }
+    struct redis *redis = MEM_NEW(struct redis);
+    *redis = (struct redis){.magic = REDIS_MAGIC, .name = name, .arena = arena, .address = address};
+    redis->newest = &redis->oldest;
+    timer_start(&redis->watchdog, WATCHDOG_MS, on_watchdog);
+    attempt_connect(redis);
+    return redis;
+}
+
+void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg)
+{
+    redis->on_connect = fn;
+    redis->on_connect_arg = arg;
+}
+
+void redis_close(struct redis *redis)
+{
+    redisAsyncContext *context = redis->context;
+
+    assert(redis->phase != PHASE_CLOSED);
+    redis->context = NULL;
+    set_phase(redis, PHASE_CLOSED);
+    timer_stop(&redis->timer);
+    timer_stop(&redis->watchdog);
+    if (context)
+        redisAsyncFree(context);
+    assert(!redis->oldest);
+    redis->next_closed = closed;
+    closed = redis;
+}
+
+bool redis_ready(const struct redis *redis)
+{
+    return redis->phase == PHASE_READY;
+}
+
+uint64_t redis_connects(const struct redis *redis)
+{
+    return redis->connects;
+}
+
+static void call_free(struct redis_call *call)
+{
+    call->magic = 0;
+    mem_free(call);
+}
+
+/* These say that the server cannot serve now, not that the command is wrong. */
+static bool not_ready(const redisReply *reply)
+{
+    static const struct slice prefixes[] = {
+        SLICE_INIT("LOADING "),
+        SLICE_INIT("READONLY "),
+        SLICE_INIT("MASTERDOWN "),
+        SLICE_INIT("CLUSTERDOWN "),
+    };
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (slice_starts_with(reply_text(reply), prefixes[i]))
+            return true;
+    return false;
+}
+
+static void on_reply(redisAsyncContext *context, void *answer, void *arg)
+{
+    struct redis_call *call = CAST_OBJ(struct redis_call, arg, CALL_MAGIC);
+    struct redis *redis = call->redis;
+    const redisReply *reply = answer;
+
+    assert(redis->oldest == call);
+    redis->oldest = call->next;
+    if (!redis->oldest)
+        redis->newest = &redis->oldest;
+    if (reply)
+        redis->last_reply_ms = clock_ms();
+    if (reply && reply->type == REDIS_REPLY_ERROR && not_ready(reply) && redis->context) {
+        drop(redis, reply->str);
+        reply = NULL;
+    }
+    if (call->forgotten) {
+        call_free(call);
+        return;
+    }
+    if (reply)
+        take_reply(call, reply);
+    else
+        call->err = ERR_STATE_UNAVAILABLE;
+    call->done = true;
+    fiber_resume(&call->wait);
+}
+
+static struct redis_call *send_call(struct redis *redis, uint64_t block_ms,
+                                    const struct slice *argv, size_t argc)
+{
+    enum { ON_STACK = 32 };
+    struct redis_call *call = MEM_NEW(struct redis_call);
+    const char *few_texts[ON_STACK], **texts = few_texts;
+    size_t few_lengths[ON_STACK], *lengths = few_lengths;
+    void *many = NULL;
+
+    assert(argc > 0 && argc < INT32_MAX);
+    *call = (struct redis_call){.magic = CALL_MAGIC, .redis = redis, .block_ms = block_ms};
+    if (argc > ON_STACK) {
+        many = mem_alloc(argc * (sizeof *texts + sizeof *lengths));
+        texts = many;
+        lengths = (size_t *)(void *)(texts + argc);
+    }
+    for (size_t i = 0; i < argc; i++) {
+        texts[i] = argv[i].p ? argv[i].p : "";
+        lengths[i] = argv[i].n;
+    }
+    if (redis->phase == PHASE_READY &&
+        redisAsyncCommandArgv(redis->context, on_reply, call, (int)argc, texts, lengths) ==
+            REDIS_OK) {
+        call->sent_ms = clock_ms();
+        *redis->newest = call;
+        redis->newest = &call->next;
+    } else {
+        call->err = ERR_STATE_UNAVAILABLE;
+        call->done = true;
+    }
+    mem_free(many);
+    return call;
+}
+
+struct redis_call *redis_send(struct redis *redis, const struct slice *argv, size_t argc)
+{
+    return send_call(redis, 0, argv, argc);
+}
+
+void redis_forget(struct redis_call *call)
+{
+    if (!call->done) {
+        call->forgotten = true;
+        return;
+    }
+    mem_free(call->block);
+    call_free(call);
+}
+
+enum err redis_await(struct task *task, struct redis_call *call, struct redis_value *out)
+{
+    /* The watchdog ends every call; this is for a task whose own deadline comes first. */
+    uint64_t limit_ms = 2 * REDIS_STALL_MS + call->block_ms;
+
+    if (out)
+        *out = (struct redis_value){.type = REDIS_NIL};
+    if (!call->done) {
+        call->arena = task->arena;
+        fiber_await(&call->wait, task_timeout_ms(task, limit_ms));
+        call->arena = NULL;
+    }
+    if (!call->done) {
+        redis_forget(call);
+        return ERR_STATE_UNAVAILABLE;
+    }
+    enum err err = call->err;
+    if (call->block)
+        arena_defer(task->arena, mem_free, call->block);
+    if (out && err == OK)
+        *out = call->value;
+    call_free(call);
+    return err;
+}
+
+enum err redis_await_all(struct task *task, struct redis_call **calls, size_t n,
+                         struct redis_value *out)
+{
+    enum err first = OK;
+
+    for (size_t i = 0; i < n; i++) {
+        enum err err = redis_await(task, calls[i], &out[i]);
+
+        if (first == OK)
+            first = err;
+    }
+    return first;
+}
+
+enum err redis_callv(struct task *task, struct redis *redis, struct redis_value *out,
+                     const struct slice *argv, size_t argc)
+{
+    return redis_await(task, redis_send(redis, argv, argc), out);
+}
+
+enum err redis_call_blocking(struct task *task, struct redis *redis, struct redis_value *out,
+                             uint64_t block_ms, const struct slice *argv, size_t argc)
+{
+    return redis_await(task, send_call(redis, block_ms, argv, argc), out);
+}
+
+struct slice redis_field(const struct redis_value *list, struct slice field)
+{
+    for (size_t i = 0; list->type == REDIS_LIST && i + 1 < list->n; i += 2)
+        if (slice_eq(list->items[i].text, field))
+            return list->items[i + 1].text;
+    return SLICE_NONE;
+}
+
+struct slice redis_text(struct arena *arena, const struct redis_value *value)
+{
+    if (value->type == REDIS_NUMBER)
+        return arena_printf(arena, "%lld", (long long)value->number);
+    return value->text;
+}

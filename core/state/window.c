@@ -1,0 +1,48 @@
+#include "state/window.h"
+
+#include "state/record.h"
+
+static struct slice window_key(struct arena *arena, struct slice policy, struct slice key,
+                               uint64_t seconds, uint64_t now_ms)
+{
+    return arena_printf(arena, "rate:%.*s:%.*s:%llu", SLICE_ARG(policy), SLICE_ARG(key),
+                        (unsigned long long)(now_ms / 1000 / seconds));
+}
+
+/* A counter that has just ended must not come back for ever, hence after every change. */
+static void expire(struct state *state, struct arena *arena, struct slice counter, uint64_t seconds)
+{
+    redis_post(state->fleeting, SLICE("EXPIRE"), counter, record_number(arena, seconds),
+               SLICE("NX"));
+}
+
+struct redis_call *window_send(struct state *state, struct arena *arena, struct slice policy,
+                               struct slice key, uint64_t seconds, uint64_t now_ms)
+{
+    struct slice counter = window_key(arena, policy, key, seconds, now_ms);
+    struct redis_call *call = redis_send(state->fleeting, REDIS_ARGV(SLICE("INCR"), counter), 2);
+
+    expire(state, arena, counter, seconds);
+    return call;
+}
+
+enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
+                     uint64_t now_ms, struct window *out)
+{
+    struct redis_value reply;
+    enum err err = redis_await(task, call, &reply);
+
+    *out = (struct window){.limit = limit, .reset_s = (now_ms / 1000 / seconds + 1) * seconds};
+    if (err == OK && reply.type == REDIS_NUMBER && reply.number > 0)
+        out->used = (uint64_t)reply.number;
+    return OK;
+}
+
+void window_give_back(struct state *state, struct arena *arena, struct slice policy,
+                      struct slice key, uint64_t seconds, uint64_t now_ms)
+{
+    struct slice counter = window_key(arena, policy, key, seconds, now_ms);
+
+    redis_post(state->fleeting, SLICE("DECR"), counter);
+    expire(state, arena, counter, seconds);
+}

@@ -15,6 +15,9 @@ enum { LIBRARIES_MAX = 4, POLL_MS = 10, LOAD_AGAIN_MS = 100 };
 static const char own_functions[] = {
 #include "functions.lua.inc"
 };
+static const char webhook_functions[] = {
+#include "webhooks.lua.inc"
+};
 
 struct state_functions {
     struct slice code[LIBRARIES_MAX];
@@ -115,6 +118,7 @@ struct state *state_open(struct slice durable_url, struct slice fleeting_url)
     }
     redis_on_connect(state->durable, on_durable_connect, state);
     state_add_functions(state, (struct slice){own_functions, sizeof own_functions});
+    state_add_functions(state, (struct slice){webhook_functions, sizeof webhook_functions});
     return state;
 }
 

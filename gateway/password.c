@@ -1,4 +1,4 @@
-#include "base/password.h"
+#include "gateway/password.h"
 
 #include "base/log.h"
 #include "base/loop.h"

@@ -1,0 +1,122 @@
+/* delivery.h: messages on their way to endpoints of webhooks. Every step is one atomic function of
+ * core/state/webhooks.lua in the event's partition, so that a process may die between any two:
+ *   accept   events behind the cursor become messages and deliveries, and the cursor moves on, in
+ *            one go: exactly once by offset, whoever else accepts too
+ *   claim    ready deliveries are taken under a lease, which is a fence: only its holder can finish
+ *   finish   delivered, dead, to be tried again, or given back
+ *   tick     what is due becomes ready; what a dead holder had leased goes back to the head
+ * A delivery is named by its endpoint and its event. Messages and deliveries are kept for the
+ * retention given at acceptance; past it they are gone, whatever their state.
+ * Times are Unix ms. All functions suspend; ERR_STATE_UNAVAILABLE: the outcome is unknown, ask
+ * again (accept, finish and cancel repeat harmlessly; what a lost claim took comes back by tick).
+ */
+#pragma once
+
+#include "state/position.h"
+#include "state/state.h"
+
+enum {
+    DELIVERY_LEASE_MS = 20000, /* longer than an attempt can take */
+    DELIVERY_BATCH_MAX = 64,   /* items per claim or finish */
+    DELIVERY_ATTEMPTS_KEPT = 16,
+};
+
+enum delivery_state { DELIVERY_PENDING, DELIVERY_DELIVERED, DELIVERY_DEAD, DELIVERY_CANCELLED };
+
+struct slice delivery_state_name(enum delivery_state state);
+
+/* The accept cursor; made when there is none: at the beginning of the history if that is still
+ * there, else at its head. lost (or NULL): a cursor that the history does not have (any more); it
+ * moves to the head unless somebody has moved it meanwhile. ERR_NOT_FOUND: there is no history. */
+enum err delivery_cursor_open(struct task *task, struct state *state, unsigned partition,
+                              const struct head *lost, struct head *out);
+
+/* One event to accept and who shall hear it. */
+struct acceptance {
+    struct slice event_id, type, body, owner;
+    const struct slice *endpoints;
+    size_t n;
+};
+
+/* Moves the cursor over the items, which follow it without a hole. *dropped: how many deliveries
+ * gave way because their endpoint's backlog was full. ERR_CONFLICT: somebody else has moved the
+ * cursor, and nothing was done; *from_now tells where it is. */
+enum err delivery_accept(struct task *task, struct state *state, unsigned partition,
+                         const struct head *from, const struct head *to,
+                         const struct acceptance *items, size_t n, uint64_t now_ms,
+                         uint64_t retention_s, uint64_t *dropped, struct head *from_now);
+
+struct claim_want {
+    struct slice endpoint;
+    unsigned wanted;
+};
+
+struct claimed {
+    struct slice endpoint, event_id, type, body;
+    uint64_t attempts; /* made so far */
+};
+
+/* fence: unique to this call. At most as many as are wanted of each; fewer mean that no more are
+ * ready there. */
+enum err delivery_claim(struct task *task, struct state *state, unsigned partition,
+                        struct slice fence, const struct claim_want *wants, size_t n,
+                        uint64_t now_ms, struct claimed **out, size_t *out_n);
+
+enum delivery_outcome { OUTCOME_DELIVERED, OUTCOME_DEAD, OUTCOME_RETRY, OUTCOME_RELEASE };
+
+struct delivery_attempt {
+    uint64_t at_ms;
+    unsigned status; /* HTTP; 0: there was no answer */
+    uint64_t duration_ms;
+    struct slice error; /* one word, or empty */
+};
+
+struct delivery_result {
+    struct slice endpoint, event_id, fence;
+    enum delivery_outcome outcome;
+    uint64_t next_ms;                /* of OUTCOME_RETRY */
+    struct delivery_attempt attempt; /* not of OUTCOME_RELEASE */
+};
+
+enum err delivery_finish(struct task *task, struct state *state, unsigned partition,
+                         const struct delivery_result *results, size_t n, uint64_t *stale);
+
+/* *next_ms: when something is due next, 0: nothing waits. *ready: some of the endpoints that have
+ * ready deliveries. */
+enum err delivery_tick(struct task *task, struct state *state, unsigned partition, uint64_t now_ms,
+                       uint64_t *next_ms, struct slice **ready, size_t *n);
+
+/* Ends all pending deliveries of an endpoint; purge: and removes every trace of it. */
+enum err delivery_cancel(struct task *task, struct state *state, unsigned partition,
+                         struct slice endpoint, bool purge);
+
+/* Notes how an attempt went; *failing_since: since when there were only failures, 0: there are
+ * not. In the endpoint's partition. */
+enum err delivery_health(struct task *task, struct state *state, unsigned endpoint_partition,
+                         struct slice endpoint, bool success, uint64_t now_ms,
+                         uint64_t *failing_since_ms);
+
+/* Removes events that are accepted and past the history bound (a day, or an hour and 10,000). */
+enum err delivery_trim_events(struct task *task, struct state *state, unsigned partition,
+                              uint64_t now_ms, uint64_t *removed);
+
+/* Sends a message again, now and with a fresh schedule; also one that the endpoint never saw, if
+ * it is `owner`'s (empty: anybody's). ERR_NOT_FOUND: there is no such message (any more). */
+enum err delivery_retry(struct task *task, struct state *state, struct slice endpoint,
+                        struct slice event_id, struct slice owner, uint64_t now_ms,
+                        uint64_t retention_s);
+
+struct delivery {
+    struct slice event_id, type;
+    enum delivery_state state;
+    uint64_t accepted_ms;
+    uint64_t next_ms;                  /* while pending */
+    struct delivery_attempt *attempts; /* the latest DELIVERY_ATTEMPTS_KEPT, oldest first */
+    size_t attempt_count;
+};
+
+/* An endpoint's deliveries accepted at or after since_ms, newest first, of one partition or (all)
+ * of every one. limit <= 100. */
+enum err delivery_list(struct task *task, struct state *state, struct slice endpoint,
+                       unsigned partition, bool all, uint64_t since_ms, uint64_t skip,
+                       uint64_t limit, struct delivery **out, size_t *n, uint64_t *total);

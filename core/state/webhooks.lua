@@ -1,0 +1,412 @@
+#!lua name=mediahub_webhooks
+-- The steps of webhook deliveries: accept, claim, finish, tick, and what people ask for (retry,
+-- cancel). One call touches the partition of the event, whose tag begins KEYS[1]:
+--   accepted               hash epoch offset hash: up to where the event stream has been accepted
+--   message:<evt>          hash type body owner: stored once, for every endpoint, with an expiry
+--   delivery:<whk>:<evt>   hash state attempts next at type [lease leases log a0..a15]
+--   deliveries:<whk>       zset of evt by time of acceptance
+--   q:<whk>                list of evt ready to be sent;  ready: set of the whk that have any
+--   due, leased            zsets of "<whk>:<evt>" by next attempt, by the lease's deadline
+-- and, in the endpoint's partition, health:<whk>, hash failing_since last_success last_failure.
+-- Times are Unix milliseconds in decimal; they come from the caller. Replies are flat lists.
+
+local KEPT_ATTEMPTS = 16
+local LEASES_MAX = 5
+local BACKLOG_MAX = 100000
+local BATCH = 200
+local SKIPS_MAX = 100
+local QUIET_MS = 48 * 3600 * 1000
+
+local function tag_of(key)
+    return string.match(key, '^{p%d+}:')
+end
+
+local function as_text(number)
+    return string.format('%.0f', number)
+end
+
+local function pair(whk, evt)
+    return whk .. ':' .. evt
+end
+
+local function delivery_key(tag, member)
+    return tag .. 'delivery:' .. member
+end
+
+local function enqueue(tag, whk, evt, first)
+    redis.call(first and 'LPUSH' or 'RPUSH', tag .. 'q:' .. whk, evt)
+    redis.call('SADD', tag .. 'ready', whk)
+end
+
+local function read_cursor(tag)
+    local cursor = redis.call('HMGET', tag .. 'accepted', 'epoch', 'offset', 'hash')
+    return cursor[1] or '', cursor[2] or '', cursor[3] or ''
+end
+
+local function write_cursor(tag, epoch, offset, hash)
+    redis.call('HSET', tag .. 'accepted', 'epoch', epoch, 'offset', offset, 'hash', hash)
+end
+
+local function moved(tag)
+    local epoch, offset, hash = read_cursor(tag)
+    return {'moved', epoch, offset, hash}
+end
+
+local function forget(tag, whk, evt)
+    local member = pair(whk, evt)
+    redis.call('ZREM', tag .. 'due', member)
+    redis.call('ZREM', tag .. 'leased', member)
+    redis.call('DEL', delivery_key(tag, member))
+end
+
+-- The new delivery of a message; past the bound an endpoint's oldest one gives way.
+local function add_delivery(tag, whk, evt, event_type, now, retention)
+    local index = tag .. 'deliveries:' .. whk
+    local key = delivery_key(tag, pair(whk, evt))
+    local dropped = 0
+    redis.call('HSET', key, 'state', 'pending', 'attempts', 0, 'next', now, 'at', now,
+        'type', event_type)
+    redis.call('EXPIRE', key, retention)
+    redis.call('ZADD', index, now, evt)
+    redis.call('ZREMRANGEBYSCORE', index, '-inf', as_text(tonumber(now) - retention * 1000))
+    redis.call('EXPIRE', index, retention)
+    while redis.call('ZCARD', index) > BACKLOG_MAX do
+        forget(tag, whk, redis.call('ZPOPMIN', index)[1])
+        dropped = dropped + 1
+    end
+    enqueue(tag, whk, evt)
+    return dropped
+end
+
+-- Where a cursor begins: at the start of the history while all of it is there, else at its head.
+local function first_cursor(tag, head)
+    local oldest = redis.call('XRANGE', tag .. 'events', '-', '+', 'COUNT', 1)[1]
+    if tonumber(head[2]) > 0 and (not oldest or oldest[1] ~= '1-0') then
+        return head[1], head[2], head[3]
+    end
+    return head[1], '0', string.sub(redis.sha1hex(head[1]), 1, 16)
+end
+
+-- cursor_open {pN}:accepted [lost_epoch lost_offset] -> {epoch, offset, hash}, {} without a history.
+-- Makes the cursor when there is none. One that its reader could not find in the history moves to
+-- the head, unless somebody else has moved it already.
+local function cursor_open(keys, args)
+    local tag = tag_of(keys[1])
+    local epoch, offset, hash = read_cursor(tag)
+    local lost = #args == 2 and epoch == args[1] and offset == args[2]
+    if epoch ~= '' and not lost then
+        return {epoch, offset, hash}
+    end
+    local head = redis.call('HMGET', tag .. 'head', 'epoch', 'offset', 'hash')
+    if not head[1] then
+        return {}
+    end
+    if lost then
+        epoch, offset, hash = head[1], head[2], head[3]
+    else
+        epoch, offset, hash = first_cursor(tag, head)
+    end
+    write_cursor(tag, epoch, offset, hash)
+    return {epoch, offset, hash}
+end
+
+-- accept {pN}:accepted epoch from_offset to_offset to_hash now retention_s [evt type body owner n
+-- whk*n].. -> {"ok", deliveries dropped} | {"moved", epoch, offset, hash}
+local function accept(keys, args)
+    local tag = tag_of(keys[1])
+    local epoch, offset = read_cursor(tag)
+    if epoch ~= args[1] or offset ~= args[2] then
+        return moved(tag)
+    end
+    write_cursor(tag, epoch, args[3], args[4])
+    local now, retention, dropped, at = args[5], tonumber(args[6]), 0, 7
+    while at <= #args do
+        local evt, event_type, n = args[at], args[at + 1], tonumber(args[at + 4])
+        local message = tag .. 'message:' .. evt
+        redis.call('HSET', message, 'type', event_type, 'body', args[at + 2],
+            'owner', args[at + 3])
+        redis.call('EXPIRE', message, retention)
+        for i = at + 5, at + 4 + n do
+            dropped = dropped + add_delivery(tag, args[i], evt, event_type, now, retention)
+        end
+        at = at + 5 + n
+    end
+    return {'ok', as_text(dropped)}
+end
+
+-- Takes the next delivery of a queue that is still to be sent; nil when there is none. *skips*
+-- bounds the work on entries that were cancelled or have expired meanwhile.
+local function take(tag, whk, skips)
+    while skips.left > 0 do
+        local evt = redis.call('LPOP', tag .. 'q:' .. whk)
+        if not evt then
+            return nil
+        end
+        local key = delivery_key(tag, pair(whk, evt))
+        local message = redis.call('HMGET', tag .. 'message:' .. evt, 'type', 'body')
+        if redis.call('HGET', key, 'state') == 'pending' then
+            if message[1] then
+                return evt, key, message
+            end
+            redis.call('HSET', key, 'state', 'dead')
+        end
+        skips.left = skips.left - 1
+    end
+end
+
+-- claim {pN}:accepted deadline fence [whk n].. -> [whk evt type body attempts]..
+local function claim(keys, args)
+    local tag = tag_of(keys[1])
+    local skips, claimed = {left = SKIPS_MAX}, {}
+    for at = 3, #args, 2 do
+        local whk = args[at]
+        for _ = 1, tonumber(args[at + 1]) do
+            local evt, key, message = take(tag, whk, skips)
+            if not evt then
+                break
+            end
+            redis.call('HSET', key, 'lease', args[2])
+            redis.call('HINCRBY', key, 'leases', 1)
+            redis.call('ZADD', tag .. 'leased', args[1], pair(whk, evt))
+            for _, text in ipairs({whk, evt, message[1], message[2],
+                    redis.call('HGET', key, 'attempts')}) do
+                claimed[#claimed + 1] = text
+            end
+        end
+        if redis.call('EXISTS', tag .. 'q:' .. whk) == 0 then
+            redis.call('SREM', tag .. 'ready', whk)
+        end
+    end
+    return claimed
+end
+
+local function log_attempt(key, text)
+    local n = redis.call('HINCRBY', key, 'log', 1)
+    redis.call('HSET', key, 'a' .. as_text((n - 1) % KEPT_ATTEMPTS), text)
+end
+
+-- What each outcome of an attempt does beyond ending the lease.
+local OUTCOMES = {}
+
+function OUTCOMES.delivered(tag, whk, evt, key)
+    redis.call('HSET', key, 'state', 'delivered')
+end
+
+function OUTCOMES.dead(tag, whk, evt, key, cancelled)
+    if not cancelled then
+        redis.call('HSET', key, 'state', 'dead')
+    end
+end
+
+function OUTCOMES.retry(tag, whk, evt, key, cancelled, next_ms)
+    if not cancelled then
+        redis.call('HSET', key, 'next', next_ms)
+        redis.call('ZADD', tag .. 'due', next_ms, pair(whk, evt))
+    end
+end
+
+-- Not tried: back to the head, and it was no attempt.
+function OUTCOMES.release(tag, whk, evt, key, cancelled)
+    if not cancelled then
+        enqueue(tag, whk, evt, true)
+    end
+end
+
+-- finish {pN}:accepted [whk evt fence outcome next_ms attempt].. -> {number of stale ones}
+-- attempt: "at status duration_ms error", logged unless the outcome is release. A lease that is no
+-- longer this one's changes nothing.
+local function finish(keys, args)
+    local tag = tag_of(keys[1])
+    local stale = 0
+    for at = 1, #args, 6 do
+        local whk, evt, outcome = args[at], args[at + 1], args[at + 3]
+        local key = delivery_key(tag, pair(whk, evt))
+        local held = redis.call('HMGET', key, 'lease', 'state')
+        if held[1] ~= args[at + 2] then
+            stale = stale + 1
+        else
+            redis.call('ZREM', tag .. 'leased', pair(whk, evt))
+            redis.call('HDEL', key, 'lease', 'leases')
+            if outcome ~= 'release' then
+                redis.call('HINCRBY', key, 'attempts', 1)
+                log_attempt(key, args[at + 5])
+            end
+            OUTCOMES[outcome](tag, whk, evt, key, held[2] ~= 'pending', args[at + 4])
+        end
+    end
+    return {as_text(stale)}
+end
+
+-- Takes the members of a zset whose time has come and hands them to fn(key, whk, evt, pending).
+local function each_due(tag, zset, now, fn)
+    local members = redis.call('ZRANGEBYSCORE', tag .. zset, '-inf', now, 'LIMIT', 0, BATCH)
+    for _, member in ipairs(members) do
+        local whk, evt = string.match(member, '^([^:]+):(.+)$')
+        local key = delivery_key(tag, member)
+        redis.call('ZREM', tag .. zset, member)
+        fn(key, whk, evt, redis.call('HGET', key, 'state') == 'pending')
+    end
+end
+
+local function first_score(key)
+    local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    return first[2] and tonumber(first[2]) or nil
+end
+
+-- tick {pN}:accepted now -> {next time something is due or "", whk that have ready deliveries..}
+-- An expired lease means that its holder died: the attempt counts for nothing, unless it happens
+-- five times in a row, since then the delivery itself may be what kills.
+local function tick(keys, args)
+    local tag, now = tag_of(keys[1]), args[1]
+    each_due(tag, 'due', now, function(key, whk, evt, pending)
+        if pending then
+            enqueue(tag, whk, evt)
+        end
+    end)
+    each_due(tag, 'leased', now, function(key, whk, evt, pending)
+        redis.call('HDEL', key, 'lease')
+        if pending and tonumber(redis.call('HGET', key, 'leases') or '0') < LEASES_MAX then
+            enqueue(tag, whk, evt, true)
+        elseif pending then
+            redis.call('HSET', key, 'state', 'dead')
+            log_attempt(key, now .. ' 0 0 lease_expired')
+        end
+    end)
+    local due, leased = first_score(tag .. 'due'), first_score(tag .. 'leased')
+    local soonest = due and leased and math.min(due, leased) or due or leased
+    local reply = redis.call('SRANDMEMBER', tag .. 'ready', BATCH)
+    table.insert(reply, 1, soonest and as_text(soonest) or '')
+    return reply
+end
+
+local function cancel_some(tag, whk, from)
+    local events = redis.call('ZRANGE', tag .. 'deliveries:' .. whk, from, from + BATCH - 1)
+    for _, evt in ipairs(events) do
+        local key = delivery_key(tag, pair(whk, evt))
+        if redis.call('HGET', key, 'state') == 'pending' then
+            redis.call('HSET', key, 'state', 'cancelled')
+            redis.call('ZREM', tag .. 'due', pair(whk, evt))
+        end
+    end
+    return #events == BATCH and as_text(from + BATCH) or ''
+end
+
+local function purge_some(tag, whk)
+    local events = redis.call('ZRANGE', tag .. 'deliveries:' .. whk, 0, BATCH - 1)
+    for _, evt in ipairs(events) do
+        forget(tag, whk, evt)
+        redis.call('ZREM', tag .. 'deliveries:' .. whk, evt)
+    end
+    return #events == BATCH and '0' or ''
+end
+
+-- cancel {pN}:accepted whk from mode -> {from of the next call, or ""}. mode: "cancel" ends what
+-- is pending, "purge" leaves nothing of the endpoint. from: "0" at first.
+local function cancel(keys, args)
+    local tag, whk, from = tag_of(keys[1]), args[1], tonumber(args[2])
+    redis.call('DEL', tag .. 'q:' .. whk)
+    redis.call('SREM', tag .. 'ready', whk)
+    if args[3] == 'purge' then
+        return {purge_some(tag, whk)}
+    end
+    return {cancel_some(tag, whk, from)}
+end
+
+-- retry {pN}:accepted whk evt owner now retention_s -> {"ok"} | {"none"}. Sends a message (again),
+-- now and with a fresh schedule; also one that the endpoint never saw, when it is owner's (empty:
+-- anybody's). One that waits is sent now; one that is on its way stays.
+local function retry(keys, args)
+    local tag, whk, evt, now = tag_of(keys[1]), args[1], args[2], args[4]
+    local retention = tonumber(args[5])
+    local message = redis.call('HMGET', tag .. 'message:' .. evt, 'type', 'owner')
+    if not message[1] or (args[3] ~= '' and args[3] ~= message[2]) then
+        return {'none'}
+    end
+    local member = pair(whk, evt)
+    local key = delivery_key(tag, member)
+    local held = redis.call('HMGET', key, 'state', 'lease')
+    if not held[1] then
+        add_delivery(tag, whk, evt, message[1], now, retention)
+    elseif held[1] == 'pending' and redis.call('ZREM', tag .. 'due', member) == 1 then
+        redis.call('HSET', key, 'next', now)
+        enqueue(tag, whk, evt)
+    elseif held[1] ~= 'pending' and not held[2] then
+        redis.call('HSET', key, 'state', 'pending', 'attempts', 0, 'next', now)
+        enqueue(tag, whk, evt)
+    end
+    redis.call('EXPIRE', tag .. 'message:' .. evt, retention)
+    redis.call('EXPIRE', key, retention)
+    return {'ok'}
+end
+
+-- health {pN}:health:<whk> "ok" or "failed" now -> {since when it only fails, or ""}. A run of
+-- failures ends with a success, and with two days without any attempt.
+local function health(keys, args)
+    local key, now = keys[1], args[2]
+    if args[1] == 'ok' then
+        redis.call('HSET', key, 'last_success', now)
+        redis.call('HDEL', key, 'failing_since', 'last_failure')
+        return {''}
+    end
+    local held = redis.call('HMGET', key, 'failing_since', 'last_failure')
+    local since = held[1]
+    if not since or tonumber(now) - tonumber(held[2]) > QUIET_MS then
+        since = now
+    end
+    redis.call('HSET', key, 'failing_since', since, 'last_failure', now)
+    return {since}
+end
+
+-- The first entry at or after offset `low` that is not older than `than` (ms); the stream's
+-- entries have consecutive offsets and ascending times.
+local function first_younger(stream, low, high, than)
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+        local entry = redis.call('XRANGE', stream, as_text(middle), '+', 'COUNT', 1)[1]
+        local time = 0
+        for i = 1, entry and #entry[2] or 0, 2 do
+            if entry[2][i] == 'ts' then
+                time = tonumber(entry[2][i + 1])
+            end
+        end
+        if entry and time < than then
+            low = middle + 1
+        else
+            high = middle
+        end
+    end
+    return low
+end
+
+-- trim {pN}:accepted events_key now -> {entries removed}. What goes lies before the cursor and is
+-- older than a day, or older than an hour and not among the newest 10,000.
+local function trim(keys, args)
+    local tag, now = tag_of(keys[1]), tonumber(args[2])
+    local stream = args[1]
+    local _, offset = read_cursor(tag)
+    local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+    local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+    if offset == '' or not oldest then
+        return {'0'}
+    end
+    local low = tonumber(string.match(oldest[1], '^%d+'))
+    local high = tonumber(string.match(newest[1], '^%d+'))
+    local day = first_younger(stream, low, high, now - 24 * 3600 * 1000)
+    local hour = first_younger(stream, low, high, now - 3600 * 1000)
+    local bound = math.max(day, math.min(hour, high - 9999))
+    bound = math.min(bound, tonumber(offset))
+    if bound <= low then
+        return {'0'}
+    end
+    return {as_text(redis.call('XTRIM', stream, 'MINID', as_text(bound)))}
+end
+
+redis.register_function('webhook_cursor_open', cursor_open)
+redis.register_function('webhook_accept', accept)
+redis.register_function('webhook_claim', claim)
+redis.register_function('webhook_finish', finish)
+redis.register_function('webhook_tick', tick)
+redis.register_function('webhook_cancel', cancel)
+redis.register_function('webhook_retry', retry)
+redis.register_function('webhook_health', health)
+redis.register_function('webhook_trim', trim)

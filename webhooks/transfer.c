@@ -1,0 +1,432 @@
+#include "webhooks/transfer.h"
+
+#include "base/loop.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    TRANSFER_MAGIC = 0x7472616e,
+    TRANSFERS_MAGIC = 0x7472616f,
+    WATCH_MAGIC = 0x77617463,
+    IDLE_HANDLES_MAX = 64,
+    BUFFER_BYTES = 16 << 10,
+    CONNECTIONS_MIN = 64,
+    CONNECTIONS_MAX = 4096,
+};
+
+struct transfer {
+    uint32_t magic;
+    struct transfer *next, **prev_next; /* of those in flight */
+    struct transfers *transfers;
+    CURL *easy;
+    struct curl_slist *headers;
+    bool tls, address_refused, too_many_headers;
+    size_t body_bytes, header_lines;
+    transfer_done_fn *done;
+    void *arg;
+};
+
+struct transfers {
+    uint32_t magic;
+    const struct target_policy *policy;
+    CURLM *multi;
+    uv_timer_t timer;
+    struct transfer *in_flight;
+    CURL *idle[IDLE_HANDLES_MAX]; /* handles to use again: they are costly to make */
+    size_t idle_count;
+};
+
+struct watch {
+    uint32_t magic;
+    uv_poll_t poll;
+    struct transfers *transfers;
+    curl_socket_t socket;
+};
+
+static void must(bool fine)
+{
+    assert(fine);
+    (void)fine;
+}
+
+/* -- What libcurl asks while a transfer runs -------------------------------------------------- */
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *where)
+{
+    struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
+    struct address address;
+
+    if (!address_from_sockaddr(&where->addr, &address) ||
+        !target_allows_address(transfer->transfers->policy, &address, transfer->tls)) {
+        transfer->address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+}
+
+/* Also for connections that are used again, which open no socket. */
+static int on_before_request(void *arg, char *peer, char *local, int peer_port, int local_port)
+{
+    struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
+    struct cidr one;
+
+    if (cidr_parse(slice_from(peer), &one) &&
+        target_allows_address(transfer->transfers->policy, &one.base, transfer->tls))
+        return CURL_PREREQFUNC_OK;
+    transfer->address_refused = true;
+    return CURL_PREREQFUNC_ABORT;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
+
+    transfer->body_bytes += size * n;
+    return transfer->body_bytes <= TRANSFER_BODY_MAX_BYTES ? size * n : 0;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
+
+    if (++transfer->header_lines <= TRANSFER_HEADERS_MAX)
+        return size * n;
+    transfer->too_many_headers = true;
+    return 0;
+}
+
+/* -- The end of a transfer --------------------------------------------------------------------- */
+
+static enum transfer_error error_of(const struct transfer *transfer, CURLcode code)
+{
+    if (transfer->address_refused)
+        return TRANSFER_REFUSED_ADDRESS;
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return TRANSFER_NO_NAME;
+    case CURLE_COULDNT_CONNECT:
+        return TRANSFER_NO_CONNECTION;
+    case CURLE_OPERATION_TIMEDOUT:
+        return TRANSFER_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return TRANSFER_TLS;
+    default:
+        return TRANSFER_BROKEN;
+    }
+}
+
+/* A final status counts even when the rest of the answer was late, too long or cut off. */
+static struct transfer_result result_of(const struct transfer *transfer, CURLcode code)
+{
+    struct transfer_result result = {0};
+    long status = 0;
+    curl_off_t total_us = 0, retry_after_s = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &total_us);
+    curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    result.duration_ms = (uint64_t)total_us / 1000;
+    if (status < 200 || transfer->too_many_headers || transfer->address_refused) {
+        result.error = error_of(transfer, code);
+        return result;
+    }
+    result.status = (unsigned)status;
+    result.retry_after_s = retry_after_s > 0 ? (uint64_t)retry_after_s : 0;
+    return result;
+}
+
+static void recycle(struct transfers *transfers, CURL *easy)
+{
+    if (transfers->idle_count == IDLE_HANDLES_MAX) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy);
+    transfers->idle[transfers->idle_count++] = easy;
+}
+
+static void end(struct transfer *transfer, const struct transfer_result *result)
+{
+    struct transfers *transfers = transfer->transfers;
+    transfer_done_fn *done = transfer->done;
+    void *arg = transfer->arg;
+
+    curl_multi_remove_handle(transfers->multi, transfer->easy);
+    curl_slist_free_all(transfer->headers);
+    recycle(transfers, transfer->easy);
+    *transfer->prev_next = transfer->next;
+    if (transfer->next)
+        transfer->next->prev_next = transfer->prev_next;
+    transfer->magic = 0;
+    mem_free(transfer);
+    done(arg, result);
+}
+
+static void end_finished(struct transfers *transfers)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(transfers->multi, &left)) != NULL) {
+        char *private;
+
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        struct transfer *transfer = CAST_OBJ(struct transfer, private, TRANSFER_MAGIC);
+        struct transfer_result result = result_of(transfer, message->data.result);
+        end(transfer, &result);
+    }
+}
+
+void transfer_abort_all(struct transfers *transfers)
+{
+    static const struct transfer_result aborted = {.error = TRANSFER_ABORTED};
+
+    while (transfers->in_flight)
+        end(transfers->in_flight, &aborted);
+}
+
+/* -- libcurl on libuv -------------------------------------------------------------------------- */
+
+static void act(struct transfers *transfers, curl_socket_t socket, int events)
+{
+    int running;
+
+    curl_multi_socket_action(transfers->multi, socket, events, &running);
+    end_finished(transfers);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = CAST_OBJ(struct watch, poll->data, WATCH_MAGIC);
+    int flags = 0;
+
+    if (status < 0)
+        flags = CURL_CSELECT_ERR;
+    if (events & UV_READABLE)
+        flags |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        flags |= CURL_CSELECT_OUT;
+    act(watch->transfers, watch->socket, flags);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    act(CAST_OBJ(struct transfers, timer->data, TRANSFERS_MAGIC), CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct transfers *transfers = CAST_OBJ(struct transfers, arg, TRANSFERS_MAGIC);
+
+    if (timeout_ms < 0)
+        uv_timer_stop(&transfers->timer);
+    else
+        uv_timer_start(&transfers->timer, on_timer, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch *watch = CAST_OBJ(struct watch, handle->data, WATCH_MAGIC);
+
+    watch->magic = 0;
+    mem_free(watch);
+}
+
+static struct watch *watch_new(struct transfers *transfers, curl_socket_t socket)
+{
+    struct watch *watch = MEM_NEW(struct watch);
+
+    watch->magic = WATCH_MAGIC;
+    watch->transfers = transfers;
+    watch->socket = socket;
+    must(uv_poll_init_socket(loop_get(), &watch->poll, socket) == 0);
+    watch->poll.data = watch;
+    curl_multi_assign(transfers->multi, socket, watch);
+    return watch;
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *assigned)
+{
+    struct transfers *transfers = CAST_OBJ(struct transfers, arg, TRANSFERS_MAGIC);
+    struct watch *watch = assigned ? CAST_OBJ(struct watch, assigned, WATCH_MAGIC) : NULL;
+    int events = 0;
+
+    if (what == CURL_POLL_REMOVE) {
+        if (!watch)
+            return 0;
+        curl_multi_assign(transfers->multi, socket, NULL);
+        uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+        return 0;
+    }
+    if (what & CURL_POLL_IN)
+        events |= UV_READABLE;
+    if (what & CURL_POLL_OUT)
+        events |= UV_WRITABLE;
+    uv_poll_start(watch ? &watch->poll : &watch_new(transfers, socket)->poll, events, on_poll);
+    return 0;
+}
+
+/* -- Starting ---------------------------------------------------------------------------------- */
+
+/* Connections that are kept open: as many as the descriptors allow with room for everything else.
+ */
+static long connections_kept(void)
+{
+    struct rlimit limit;
+    long kept = CONNECTIONS_MAX;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < CONNECTIONS_MAX)
+        kept = (long)limit.rlim_cur / 4;
+    return kept > CONNECTIONS_MIN ? kept : CONNECTIONS_MIN;
+}
+
+struct transfers *transfers_new(const struct target_policy *policy)
+{
+    struct transfers *transfers = MEM_NEW(struct transfers);
+
+    must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    transfers->magic = TRANSFERS_MAGIC;
+    transfers->policy = policy;
+    must((transfers->multi = curl_multi_init()) != NULL);
+    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers);
+    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers);
+    curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, connections_kept());
+    uv_timer_init(loop_get(), &transfers->timer);
+    transfers->timer.data = transfers;
+    return transfers;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct transfers *transfers = CAST_OBJ(struct transfers, handle->data, TRANSFERS_MAGIC);
+
+    transfers->magic = 0;
+    mem_free(transfers);
+}
+
+void transfers_free(struct transfers *transfers)
+{
+    assert(!transfers->in_flight);
+    while (transfers->idle_count > 0)
+        curl_easy_cleanup(transfers->idle[--transfers->idle_count]);
+    curl_multi_cleanup(transfers->multi);
+    curl_global_cleanup();
+    uv_close((uv_handle_t *)&transfers->timer, on_timer_closed);
+}
+
+#define SET(option, value) must(curl_easy_setopt(easy, option, value) == CURLE_OK)
+
+/* What a receiver, or our own environment, must not be able to change. */
+static void set_manners(CURL *easy)
+{
+    SET(CURLOPT_PROTOCOLS_STR, "https,http");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    /* Without it a name server that hangs would hold the loop when the transfer times out. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)TRANSFER_CONNECT_TIMEOUT_MS);
+    SET(CURLOPT_TIMEOUT_MS, (long)TRANSFER_TIMEOUT_MS);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, 30L);
+    SET(CURLOPT_MAXAGE_CONN, 55L);
+    SET(CURLOPT_MAXLIFETIME_CONN, 300L);
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_BYTES);
+}
+
+static void set_callbacks(CURL *easy, struct transfer *transfer)
+{
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, transfer);
+    SET(CURLOPT_PREREQFUNCTION, on_before_request);
+    SET(CURLOPT_PREREQDATA, transfer);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, transfer);
+    SET(CURLOPT_PRIVATE, transfer);
+}
+
+static void add_header(struct curl_slist **list, struct arena *arena, struct slice header)
+{
+    struct curl_slist *longer = curl_slist_append(*list, arena_cstr(arena, header));
+
+    must(longer != NULL);
+    *list = longer;
+}
+
+static void set_request(CURL *easy, struct transfer *transfer,
+                        const struct transfer_request *request)
+{
+    struct arena *arena = arena_new();
+
+    SET(CURLOPT_URL, arena_cstr(arena, request->url));
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
+    SET(CURLOPT_POSTFIELDS, request->body.n ? request->body.p : "");
+    for (size_t i = 0; i < request->header_count; i++)
+        add_header(&transfer->headers, arena, request->headers[i]);
+    add_header(&transfer->headers, arena, SLICE("Expect:"));
+    SET(CURLOPT_HTTPHEADER, transfer->headers);
+    arena_free(arena);
+}
+
+void transfer_start(struct transfers *transfers, const struct transfer_request *request,
+                    transfer_done_fn *done, void *arg)
+{
+    struct transfer *transfer = MEM_NEW(struct transfer);
+    CURL *easy =
+        transfers->idle_count ? transfers->idle[--transfers->idle_count] : curl_easy_init();
+
+    must(easy != NULL);
+    *transfer = (struct transfer){.magic = TRANSFER_MAGIC,
+                                  .transfers = transfers,
+                                  .easy = easy,
+                                  .tls = request->tls,
+                                  .done = done,
+                                  .arg = arg,
+                                  .next = transfers->in_flight,
+                                  .prev_next = &transfers->in_flight};
+    if (transfer->next)
+        transfer->next->prev_next = &transfer->next;
+    transfers->in_flight = transfer;
+    set_manners(easy);
+    set_callbacks(easy, transfer);
+    set_request(easy, transfer, request);
+    must(curl_multi_add_handle(transfers->multi, easy) == CURLM_OK);
+}
+
+struct slice transfer_error_name(enum transfer_error error)
+{
+    static const struct slice names[] = {
+        [TRANSFER_ANSWERED] = SLICE_INIT(""),
+        [TRANSFER_NO_NAME] = SLICE_INIT("name_not_resolved"),
+        [TRANSFER_REFUSED_ADDRESS] = SLICE_INIT("address_not_allowed"),
+        [TRANSFER_NO_CONNECTION] = SLICE_INIT("connection_failed"),
+        [TRANSFER_TLS] = SLICE_INIT("tls_failed"),
+        [TRANSFER_TIMEOUT] = SLICE_INIT("timeout"),
+        [TRANSFER_BROKEN] = SLICE_INIT("broken_answer"),
+        [TRANSFER_ABORTED] = SLICE_INIT("aborted"),
+    };
+
+    assert(error < sizeof names / sizeof names[0]);
+    return names[error];
+}

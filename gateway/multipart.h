@@ -1,31 +1,45 @@
 /* multipart.h: a streaming reader of multipart/form-data (RFC 7578, RFC 2046), without sockets or
- * files: bytes in, events out. Bounded: header block of a part 8 KiB, 64 parts, no nesting. Fuzzed.
- */
+ * files: bytes in, events out; payload is not copied. Fuzzed (tests/fuzz).
+ *
+ * Strict, as what two readers understand differently is refused: bare CR or LF in a part's head,
+ * folded lines, anything but CRLF or "--" behind a boundary, repeated parameters, nested multipart,
+ * transfer encodings, a body that ends early. Bounded: see below, and 8 KiB before the first and
+ * after the last boundary, which are ignored. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { MULTIPART_MAX_PARTS = 64, MULTIPART_MAX_PART_HEAD = 8 << 10 };
+enum {
+    MULTIPART_MAX_PARTS = 64,
+    MULTIPART_MAX_PART_HEAD = 8 << 10,
+    MULTIPART_MAX_FILENAME = 1024,   /* bytes */
+    MULTIPART_MAX_IGNORED = 8 << 10, /* preamble and epilogue, each */
+};
 
 struct multipart;
 
 enum multipart_event {
     MULTIPART_NEED_MORE, /* feed again */
     MULTIPART_PART,      /* a part begins: name, filename, content_type are set */
-    MULTIPART_DATA,      /* a run of the part's bytes, inside what was fed */
+    MULTIPART_DATA,      /* a run of the part's bytes, valid until the next call */
     MULTIPART_PART_END,
-    MULTIPART_END, /* the closing boundary */
+    MULTIPART_END, /* the closing boundary; go on feeding until the body's end */
 };
 
 struct multipart_part {
-    struct slice name, filename, content_type; /* filename: last path segment only, valid UTF-8 */
-    bool has_filename;
+    struct slice name, content_type;
+    struct slice filename; /* last path segment only, valid UTF-8; empty when none was chosen */
+    bool has_filename;     /* a file's part, also when the name is empty */
 };
 
-/* The Content-Type header's boundary; NULL when it is not multipart/form-data with a valid one. */
+/* content_type: the request's header. NULL when it is not multipart/form-data with a valid
+ * boundary. The slices of parts live in the arena. */
 struct multipart *multipart_new(struct arena *arena, struct slice content_type);
-void multipart_feed(struct multipart *multipart, struct slice bytes); /* borrowed until NEED_MORE */
+
+/* bytes: borrowed until NEED_MORE. An empty slice is the end of the body. */
+void multipart_feed(struct multipart *multipart, struct slice bytes);
+
 /* ERR_BAD_REQUEST on anything malformed; after that the reader must not be used. */
 enum err multipart_next(struct multipart *multipart, enum multipart_event *event,
                         struct multipart_part *part, struct slice *data);

@@ -1,14 +1,18 @@
-/* signed_link.h: paths that a browser can open without a header: `?exp=&sig=`, HMAC-SHA256 over
- * method, path, exp and user. Minted per read; exp is rounded up so that caches hit. */
+/* signed_link.h: paths that a browser can open without a header: `exp`, `user` and `sig` at the end
+ * of the query; sig is HMAC-SHA256 over method, path with the rest of the query, exp and user, as
+ * base64url. Minted per read; exp is rounded up, so that the link stays the same for a while and
+ * caches hit. Good for GET and HEAD of exactly this path. */
 #pragma once
 
 #include "state/keyring.h"
 
 enum { LINK_LIFE_S = 3600, LINK_ROUND_S = 900 };
 
-/* path + "?exp=..&user=..&sig=..", `separator` '?' or '&' for what already has a query. */
+/* The path with the three parameters behind it. user_id: in whose name it is opened. */
 struct slice link_sign(struct arena *arena, const struct keyring *keyring,
                        struct slice path_and_query, struct slice user_id, uint64_t now_s);
-/* The query's exp, user and sig against the path (and its other query parameters as signed). */
+
+/* path_and_query: raw, as requested; the three parameters stand last, once, in this order.
+ * *user_id: a slice of it. */
 bool link_verify(struct arena *arena, const struct keyring *keyring, struct slice path_and_query,
                  uint64_t now_s, struct slice *user_id);

@@ -1,10 +1,10 @@
-/* Logging in and out. Passwords go to gateway/password.h, tokens to gateway/token.h, records to
+/* Logging in and out. Passwords go to base/password.h, tokens to gateway/token.h, records to
  * core/state; what is decided here is the order, and what a failure may tell. */
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "gateway/gateway.h"
-#include "gateway/password.h"
+#include "base/password.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
 #include "gateway/token.h"

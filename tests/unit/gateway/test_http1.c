@@ -1,11 +1,9 @@
 /* The strict reading of HTTP/1.1: each row is an input that lenient servers read in two ways. */
+#include "unit.h"
+
 #include "gateway/http1.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define GET "GET / HTTP/1.1\r\n"
 #define HOST "Host: a\r\n"
@@ -88,7 +86,7 @@ static const struct head_row head_rows[] = {
 
 static void test_heads(void **state)
 {
-    for (size_t i = 0; i < sizeof head_rows / sizeof *head_rows; i++) {
+    for (size_t i = 0; i < COUNT_OF(head_rows); i++) {
         const struct head_row *row = &head_rows[i];
         struct arena *arena = arena_new();
         struct http_head head;
@@ -140,7 +138,7 @@ static void test_keep_alive(void **state)
         {SLICE_INIT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), true},
     };
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena *arena = arena_new();
         struct http_head head;
 
@@ -251,7 +249,7 @@ static enum err decode(const struct body_row *row, size_t step, char *payload, s
 
 static void test_chunked(void **state)
 {
-    for (size_t i = 0; i < sizeof chunked_rows / sizeof *chunked_rows; i++)
+    for (size_t i = 0; i < COUNT_OF(chunked_rows); i++)
         for (size_t step = 1; step < 40; step += 3) {
             const struct body_row *row = &chunked_rows[i];
             char payload[256];

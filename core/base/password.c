@@ -1,4 +1,4 @@
-#include "gateway/password.h"
+#include "base/password.h"
 
 #include "base/log.h"
 #include "base/loop.h"

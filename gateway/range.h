@@ -1,0 +1,26 @@
+/* range.h: what a GET asks of content beside its address: byte ranges and conditions (RFC 9110
+ * sections 13 and 14). Pure: header values in, decisions out. Fuzzed (tests/fuzz). */
+#pragma once
+
+#include "base/slice.h"
+
+enum range_kind {
+    RANGE_WHOLE,         /* none was asked for, or what was asked may be ignored: answer 200 */
+    RANGE_PART,          /* answer 206 */
+    RANGE_UNSATISFIABLE, /* answer 416 with the size */
+};
+
+struct range {
+    uint64_t offset, length; /* inside the content also for RANGE_WHOLE */
+};
+
+/* header: the Range field, or empty. One range at a time: several, malformed ones and other units
+ * are ignored, as the standard allows. */
+enum range_kind range_resolve(struct slice header, uint64_t size, struct range *out);
+
+/* Does If-Range (empty: not sent) let the Range stand? etag: ours, strong, with its quotes.
+ * modified: our Last-Modified; only the identical date counts. */
+bool range_condition_holds(struct slice if_range, struct slice etag, struct slice modified);
+
+/* Is our strong etag among those of If-None-Match: a list, weak ones count, "*" matches all? */
+bool etag_is_listed(struct slice if_none_match, struct slice etag);

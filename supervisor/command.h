@@ -1,0 +1,6 @@
+/* command.h: the words of the command line: `mediahub WORD ...`. Each gets what follows its word
+ * and gives the exit status; what went wrong is one line on standard error. */
+#pragma once
+
+int command_run(int argc, char **argv);  /* the whole hub, until SIGTERM or Ctrl-C */
+int command_user(int argc, char **argv); /* user add NAME [--admin] [--email E] [options] */

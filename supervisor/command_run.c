@@ -1,0 +1,231 @@
+/* mediahub run: starts the Redis pair, gateways, the webhook dispatcher and workers, keeps them
+ * alive, and stops them in order: what serves first, Redis last. */
+#include "supervisor/command.h"
+
+#include "base/listen.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/process.h"
+#include "supervisor/data_folder.h"
+#include "supervisor/first_start.h"
+#include "supervisor/plan.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    STATE_WAIT_MS = 60000, /* a big AOF takes its time: about 5 s a GB */
+    STOP_GRACE_MS = 15000, /* beyond the drain window */
+    REDIS_GRACE_MS = 30000,
+    FIBERS_MAX = 16,
+};
+
+struct hub {
+    struct arena *arena;
+    struct config *config;
+    struct plan plan;
+    struct state *state; /* until the first admin is there */
+    struct child *redis[2];
+    struct child *servers[PLAN_CHILDREN_MAX];
+    size_t servers_left, redis_left;
+    bool admin_checked, announced, stopping;
+    int exit_status;
+};
+
+static void stop(struct hub *hub);
+
+static struct slice display_address(const struct hub *hub)
+{
+    return config_text(hub->config, "listen");
+}
+
+/* One line on standard output, once: whoever started us may wait for it. */
+static void announce_if_ready(struct hub *hub)
+{
+    if (hub->announced || hub->stopping || !hub->admin_checked)
+        return;
+    for (size_t i = 0; i < hub->plan.server_count; i++)
+        if (!hub->servers[i] || !child_is_ready(hub->servers[i]))
+            return;
+    hub->announced = true;
+    printf("mediahub ready http://%.*s\n", SLICE_ARG(display_address(hub)));
+    fflush(stdout);
+}
+
+static void on_ready(void *arg, struct child *child)
+{
+    announce_if_ready(arg);
+}
+
+/* A program that cannot even start (a bad certificate, a port taken meanwhile) has said why; trying
+ * it again for ever would only hide that. */
+static void on_death(void *arg, struct child *child, int status)
+{
+    struct hub *hub = arg;
+
+    if (hub->announced || hub->stopping || !WIFEXITED(status))
+        return;
+    fprintf(stderr, "mediahub: %s could not start\n", child_name(child));
+    hub->exit_status = EXIT_FAILURE;
+    stop(hub);
+}
+
+static bool is_redis(const struct hub *hub, const struct child *child)
+{
+    return child == hub->redis[0] || child == hub->redis[1];
+}
+
+static void end_loop(struct hub *hub)
+{
+    child_watch_end();
+    process_stop_watching();
+}
+
+static void stop_redis(struct hub *hub)
+{
+    if (hub->redis_left == 0)
+        end_loop(hub);
+    for (size_t i = hub->plan.redis_count; i-- > 0;)
+        child_stop(hub->redis[i], REDIS_GRACE_MS);
+}
+
+static void on_stopped(void *arg, struct child *child)
+{
+    struct hub *hub = arg;
+
+    if (is_redis(hub, child)) {
+        if (--hub->redis_left == 0)
+            end_loop(hub);
+    } else if (--hub->servers_left == 0) {
+        stop_redis(hub);
+    }
+}
+
+static void stop(struct hub *hub)
+{
+    uint64_t grace_ms = config_number(hub->config, "drain.window") * 1000 + STOP_GRACE_MS;
+    size_t count = hub->servers_left;
+
+    if (hub->stopping)
+        return;
+    hub->stopping = true;
+    if (hub->state)
+        state_close(hub->state);
+    hub->state = NULL;
+    if (count == 0)
+        stop_redis(hub);
+    for (size_t i = 0; i < count; i++)
+        child_stop(hub->servers[i], grace_ms);
+}
+
+static void on_stop_signal(void *arg)
+{
+    stop(arg);
+}
+
+/* On a fiber, beside the starting programs: they wait for Redis by themselves. */
+static void make_first_admin(struct task *task, void *arg)
+{
+    struct hub *hub = arg;
+    struct slice password = SLICE_NONE, name = config_text(hub->config, "admin_user");
+    char *problem = NULL;
+    enum err err = state_wait(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
+                              STATE_WAIT_MS);
+
+    if (hub->stopping)
+        return;
+    if (err == OK &&
+        !state_check_durability(task, hub->state, config_text(hub->config, "durability"), &problem))
+        fprintf(stderr, "mediahub: %s\n", problem);
+    else if (err == OK)
+        err = first_start_admin(task, hub->state, hub->config, &password);
+    if (hub->stopping)
+        return;
+    if (err != OK || problem) {
+        if (err != OK)
+            fprintf(stderr, "mediahub: the state server cannot be used: %.*s\n",
+                    SLICE_ARG(err_row(err)->message));
+        hub->exit_status = EXIT_FAILURE;
+        stop(hub);
+        return;
+    }
+    if (password.n)
+        fprintf(stderr, "password of %.*s: %.*s\n", SLICE_ARG(name), SLICE_ARG(password));
+    state_close(hub->state);
+    hub->state = NULL;
+    hub->admin_checked = true;
+    announce_if_ready(hub);
+}
+
+static void start_children(struct hub *hub)
+{
+    hub->redis_left = hub->plan.redis_count;
+    for (size_t i = 0; i < hub->plan.redis_count; i++)
+        hub->redis[i] = child_start(&hub->plan.redis[i]);
+    for (size_t i = 0; i < hub->plan.server_count; i++) {
+        hub->servers[i] = child_start(&hub->plan.servers[i]);
+        hub->servers_left++;
+    }
+}
+
+/* SO_REUSEPORT would let a second hub take half of our connections silently, so the port is tried
+ * without it first. */
+static void check_port(struct arena *arena, struct slice address)
+{
+    struct slice problem;
+    int fd = listen_open(arena, address, false, &problem);
+
+    if (fd < 0)
+        process_fail("%.*s", SLICE_ARG(problem));
+    close(fd);
+}
+
+static void prepare(struct hub *hub, int argc, char **argv)
+{
+    struct slice problem, data;
+
+    hub->arena = arena_new();
+    char *start_folder = arena_alloc(hub->arena, PATH_MAX);
+    hub->config = config_load(argc, argv, &problem);
+    if (!hub->config)
+        process_fail("%.*s", SLICE_ARG(problem));
+    check_port(hub->arena, config_text(hub->config, "listen"));
+    if (config_text(hub->config, "tls_cert").n && config_text(hub->config, "listen_tls").n)
+        check_port(hub->arena, config_text(hub->config, "listen_tls"));
+    if (!getcwd(start_folder, PATH_MAX))
+        process_fail("the current folder is gone");
+    data = data_folder_enter(hub->arena, config_text(hub->config, "data"), &problem);
+    if (data.n == 0 ||
+        !plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
+        process_fail("%.*s", SLICE_ARG(problem));
+}
+
+int command_run(int argc, char **argv)
+{
+    static struct hub hub;
+    const struct child_watcher watcher = {&hub, on_ready, on_death, on_stopped};
+
+    prepare(&hub, argc, argv);
+    loop_init(FIBERS_MAX);
+    hub.state = state_open(hub.plan.redis_url, hub.plan.redis_volatile_url);
+    if (!hub.state)
+        process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(hub.plan.redis_url));
+    process_on_stop(loop_get(), on_stop_signal, &hub);
+    child_watch_begin(&watcher);
+    start_children(&hub);
+    if (!task_spawn(make_first_admin, &hub))
+        process_fail("no fiber is left at the start");
+
+    uv_run(loop_get(), UV_RUN_DEFAULT);
+
+    for (size_t i = 0; i < hub.plan.server_count; i++)
+        child_free(hub.servers[i]);
+    for (size_t i = 0; i < hub.plan.redis_count; i++)
+        child_free(hub.redis[i]);
+    config_free(hub.config);
+    arena_free(hub.arena);
+    return loop_fini() ? hub.exit_status : EXIT_FAILURE;
+}

@@ -1,0 +1,52 @@
+/* mediahub: the command line. */
+#include "base/config.h"
+#include "base/process.h"
+#include "supervisor/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int command_help(int argc, char **argv)
+{
+    struct arena *arena = arena_new();
+
+    printf("usage: mediahub [run] [options]          start the hub\n"
+           "       mediahub user add NAME [--admin] [--email E] [options]\n"
+           "                                         make an account; password on standard input\n"
+           "       mediahub help | version\n\noptions:\n%.*s",
+           SLICE_ARG(config_help(arena)));
+    arena_free(arena);
+    return EXIT_SUCCESS;
+}
+
+static int command_version(int argc, char **argv)
+{
+    printf("mediahub %s\n", MEDIAHUB_VERSION);
+    return EXIT_SUCCESS;
+}
+
+static const struct {
+    const char *word;
+    int (*fn)(int argc, char **argv);
+} commands[] = {
+    {"run", command_run},           {"user", command_user}, {"help", command_help},
+    {"--help", command_help},       {"-h", command_help},   {"version", command_version},
+    {"--version", command_version},
+};
+
+int main(int argc, char **argv)
+{
+    process_init("mediahub");
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return command_help(argc, argv);
+    if (argc < 2)
+        return command_run(0, argv + argc);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].word) == 0)
+            return commands[i].fn(argc - 2, argv + 2);
+    if (argv[1][0] == '-')
+        return command_run(argc - 1, argv + 1);
+    process_fail("there is no command \"%s\"; see mediahub help", argv[1]);
+}

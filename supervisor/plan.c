@@ -1,0 +1,233 @@
+#include "supervisor/plan.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A growing list of C strings in the arena, always ended with NULL. */
+struct list {
+    const char **items;
+    size_t n, room;
+};
+
+static void list_add(struct arena *arena, struct list *list, const char *item)
+{
+    if (list->n + 1 >= list->room) {
+        size_t room = list->room ? list->room * 2 : 64;
+        const char **items = ARENA_ARRAY(arena, const char *, room);
+
+        if (list->n)
+            memcpy(items, list->items, list->n * sizeof *items);
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->n++] = item;
+}
+
+const char *plan_find_program(struct arena *arena, const char *name)
+{
+    struct slice path = slice_from(getenv("PATH")), folder;
+
+    while (slice_split(path, ':', &folder, &path)) {
+        const char *candidate = arena_printf(arena, "%.*s/%s", SLICE_ARG(folder), name).p;
+
+        if (folder.n && access(candidate, X_OK) == 0)
+            return candidate;
+    }
+    return NULL;
+}
+
+/* Our programs stand beside each other. */
+static const char *sibling(struct arena *arena, const char *name, struct slice *problem)
+{
+    char *self = arena_alloc(arena, PATH_MAX);
+    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
+    struct slice folder = {self, n > 0 ? (size_t)n : 0};
+
+    while (folder.n && folder.p[folder.n - 1] != '/')
+        folder.n--;
+    const char *path = arena_printf(arena, "%.*s%s", SLICE_ARG(folder), name).p;
+    if (access(path, X_OK) == 0)
+        return path;
+    *problem = arena_printf(arena, "%s is missing", path);
+    return NULL;
+}
+
+static struct child_spec redis_spec(struct arena *arena, const char *program, const char *role,
+                                    bool durable, struct slice durability)
+{
+    struct list argv = {0}, environment = {0};
+    const char *const always[] = {
+        program,
+        "--port",
+        "0",
+        "--dir",
+        arena_printf(arena, "redis/%s", role).p,
+        "--unixsocket",
+        arena_printf(arena, "../../run/%s.sock", role).p,
+        "--unixsocketperm",
+        "600",
+        "--logfile",
+        "redis.log",
+        "--save",
+        "",
+        "--daemonize",
+        "no",
+        "--maxmemory-policy",
+        "noeviction",
+        "--appendonly",
+        durable ? "yes" : "no",
+    };
+
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+        list_add(arena, &argv, always[i]);
+    if (durable) {
+        list_add(arena, &argv, "--appendfsync");
+        list_add(arena, &argv, arena_cstr(arena, durability));
+    }
+    list_add(arena, &environment, "LANG=C.UTF-8");
+    return (struct child_spec){
+        .name = arena_printf(arena, "redis-%s", role).p,
+        .argv = argv.items,
+        .environment = environment.items,
+        .stop_signal = SIGTERM,
+    };
+}
+
+static bool plan_redis(struct arena *arena, const struct config *config, struct plan *plan,
+                       struct slice *problem)
+{
+    struct slice url = config_text(config, "redis");
+
+    if (url.n) {
+        struct slice fleeting = config_text(config, "redis_volatile");
+
+        plan->redis_url = url;
+        plan->redis_volatile_url = fleeting.n ? fleeting : url;
+        return true;
+    }
+    const char *program = plan_find_program(arena, "redis-server");
+    if (!program) {
+        *problem = SLICE("redis-server is not installed (or not on the PATH); install it, or name "
+                         "a running server with --redis");
+        return false;
+    }
+    struct slice durability = config_text(config, "durability");
+    plan->redis[0] = redis_spec(arena, program, "state", true, durability);
+    plan->redis[1] = redis_spec(arena, program, "volatile", false, durability);
+    plan->redis_count = 2;
+    plan->redis_url = SLICE("unix:run/state.sock");
+    plan->redis_volatile_url = SLICE("unix:run/volatile.sock");
+    return true;
+}
+
+static const char *setting(struct arena *arena, const char *name, struct slice value)
+{
+    return arena_printf(arena, "MEDIAHUB_%s=%.*s", name, SLICE_ARG(value)).p;
+}
+
+static struct slice absolute(struct arena *arena, struct slice folder, struct slice path)
+{
+    return path.n == 0 || path.p[0] == '/'
+               ? path
+               : arena_printf(arena, "%.*s/%.*s", SLICE_ARG(folder), SLICE_ARG(path));
+}
+
+/* What all programs of ours are told: the settings, with paths that hold in the data folder. */
+static void add_common(struct arena *arena, const struct config *config, struct slice data,
+                       struct slice start_folder, const struct plan *plan, struct list *out)
+{
+    struct slice store = config_text(config, "store");
+    extern char **environ;
+
+    /* getenv() finds the first of two equal names, so what decides comes first. */
+    list_add(arena, out, "MEDIAHUB_SUPERVISED=1");
+    list_add(arena, out, "MEDIAHUB_READY_FD=3");
+    list_add(arena, out, setting(arena, "DATA", data));
+    list_add(arena, out, setting(arena, "REDIS", plan->redis_url));
+    list_add(arena, out, setting(arena, "REDIS_VOLATILE", plan->redis_volatile_url));
+    list_add(arena, out,
+             setting(arena, "STORE",
+                     store.n ? absolute(arena, start_folder, store)
+                             : arena_printf(arena, "%.*s/store", SLICE_ARG(data))));
+    list_add(
+        arena, out,
+        setting(arena, "TLS_CERT", absolute(arena, start_folder, config_text(config, "tls_cert"))));
+    list_add(
+        arena, out,
+        setting(arena, "TLS_KEY", absolute(arena, start_folder, config_text(config, "tls_key"))));
+    for (char **line = config_environment(config, arena); *line; line++)
+        list_add(arena, out, *line);
+    for (char **line = environ; *line; line++)
+        if (strncmp(*line, "MEDIAHUB_", 9) != 0)
+            list_add(arena, out, *line);
+}
+
+static struct slice jobs_url(struct arena *arena, size_t gateway)
+{
+    return arena_printf(arena, "ipc://run/jobs-%zu.ipc", gateway);
+}
+
+static void add_server(struct arena *arena, struct plan *plan, const char *program,
+                       struct slice name, struct slice jobs, const struct list *common)
+{
+    struct list argv = {0}, environment = {0};
+
+    list_add(arena, &argv, program);
+    if (jobs.n)
+        list_add(arena, &environment, setting(arena, "JOBS", jobs));
+    for (size_t i = 0; i < common->n; i++)
+        list_add(arena, &environment, common->items[i]);
+    plan->servers[plan->server_count++] = (struct child_spec){
+        .name = name.p,
+        .argv = argv.items,
+        .environment = environment.items,
+        .stop_signal = SIGTERM,
+        .tells_ready = true,
+    };
+}
+
+static bool plan_servers(struct arena *arena, const struct config *config, struct plan *plan,
+                         const struct list *common, struct slice *problem)
+{
+    size_t gateways = config_number(config, "gateways"), workers = config_number(config, "workers");
+    const char *gateway = sibling(arena, "mediahub-gateway", problem);
+    const char *worker = sibling(arena, "mediahub-worker", problem);
+    const char *webhooks = sibling(arena, "mediahub-webhooks", problem);
+    struct slice all_jobs = SLICE("");
+
+    if (!gateway || !worker || !webhooks)
+        return false;
+    if (workers == 0)
+        workers = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    if (gateways < 1 || gateways + workers + 1 > PLAN_CHILDREN_MAX) {
+        *problem = arena_printf(arena, "gateways must be at least 1, and with the workers under %d",
+                                PLAN_CHILDREN_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < gateways; i++) {
+        struct slice url = jobs_url(arena, i);
+
+        add_server(arena, plan, gateway, arena_printf(arena, "gateway-%zu", i), url, common);
+        all_jobs =
+            arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(all_jobs), i ? "," : "", SLICE_ARG(url));
+    }
+    add_server(arena, plan, webhooks, SLICE("webhooks"), SLICE_NONE, common);
+    for (size_t i = 0; i < workers; i++)
+        add_server(arena, plan, worker, arena_printf(arena, "worker-%zu", i), all_jobs, common);
+    return true;
+}
+
+bool plan_make(struct arena *arena, const struct config *config, struct slice data,
+               struct slice start_folder, struct plan *plan, struct slice *problem)
+{
+    struct list common = {0};
+
+    memset(plan, 0, sizeof *plan);
+    if (!plan_redis(arena, config, plan, problem))
+        return false;
+    add_common(arena, config, data, start_folder, plan, &common);
+    return plan_servers(arena, config, plan, &common, problem);
+}

@@ -86,7 +86,7 @@ enum err authentication_end(struct task *task, struct gateway *gateway,
 
     enum err err = session_take(task, authentication->read, &session);
     authentication->read = NULL;
-    if (err == ERR_NOT_FOUND || (err == OK && !slice_eq(session.user_id, principal->user_id)))
+    if (err == OK && !slice_eq(session.user_id, principal->user_id))
         err = ERR_UNAUTHORIZED;
     if (err == OK) {
         principal->admin = session.admin;

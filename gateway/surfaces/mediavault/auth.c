@@ -2,9 +2,9 @@
  * core/state; what is decided here is the order, and what a failure may tell. */
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/password.h"
 #include "base/text.h"
 #include "gateway/gateway.h"
-#include "base/password.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
 #include "gateway/token.h"
@@ -79,7 +79,7 @@ static enum err account_prove(struct request *req, struct slice name, struct sli
     struct gateway *gateway = req->gateway;
     enum err err = account_find(&req->task, gateway->state, name, account);
 
-    if (err != OK && err != ERR_NOT_FOUND)
+    if (err != OK && err != ERR_UNAUTHORIZED)
         return err;
     struct slice hash = err == OK ? account->password_hash : SLICE_NONE;
     bool closed = err == OK && !account->is_active;
@@ -138,7 +138,7 @@ void mediavault_auth_logout(struct request *req)
 
     if (err == OK)
         err = session_end(&req->task, state, &session);
-    if (err != OK && err != ERR_NOT_FOUND) /* gone in the meantime: that is what was wanted */
+    if (err != OK && err != ERR_UNAUTHORIZED) /* gone in the meantime: that is what was wanted */
         reply_error(req, err, SLICE_NONE);
     else
         reply_data(req, 200, SLICE("{\"message\":\"You are logged out.\"}"));

@@ -1,0 +1,127 @@
+"""One test per operation: the success that the schema shows, and its most likely refusal. An
+operation without a function here fails test_every_operation_has_a_test."""
+import sys
+import uuid
+
+import pytest
+import requests
+from contract import document, operations
+from harness import PATIENCE_S
+
+ADMIN = {"username": "admin", "password": "correct horse battery"}
+
+
+def code(answer):
+    return answer.json()["error"]["code"]
+
+
+def check_openapi_get(contract, hub):
+    answer = contract.call("openapi_get", token=None)
+    assert answer.json() == document("mediavault")
+    contract.call("openapi_get", 304, token=None,
+                  headers={"If-None-Match": answer.headers["ETag"]})
+    alias = requests.get(hub.url + "/v1/openapi.json", timeout=PATIENCE_S)
+    assert alias.content == answer.content and alias.headers["ETag"] == answer.headers["ETag"]
+
+
+def check_auth_login(contract):
+    body = contract.call("auth_login", token=None, json=ADMIN).json()
+    assert body["expires_in"] == 3600
+    assert all(body["data"][key] == body[key] for key in body["data"])
+    refusals = [
+        ({"username": "admin", "password": "wrong"}, 401, []),
+        ({"username": "admin"}, 400, ["password"]),
+        ({"username": "", "password": "x" * 1025, "more": 1}, 400, ["username", "password", "more"]),
+        ([], 400, []),
+    ]
+    for body, status, fields in refusals:
+        answer = contract.call("auth_login", status, token=None, json=body)
+        assert [d["field"] for d in answer.json()["error"]["details"]] == fields
+    contract.call("auth_login", 415, token=None, data="username=admin",
+                  headers={"Content-Type": "application/x-www-form-urlencoded"})
+    contract.call("auth_login", 413, token=None, json={"username": "a" * 20000})
+
+
+def check_auth_refresh(contract):
+    first = contract.call("auth_login", token=None, json=ADMIN).json()
+    second = contract.call("auth_refresh", token=None,
+                           json={"refresh_token": first["refresh_token"]}).json()
+    assert second["token"] != first["token"]
+    assert second["refresh_token"] != first["refresh_token"]
+    contract.call("users_me", token=second["token"])
+    # Spent twice: somebody has a copy, so the whole family ends.
+    contract.call("auth_refresh", 401, token=None, json={"refresh_token": first["refresh_token"]})
+    contract.call("auth_refresh", 401, token=None, json={"refresh_token": second["refresh_token"]})
+    contract.call("auth_refresh", 400, token=None, json={})
+
+
+def check_auth_logout(contract):
+    answer = contract.call("auth_login", token=None, json=ADMIN).json()
+    contract.call("auth_logout", token=answer["token"])
+    contract.call("auth_logout", 401, token=answer["token"])
+    contract.call("auth_refresh", 401, token=None, json={"refresh_token": answer["refresh_token"]})
+    answer = contract.call("auth_login", token=None, json=ADMIN).json()
+    contract.call("auth_logout", 400, token=answer["token"], json={"more": 1})
+    contract.call("auth_logout", token=answer["token"],
+                  json={"refresh_token": answer["refresh_token"]})
+
+
+def check_auth_register(contract):
+    name = "u" + uuid.uuid4().hex[:12]
+    fresh = {"username": name, "email": f"{name}@example.com", "password": "long enough"}
+    user = contract.call("auth_register", 201, token=None, json=fresh).json()["data"]
+    assert user["username"] == name and user["is_admin"] is False and user["last_login"] is None
+    assert code(contract.call("auth_register", 409, token=None, json=fresh)) == "conflict"
+    for login in (name, f"{name}@EXAMPLE.com"):
+        token = contract.call("auth_login", token=None, json={
+            "username": login, "password": "long enough"}).json()["token"]
+        me = contract.call("users_me", token=token).json()["data"]
+        assert me["id"] == user["id"] and me["last_login"]
+    answer = contract.call("auth_register", 400, token=None, json={
+        "username": "a@b", "email": "no", "password": "short"})
+    assert {d["field"] for d in answer.json()["error"]["details"]} == {
+        "username", "email", "password"}
+
+
+def check_users_me(contract):
+    me = contract.call("users_me").json()["data"]
+    assert me["username"] == "admin" and me["is_admin"] is True
+    contract.call("users_me", 401, token=None)
+    contract.call("users_me", 401, token="x.y.z")
+    contract.call("users_me", 401, token=None, headers={"X-API-Key": "mvk_none"})
+
+
+def check_hub_root(hub_contract):
+    hub_contract.call("hub_root")
+
+
+def check_hub_health(hub_contract):
+    hub_contract.call("hub_health")
+
+
+def check_hub_ready(hub_contract):
+    hub_contract.call("hub_ready")
+
+
+def check_hub_metrics(hub_contract):
+    hub_contract.call("hub_metrics")
+
+
+OPERATIONS = {**operations(document("mediavault")), **operations(document("hub.yaml"))}
+
+
+def check_of(name):
+    return getattr(sys.modules[__name__], "check_" + name, None)
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_operation(name, request):
+    check = check_of(name)
+    assert check, f"operation {name} has no check_{name}"
+    names = check.__code__.co_varnames[:check.__code__.co_argcount]
+    check(**{fixture: request.getfixturevalue(fixture) for fixture in names})
+
+
+def test_every_check_has_an_operation():
+    checks = {name[6:] for name in dir(sys.modules[__name__]) if name.startswith("check_")}
+    assert checks - {"of"} == set(OPERATIONS)

@@ -8,29 +8,34 @@
 #include "state/position.h"
 #include "state/state.h"
 
+enum { STREAM_BLOCK_MS = 1000, STREAM_COMPARE_MS = 2000, STREAM_READ_MAX = 500 };
+
 struct stream;
 
 struct stream_handlers {
     void *arg;
     /* In order per partition; the event lives for the call. */
     void (*on_event)(void *arg, const struct event *event);
-    /* The history of this partition is not the one read so far; reading goes on from `head`. */
+    /* The history of this partition is not the one read so far, or no longer reaches back to where
+     * the reader stood; reading goes on from `head`. */
     void (*on_fork)(void *arg, unsigned partition, const struct head *head);
     /* The canary's time of writing (Unix ms) came through. */
     void (*on_canary)(void *arg, uint64_t written_ms);
 };
 
-/* from: where to start in each partition, or NULL for "now". Starts a fiber of its own. */
+/* from: where to start in each partition, or NULL for "now". Starts a fiber of its own, on which
+ * the handlers run; they may not suspend. After state_wait(). NULL: no fiber is left.
+ * stream_close() ends it within STREAM_BLOCK_MS, or at once when the state is closed after it. */
 struct stream *stream_open(struct state *state, const struct position *from,
                            const struct stream_handlers *handlers);
 void stream_close(struct stream *stream);
 const struct head *stream_head(const struct stream *stream, unsigned partition); /* last read */
-bool stream_started(const struct stream *stream); /* knows its heads, reads */
+bool stream_started(const struct stream *stream); /* knows its heads, reads; false while away */
 
 /* Writes the canary of every partition (one XADD MAXLEN 1 each); the caller decides how often. */
 void stream_canary_write(struct state *state);
 
-/* Reads at most `limit` (<= 500) events after `after` in one partition. ERR_NOT_FOUND when the
- * history no longer reaches back that far, ERR_CONFLICT when it is another history. */
+/* Reads at most `limit` (<= STREAM_READ_MAX) events after `after` in one partition. ERR_NOT_FOUND
+ * when the history no longer reaches back that far, ERR_CONFLICT when it is another history. */
 enum err stream_read(struct task *task, struct state *state, unsigned partition,
                      const struct head *after, size_t limit, struct event **events, size_t *n);

@@ -63,12 +63,12 @@ static struct seen *open_reader(struct state *state, const struct position *from
     return seen;
 }
 
-/* The reader's fiber ends with the state; what it wrote to may go then. */
-static void close_reader(struct seen *seen)
+static void close_reader(struct state *state, struct seen *seen)
 {
     size_t fibers = fiber_count();
 
     stream_close(seen->stream);
+    stream_canary_write(state);        /* ends the read that it waits in */
     WAIT_UNTIL(fiber_count() < fibers);
     mem_free(seen);
 }
@@ -119,7 +119,7 @@ static void order(struct task *task, struct state *state)
     WAIT_UNTIL(seen->canary_ms);
     assert_true(seen->canary_ms >= before_ms && seen->canary_ms <= clock_unix_ms());
     assert_int_equal(seen->forks, 0);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_order(void **unused)
@@ -141,7 +141,7 @@ static void from_position(struct task *task, struct state *state)
     position.heads = ARENA_ARRAY(task->arena, struct head, state->partitions);
     for (unsigned p = 0; p < state->partitions; p++)
         position.heads[p] = *stream_head(seen->stream, p);
-    close_reader(seen);
+    close_reader(state, seen);
 
     for (unsigned p = 0; p < state->partitions; p++)
         emit_many(task, state, p, 1200);
@@ -149,7 +149,7 @@ static void from_position(struct task *task, struct state *state)
     WAIT_UNTIL(seen->n == 1200 * state->partitions);
     assert_int_equal(seen->forks, 0);
     assert_int_equal(seen->events[0].offset, 51);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_from_position(void **unused)
@@ -182,7 +182,7 @@ static void flushed(struct task *task, struct state *state)
     WAIT_UNTIL(seen->n == 1);
     redis_fixture_command("DEL {p0}:head {p0}:events");
     expect_fork(task, state, seen, 0, 0);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_flushed(void **unused)
@@ -202,7 +202,7 @@ static void overtaken(struct task *task, struct state *state)
     redis_fixture_command("DEL {p0}:head {p0}:events");
     emit_many(task, state, 0, 5);
     expect_fork(task, state, seen, 0, 5);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_overtaken(void **unused)
@@ -242,7 +242,7 @@ static void lost_tail(struct task *task, struct state *state)
     WAIT_UNTIL(seen->n == 5);
     set_back(task, state, &two);
     expect_fork(task, state, seen, 0, 2);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_lost_tail(void **unused)
@@ -264,7 +264,7 @@ static void lost_tail_overtaken(struct task *task, struct state *state)
     set_back(task, state, &two);
     emit_many(task, state, 0, 6);
     expect_fork(task, state, seen, 0, 8);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_lost_tail_overtaken(void **unused)
@@ -286,7 +286,7 @@ static void lost_tail_replaced(struct task *task, struct state *state)
     set_back(task, state, &two);
     emit_many(task, state, 0, 3);
     expect_fork(task, state, seen, 0, 5);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_lost_tail_replaced(void **unused)
@@ -312,7 +312,7 @@ static void crash(struct task *task, struct state *state)
     for (size_t i = 0; i < seen->n; i++)
         assert_int_equal(seen->events[i].offset, i + 1);
     assert_int_equal(seen->forks, 0);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_crash(void **unused)
@@ -364,7 +364,7 @@ static void reading(struct task *task, struct state *state)
                   SLICE("MAXLEN"), SLICE("0"));
     assert_int_equal(stream_read(task, state, last, &ten, 1, &events, &n), ERR_NOT_FOUND);
     assert_int_equal(stream_read(task, state, last, &now, 1, &events, &n), OK);
-    close_reader(seen);
+    close_reader(state, seen);
 }
 
 static void test_reading(void **unused)

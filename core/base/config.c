@@ -206,6 +206,8 @@ static bool load_environment(struct config *config)
 struct ini {
     struct config *config;
     const char *path;
+    FILE *file;
+    int line;
     bool seen[SETTINGS];
 };
 
@@ -227,6 +229,33 @@ static int on_ini_line(void *arg, const char *section, const char *key, const ch
     return set(ini->config, at, slice_from(value), FROM_FILE, where.p);
 }
 
+/* fgets() for libinih, whose buffer is short and which would take the rest of a longer line for a
+ * line of its own. */
+static char *read_ini_line(char *text, int size, void *arg)
+{
+    struct ini *ini = arg;
+    char *got = fgets(text, size, ini->file);
+
+    ini->line++;
+    if (got && !strchr(text, '\n') && !feof(ini->file)) {
+        if (!*problem_line)
+            fail("%s: line %d is longer than %d bytes", ini->path, ini->line, size - 2);
+        return NULL;
+    }
+    return got;
+}
+
+static bool parse_ini(struct ini *ini)
+{
+    int line = ini_parse_stream(read_ini_line, ini, on_ini_line, ini);
+
+    if (*problem_line)
+        return false;
+    if (ferror(ini->file))
+        return fail("%s: %s", ini->path, strerror(errno));
+    return line == 0 || fail("%s: line %d is not \"name = value\"", ini->path, line);
+}
+
 static bool load_file(struct config *config)
 {
     struct ini ini = {.config = config};
@@ -234,14 +263,12 @@ static bool load_file(struct config *config)
     ini.path = config_text(config, "config").p;
     if (!*ini.path)
         return true;
-    int line = ini_parse(ini.path, on_ini_line, &ini);
-    if (line == 0)
-        return true;
-    if (*problem_line)
-        return false;
-    if (line < 0)
+    ini.file = fopen(ini.path, "re");
+    if (!ini.file)
         return fail("%s: %s", ini.path, strerror(errno));
-    return fail("%s: line %d is not \"name = value\"", ini.path, line);
+    bool ok = parse_ini(&ini);
+    fclose(ini.file);
+    return ok;
 }
 
 struct config *config_load(int argc, char **argv, struct slice *problem)

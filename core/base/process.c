@@ -133,6 +133,7 @@ static void watch_signal(uv_loop_t *loop, uv_signal_t *handle, int number)
 
 void process_on_stop(uv_loop_t *loop, void (*fn)(void *arg), void *arg)
 {
+    stop.stopping = false;
     stop.fn = fn;
     stop.arg = arg;
     watch_signal(loop, &stop.terminate, SIGTERM);

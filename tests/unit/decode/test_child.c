@@ -1,0 +1,390 @@
+/* The real mediahub-decode, in its sandbox, fed with real, broken and hostile files. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "unit.h"
+#include "wire/wire.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FORENSICS "/usr/share/forensics-samples/original-files/"
+#define OPENCV "/usr/share/doc/opencv-doc/examples/data/"
+
+enum { MAX_PIXELS = 270000000, DEADLINE_MS = 60000, OUTPUTS = 3 };
+
+static struct arena *arena;
+static pid_t child;
+static int child_socket = -1;
+static int outputs[OUTPUTS];
+
+static void exec_child(int socket)
+{
+    char self[1024] = "", path[1100];
+
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+        _exit(126);
+    *strrchr(self, '/') = '\0';
+    snprintf(path, sizeof(path), "%s/../bin/mediahub-decode", self);
+    dup2(socket, 3);
+    execl(path, path, (char *)NULL);
+    _exit(127);
+}
+
+static struct wire_message receive(void)
+{
+    char *bytes = arena_alloc(arena, WIRE_MAX_BYTES);
+    ssize_t n = recv(child_socket, bytes, WIRE_MAX_BYTES, 0);
+    struct wire_message message;
+
+    assert_true(n > 0);
+    assert_int_equal(wire_decode(arena, (struct slice){bytes, (size_t)n}, &message), WIRE_FINE);
+    return message;
+}
+
+static int start_child(void **state)
+{
+    int pair[2];
+
+    arena = arena_new();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    child = fork();
+    if (child == 0)
+        exec_child(pair[1]);
+    close(pair[1]);
+    child_socket = pair[0];
+    struct wire_message level = receive();
+    assert_int_equal(level.type, WIRE_SANDBOX);
+    assert_true(level.sandbox.no_new_privileges);
+    assert_true(level.sandbox.seccomp);
+    return 0;
+}
+
+static int stop_child(void **state)
+{
+    int status;
+
+    close(child_socket);
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    arena_free(arena);
+    return 0;
+}
+
+static void send_request(int input, enum wire_kind kind)
+{
+    struct wire_output list[OUTPUTS] = {
+        {SLICE("small.webp"), 200}, {SLICE("large.webp"), 800}, {SLICE("medium.webp"), 400}};
+    struct wire_message message = {.type = WIRE_DECODE,
+                                   .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS}};
+    struct buf bytes;
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE((1 + OUTPUTS) * sizeof(int))];
+    } control = {0};
+    int fds[1 + OUTPUTS] = {input};
+
+    for (size_t i = 0; i < OUTPUTS; i++)
+        fds[1 + i] = outputs[i] = memfd_create("output", MFD_CLOEXEC);
+    buf_init(&bytes, WIRE_MAX_BYTES);
+    assert_true(wire_encode(&bytes, &message));
+    struct iovec part = {bytes.p, bytes.n};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+    *c = (struct cmsghdr){CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), fds, sizeof(fds));
+    assert_true(sendmsg(child_socket, &header, 0) > 0);
+    buf_fini(&bytes);
+}
+
+static struct wire_message decode_fd(int input, enum wire_kind kind)
+{
+    assert_true(input >= 0);
+    send_request(input, kind);
+    struct wire_message answer = receive();
+    close(input);
+    return answer;
+}
+
+static struct wire_results decode_file(const char *path, enum wire_kind kind)
+{
+    struct wire_message answer = decode_fd(open(path, O_RDONLY | O_CLOEXEC), kind);
+
+    if (answer.type != WIRE_DECODED)
+        fail_msg("%s: %.*s", path, SLICE_ARG(answer.undecodable.message));
+    return answer.decoded.results;
+}
+
+static void drop_outputs(void)
+{
+    for (size_t i = 0; i < OUTPUTS; i++)
+        close(outputs[i]);
+}
+
+/* RIFF....WEBP, as wide or as high as asked (VP8 frame header: RFC 6386 section 9.1), and with
+ * nothing of the camera's left. */
+static void check_webp(int fd, unsigned longest)
+{
+    static unsigned char file[1 << 20];
+    ssize_t n = pread(fd, file, sizeof(file), 0);
+
+    assert_in_range(n, 100, sizeof(file) - 1);
+    assert_memory_equal(file, "RIFF", 4);
+    assert_memory_equal(file + 8, "WEBP", 4);
+    const unsigned char *frame = memmem(file, (size_t)n, "VP8 ", 4);
+    assert_true(frame && frame + 18 < file + n);
+    unsigned width = (frame[14] | (unsigned)frame[15] << 8) & 0x3fff;
+    unsigned height = (frame[16] | (unsigned)frame[17] << 8) & 0x3fff;
+    assert_int_equal(width > height ? width : height, longest);
+    assert_null(memmem(file, (size_t)n, "Xiaomi", 6));
+    assert_null(memmem(file, (size_t)n, "Canon", 5));
+}
+
+static void test_pictures(void **state)
+{
+    static const struct {
+        const char *path;
+        unsigned width, height, largest;
+        const char *camera;
+    } cases[] = {
+        {FORENSICS "pic2/IMG_20200124_231153.jpg", 4000, 3000, 800, "Xiaomi Mi A3"},
+        {FORENSICS "pic1/IMG_20200827_231612.jpg", 4000, 3000, 800, "Xiaomi Mi A3"},
+        {FORENSICS "pic1/IMG_1054.JPG", 1280, 960, 800, "Canon PowerShot SX530 HS"},
+        {FORENSICS "pic1/IMG-20191006-WA0002.jpg", 1024, 768, 800, ""},
+        {OPENCV "fruits.jpg", 512, 480, 512, ""},
+        {OPENCV "starry_night.jpg", 752, 600, 752, ""},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct wire_results results = decode_file(cases[i].path, WIRE_KIND_IMAGE);
+        static const unsigned sizes[OUTPUTS] = {200, 800, 400};
+
+        print_message("%s: %s\n", cases[i].path, arena_cstr(arena, results.metadata.camera));
+        assert_int_equal(results.width, cases[i].width);
+        assert_int_equal(results.height, cases[i].height);
+        assert_string_equal(arena_cstr(arena, results.metadata.camera), cases[i].camera);
+        assert_int_equal(results.variants_count, OUTPUTS);
+        for (size_t o = 0; o < OUTPUTS; o++)
+            check_webp(outputs[o], sizes[o] < cases[i].largest ? sizes[o] : cases[i].largest);
+        drop_outputs();
+    }
+}
+
+static void test_metadata_of_a_phone(void **state)
+{
+    struct wire_results results =
+        decode_file(FORENSICS "pic2/IMG_20200124_231153.jpg", WIRE_KIND_IMAGE);
+    uint64_t taken_s = 1579907513; /* 2020-01-24T23:11:53Z */
+
+    drop_outputs();
+    assert_true(results.has_taken_ms);
+    print_message(
+        "taken %llu exposure %s iso %llu f/%g at %f %f %f\n", (unsigned long long)results.taken_ms,
+        arena_cstr(arena, results.metadata.exposure), (unsigned long long)results.metadata.iso,
+        results.metadata.aperture, results.metadata.location.latitude,
+        results.metadata.location.longitude, results.metadata.location.altitude);
+    assert_int_equal(results.taken_ms / 1000, taken_s);
+    assert_true(results.metadata.has_iso && results.metadata.has_aperture);
+    assert_true(results.metadata.exposure.n > 0);
+    assert_true(results.metadata.has_location && results.metadata.location.has_altitude);
+}
+
+static void test_clips(void **state)
+{
+    static const struct {
+        const char *path;
+        unsigned width, height, duration_ms;
+        size_t variants;
+        bool located;
+    } cases[] = {
+        {FORENSICS "movie1/VID_20191220_170832.mp4", 1920, 1080, 1600, 3, true},
+        {FORENSICS "movie2/movie-hello.mp4", 1280, 720, 8300, 3, false},
+        {FORENSICS "movie2/movie-hello.avi", 1024, 576, 8300, 3, false},
+        {FORENSICS "movie2/movie-hello.mpeg", 640, 480, 8300, 3, false},
+        {FORENSICS "movie2/movie-hello.ogg", 720, 480, 8300, 3, false},
+        {OPENCV "vtest.avi", 768, 576, 79500, 3, false},
+        {OPENCV "Megamind.avi", 720, 528, 11260, 3, false},
+        {FORENSICS "audio1/debian.mp3", 0, 0, 5400, 0, false},
+        {FORENSICS "audio1/debian.ogg", 0, 0, 5400, 0, false},
+        {FORENSICS "audio1/debian.wav", 0, 0, 5400, 0, false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct wire_results results = decode_file(cases[i].path, WIRE_KIND_VIDEO);
+
+        print_message("%s: %llux%llu %llu ms\n", cases[i].path, (unsigned long long)results.width,
+                      (unsigned long long)results.height, (unsigned long long)results.duration_ms);
+        assert_int_equal(results.width, cases[i].width);
+        assert_int_equal(results.height, cases[i].height);
+        assert_in_range(results.duration_ms, cases[i].duration_ms - 400,
+                        cases[i].duration_ms + 400);
+        assert_int_equal(results.variants_count, cases[i].variants);
+        assert_int_equal(results.metadata.has_location, cases[i].located);
+        if (cases[i].variants)
+            check_webp(outputs[0], 200);
+        drop_outputs();
+    }
+}
+
+/* A file in memory: the head of another one, with bytes changed. */
+static int forged(const char *path, size_t keep, size_t at, const char *bytes, size_t n)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = memfd_create("forged", MFD_CLOEXEC);
+    struct stat status;
+
+    assert_true(from >= 0 && fd >= 0 && fstat(from, &status) == 0);
+    if (keep > (size_t)status.st_size)
+        keep = (size_t)status.st_size;
+    char *all = malloc(keep);
+    assert_int_equal(read(from, all, keep), keep);
+    memcpy(all + at, bytes, n);
+    assert_int_equal(write(fd, all, keep), keep);
+    free(all);
+    close(from);
+    lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+/* Of the last place where the bytes stand: before it may come a preview in the metadata. */
+static size_t find_last_bytes(const char *path, const char *bytes, size_t n)
+{
+    static char head[1 << 20];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = read(fd, head, sizeof(head));
+
+    close(fd);
+    char *found = NULL;
+    for (char *at = head; got > 0; at = found + 1) {
+        char *next = memmem(at, (size_t)(head + got - at), bytes, n);
+
+        if (!next)
+            break;
+        found = next;
+    }
+    assert_non_null(found);
+    return (size_t)(found - head);
+}
+
+static int of_text(const char *text)
+{
+    int fd = memfd_create("text", MFD_CLOEXEC);
+
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+static void refused(const char *what, int fd, enum wire_kind kind, enum wire_reason reason)
+{
+    uint64_t started_ms = clock_ms();
+    struct wire_message answer = decode_fd(fd, kind);
+
+    drop_outputs();
+    if (answer.type != WIRE_UNDECODABLE)
+        fail_msg("%s was decoded", what);
+    print_message(
+        "%s: %.*s in %llu ms: %.*s\n", what, SLICE_ARG(wire_reason_name(answer.undecodable.reason)),
+        (unsigned long long)(clock_ms() - started_ms), SLICE_ARG(answer.undecodable.message));
+    assert_int_equal(answer.undecodable.reason, reason);
+    assert_true(clock_ms() - started_ms < 10000);
+}
+
+/* IHDR, told 65535 x 65535, with its checksum made right again. */
+static int huge_png(const char *path)
+{
+    int fd = forged(path, 100000000, 16, "\x00\x00\xff\xff\x00\x00\xff\xff", 8);
+    char header[17];
+
+    assert_int_equal(pread(fd, header, sizeof(header), 12), sizeof(header));
+    uint32_t checksum = htonl(text_crc32((struct slice){header, sizeof(header)}));
+    assert_int_equal(pwrite(fd, &checksum, 4, 29), 4);
+    return fd;
+}
+
+static void test_broken_and_hostile_pictures(void **state)
+{
+    static const char *const photo = FORENSICS "pic1/IMG_20200827_231612.jpg";
+    static const char *const drawing = OPENCV "chicky_512.png";
+    size_t frame = find_last_bytes(photo, "\xff\xc0\x00\x11\x08", 5);
+
+    refused("half a photo", forged(photo, 1000000, 0, "", 0), WIRE_KIND_IMAGE, WIRE_REASON_DAMAGED);
+    refused("1000 bytes of a photo", forged(photo, 1000, 0, "", 0), WIRE_KIND_IMAGE,
+            WIRE_REASON_DAMAGED);
+    /* The start of frame, told 64250 x 64250 pixels. */
+    refused("the pixel bomb", forged(photo, 100000000, frame + 5, "\xfa\xfa\xfa\xfa", 4),
+            WIRE_KIND_IMAGE, WIRE_REASON_TOO_MANY_PIXELS);
+    refused("a huge PNG", huge_png(drawing), WIRE_KIND_IMAGE, WIRE_REASON_TOO_MANY_PIXELS);
+    refused("half a PNG", forged(drawing, 50000, 0, "", 0), WIRE_KIND_IMAGE, WIRE_REASON_DAMAGED);
+    refused("nothing", of_text(""), WIRE_KIND_IMAGE, WIRE_REASON_UNSUPPORTED);
+    refused("text", of_text("hello, world"), WIRE_KIND_IMAGE, WIRE_REASON_UNSUPPORTED);
+    refused("SVG", of_text("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"),
+            WIRE_KIND_IMAGE, WIRE_REASON_UNSUPPORTED);
+}
+
+static void test_broken_and_hostile_clips(void **state)
+{
+    refused("a playlist", of_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"), WIRE_KIND_VIDEO,
+            WIRE_REASON_DAMAGED);
+    refused("a list of files", of_text("ffconcat version 1.0\nfile /etc/passwd\n"), WIRE_KIND_VIDEO,
+            WIRE_REASON_DAMAGED);
+    refused("a clip without its index",
+            forged(FORENSICS "movie1/VID_20191220_170832.mp4", 200000, 0, "", 0), WIRE_KIND_VIDEO,
+            WIRE_REASON_DAMAGED);
+    refused("nothing", of_text(""), WIRE_KIND_VIDEO, WIRE_REASON_DAMAGED);
+}
+
+static void test_damage_is_survived(void **state)
+{
+    decode_file(OPENCV "Megamind_bugy.avi", WIRE_KIND_VIDEO);
+    drop_outputs();
+    /* The same child still works. */
+    decode_file(OPENCV "fruits.jpg", WIRE_KIND_IMAGE);
+    drop_outputs();
+}
+
+/* Whatever bytes are flipped: an answer comes, of either kind, and the child lives. */
+static void test_flipped_bytes(void **state)
+{
+    uint32_t chance = 12345;
+
+    for (unsigned round = 0; round < 40; round++) {
+        const char *path = round % 2 ? OPENCV "fruits.jpg" : FORENSICS "movie2/movie-hello.mp4";
+        int fd = forged(path, 300000, 0, "", 0);
+
+        for (unsigned i = 0; i < 20; i++) {
+            chance = chance * 1664525 + 1013904223;
+            assert_int_equal(pwrite(fd, &chance, 1, chance >> 8 & 0x7fff), 1);
+        }
+        decode_fd(fd, round % 2 ? WIRE_KIND_IMAGE : WIRE_KIND_VIDEO);
+        drop_outputs();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_metadata_of_a_phone),
+        cmocka_unit_test(test_clips),
+        cmocka_unit_test(test_broken_and_hostile_pictures),
+        cmocka_unit_test(test_broken_and_hostile_clips),
+        cmocka_unit_test(test_damage_is_survived),
+        cmocka_unit_test(test_flipped_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, start_child, stop_child);
+}

@@ -1,0 +1,260 @@
+/* Each trial runs in a child of its own that has entered the sandbox: its exit status is the errno
+ * it met, 0 for "it worked". */
+#include "decode/sandbox.h"
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int file; /* open before the sandbox closes */
+static char path[] = "/tmp/mediahub-sandbox-XXXXXX";
+
+static int result(long returned)
+{
+    return returned >= 0 ? 0 : errno;
+}
+
+static int open_for_reading(void)
+{
+    return result(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+}
+
+static int open_for_writing(void)
+{
+    return result(open(path, O_WRONLY | O_CLOEXEC));
+}
+
+static int create(void)
+{
+    return result(open("/tmp/mediahub-sandbox-new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int reopen_by_descriptor(void)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "/dev/fd/%d", file);
+    return result(open(name, O_RDONLY | O_CLOEXEC));
+}
+
+static int remove_file(void)
+{
+    return result(unlink(path));
+}
+
+static int make_socket(void)
+{
+    return result(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static int make_unix_socket(void)
+{
+    return result(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static int execute(void)
+{
+    return result(execl("/bin/true", "true", (char *)NULL));
+}
+
+static int fork_process(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    return result(pid);
+}
+
+static int kill_parent(void)
+{
+    return result(kill(getppid(), 0));
+}
+
+static int trace_parent(void)
+{
+    return result(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
+}
+
+static int make_code(void)
+{
+    void *p =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? errno : 0;
+}
+
+static int turn_into_code(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? EDOM : result(mprotect(p, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int use_what_is_open(void)
+{
+    char byte;
+
+    return result(pwrite(file, "x", 1, 0)) || result(pread(file, &byte, 1, 0));
+}
+
+static void *on_thread(void *arg)
+{
+    *(int *)arg = 1;
+    return NULL;
+}
+
+static int start_thread(void)
+{
+    pthread_t thread;
+    int ran = 0;
+    int failed = pthread_create(&thread, NULL, on_thread, &ran);
+
+    if (!failed)
+        pthread_join(thread, NULL);
+    return failed || !ran;
+}
+
+static int allocate(void)
+{
+    char *p = malloc(64 << 20);
+
+    if (!p)
+        return ENOMEM;
+    memset(p, 1, 64 << 20);
+    free(p);
+    return 0;
+}
+
+enum sandbox { DECODER, TRANSCODER };
+
+static int status_in(enum sandbox sandbox, int (*trial)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct sandbox_level level = sandbox == DECODER
+                                         ? sandbox_enter_decoder()
+                                         : sandbox_enter_transcoder("/bin/true", file, file);
+
+        _exit(level.seccomp && level.no_new_privileges ? trial() : 255);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static bool has_landlock(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(sandbox_enter_decoder().landlock > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+}
+
+struct trial {
+    const char *what;
+    int (*fn)(void);
+    bool allowed;
+};
+
+static void check(enum sandbox sandbox, const struct trial *trials, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int status = status_in(sandbox, trials[i].fn);
+
+        if ((status == 0) != trials[i].allowed || status == 255)
+            fail_msg("%s gave %d", trials[i].what, status);
+    }
+}
+
+static void test_decoder(void **state)
+{
+    static const struct trial trials[] = {
+        {"reading a file", open_for_reading, false},
+        {"writing a file", open_for_writing, false},
+        {"creating a file", create, false},
+        {"opening by descriptor", reopen_by_descriptor, false},
+        {"removing a file", remove_file, false},
+        {"a socket", make_socket, false},
+        {"a unix socket", make_unix_socket, false},
+        {"exec", execute, false},
+        {"fork", fork_process, false},
+        {"a signal to the parent", kill_parent, false},
+        {"ptrace", trace_parent, false},
+        {"executable memory", make_code, false},
+        {"memory made executable", turn_into_code, false},
+        {"open descriptors", use_what_is_open, true},
+        {"a thread", start_thread, true},
+        {"memory", allocate, true},
+    };
+
+    check(DECODER, trials, COUNT_OF(trials));
+}
+
+static void test_transcoder(void **state)
+{
+    static const struct trial trials[] = {
+        {"a socket", make_socket, false}, {"a unix socket", make_unix_socket, false},
+        {"fork", fork_process, false},    {"ptrace", trace_parent, false},
+        {"a thread", start_thread, true}, {"open descriptors", use_what_is_open, true},
+        {"exec", execute, true},
+    };
+
+    check(TRANSCODER, trials, COUNT_OF(trials));
+}
+
+static void test_transcoder_files(void **state)
+{
+    static const struct trial trials[] = {
+        {"reading a file", open_for_reading, false},
+        {"creating a file", create, false},
+        {"removing a file", remove_file, false},
+        {"its own file again", reopen_by_descriptor, true},
+    };
+
+    if (!has_landlock()) {
+        print_message("this kernel has no Landlock\n");
+        skip();
+    }
+    check(TRANSCODER, trials, COUNT_OF(trials));
+}
+
+static int set_up(void **state)
+{
+    file = mkstemp(path);
+    return file < 0;
+}
+
+static int tear_down(void **state)
+{
+    close(file);
+    return unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decoder),
+        cmocka_unit_test(test_transcoder),
+        cmocka_unit_test(test_transcoder_files),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

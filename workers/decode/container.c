@@ -1,0 +1,185 @@
+#include "decode/container.h"
+
+#include "base/clock.h"
+#include "decode/iso6709.h"
+#include "decode/when.h"
+
+#include <errno.h>
+#include <libavutil/display.h>
+#include <math.h>
+#include <unistd.h>
+
+enum {
+    IO_BUFFER_BYTES = 64 << 10,
+    PROBE_BYTES = 10 << 20,
+    ANALYSE_US = 5000000,
+    MAX_STREAMS = 64,
+};
+
+static const int64_t MAX_DURATION_MS = 365LL * 86400 * 1000;
+
+static int on_interrupt(void *arg)
+{
+    const struct container *container = arg;
+
+    return clock_ms() >= container->give_up_ms;
+}
+
+static int on_read(void *arg, uint8_t *out, int n)
+{
+    const struct container *container = arg;
+    ssize_t got;
+
+    if (on_interrupt(arg))
+        return AVERROR_EXIT;
+    do {
+        got = read(container->fd, out, (size_t)n);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return AVERROR(errno);
+    return got ? (int)got : AVERROR_EOF;
+}
+
+static int64_t on_seek(void *arg, int64_t offset, int whence)
+{
+    const struct container *container = arg;
+
+    if (whence == AVSEEK_SIZE) {
+        off_t here = lseek(container->fd, 0, SEEK_CUR);
+        off_t size = lseek(container->fd, 0, SEEK_END);
+
+        lseek(container->fd, here, SEEK_SET);
+        return size;
+    }
+    off_t at = lseek(container->fd, offset, whence & ~AVSEEK_FORCE);
+    return at < 0 ? AVERROR(errno) : at;
+}
+
+static bool make_context(struct container *container)
+{
+    uint8_t *buffer = av_malloc(IO_BUFFER_BYTES);
+
+    container->format = avformat_alloc_context();
+    container->io =
+        buffer ? avio_alloc_context(buffer, IO_BUFFER_BYTES, 0, container, on_read, NULL, on_seek)
+               : NULL;
+    if (!container->format || !container->io)
+        return false;
+    container->format->pb = container->io;
+    container->format->interrupt_callback = (AVIOInterruptCB){on_interrupt, container};
+    container->format->format_whitelist = av_strdup(DECODE_FORMATS);
+    container->format->protocol_whitelist = av_strdup("file");
+    container->format->probesize = PROBE_BYTES;
+    container->format->max_analyze_duration = ANALYSE_US;
+    container->format->max_streams = MAX_STREAMS;
+    return true;
+}
+
+static bool open_failed(struct decoding *decoding, const struct container *container, int error)
+{
+    if (clock_ms() >= container->give_up_ms)
+        return decode_fail(decoding, WIRE_REASON_TIMED_OUT, "Reading the headers took too long.");
+    if (error == AVERROR(ENOMEM))
+        return decode_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "The headers claim too much.");
+    return decode_fail(decoding, WIRE_REASON_DAMAGED,
+                       "This is not a clip or recording that can be read here.");
+}
+
+static void choose_streams(struct container *container)
+{
+    for (unsigned i = 0; i < container->format->nb_streams; i++) {
+        AVStream *stream = container->format->streams[i];
+        bool cover =
+            stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_STILL_IMAGE);
+
+        if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !cover && !container->video)
+            container->video = stream;
+        if (stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO && !container->audio)
+            container->audio = stream;
+    }
+}
+
+bool container_open(struct decoding *decoding, struct container *container)
+{
+    *container = (struct container){.fd = decoding->input, .give_up_ms = decoding->give_up_ms};
+    if (!make_context(container))
+        return decode_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "There is no memory to read this.");
+    /* On failure this frees the context and clears the pointer, but not our io. */
+    int error = avformat_open_input(&container->format, NULL, NULL, NULL);
+    if (error == 0)
+        error = avformat_find_stream_info(container->format, NULL);
+    if (error < 0)
+        return open_failed(decoding, container, error);
+    choose_streams(container);
+    if (!container->video && !container->audio)
+        return decode_fail(decoding, WIRE_REASON_UNSUPPORTED,
+                           "There is neither picture nor sound.");
+    return true;
+}
+
+void container_close(struct container *container)
+{
+    avformat_close_input(&container->format);
+    if (container->io) {
+        av_freep(&container->io->buffer);
+        avio_context_free(&container->io);
+    }
+}
+
+int container_quarter_turns(const AVStream *stream)
+{
+    const uint8_t *matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, NULL);
+
+    if (!matrix)
+        return 0;
+    /* The matrix tells turns counter-clockwise. */
+    double degrees = -av_display_rotation_get((const int32_t *)(const void *)matrix);
+    return isfinite(degrees) ? ((int)lround(degrees / 90) % 4 + 4) % 4 : 0;
+}
+
+static void read_size(const AVStream *video, struct wire_results *results)
+{
+    AVRational aspect = video->sample_aspect_ratio.num ? video->sample_aspect_ratio
+                                                       : video->codecpar->sample_aspect_ratio;
+    uint64_t width = video->codecpar->width > 0 ? (uint64_t)video->codecpar->width : 0;
+    uint64_t height = video->codecpar->height > 0 ? (uint64_t)video->codecpar->height : 0;
+
+    if (width > 65535 || height > 65535)
+        return;
+    if (aspect.num > 0 && aspect.den > 0 && aspect.num / aspect.den < 16)
+        width = (uint64_t)llround((double)width * av_q2d(aspect));
+    bool swapped = container_quarter_turns(video) & 1;
+    results->width = swapped ? height : width;
+    results->height = swapped ? width : height;
+}
+
+static struct slice tag(const AVDictionary *tags, const char *name)
+{
+    const AVDictionaryEntry *found = av_dict_get(tags, name, NULL, 0);
+
+    return slice_from(found ? found->value : NULL);
+}
+
+static void read_tags(const AVDictionary *tags, struct wire_results *results)
+{
+    struct slice place = tag(tags, "com.apple.quicktime.location.ISO6709");
+    /* Apple's tag is the local time with its zone; the other one is UTC. */
+    results->has_taken_ms =
+        when_parse(tag(tags, "com.apple.quicktime.creationdate"), '-', SLICE_NONE,
+                   &results->taken_ms) ||
+        when_parse(tag(tags, "creation_time"), '-', SLICE_NONE, &results->taken_ms);
+    if (place.n == 0)
+        place = tag(tags, "location");
+    results->metadata.has_location = iso6709_parse(place, &results->metadata.location);
+}
+
+void container_read(const struct container *container, struct wire_results *results)
+{
+    int64_t duration_ms = container->format->duration / (AV_TIME_BASE / 1000);
+
+    if (duration_ms > 0 && duration_ms <= MAX_DURATION_MS)
+        results->duration_ms = (uint64_t)duration_ms;
+    if (container->video)
+        read_size(container->video, results);
+    read_tags(container->format->metadata, results);
+}

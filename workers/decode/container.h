@@ -1,0 +1,26 @@
+/* container.h: a clip or recording opened with libavformat over a descriptor: formats and protocols
+ * are listed, so that a playlist in a film's clothes is refused (CVE-2017-9993 and its kin), and
+ * every read looks at the deadline. */
+#pragma once
+
+#include "decode/decode.h"
+
+#include <libavformat/avformat.h>
+
+struct container {
+    AVFormatContext *format;
+    AVIOContext *io;
+    int fd;
+    uint64_t give_up_ms;
+    AVStream *video; /* NULL: none that moves (a cover picture does not count) */
+    AVStream *audio; /* NULL: none */
+};
+
+/* False after decode_fail(). container_close() in either case. */
+bool container_open(struct decoding *decoding, struct container *container);
+void container_close(struct container *container);
+
+/* Duration, upright size in square pixels, time and place of recording. */
+void container_read(const struct container *container, struct wire_results *results);
+/* Quarter turns clockwise that make the picture upright: 0 to 3. */
+int container_quarter_turns(const AVStream *stream);

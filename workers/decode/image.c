@@ -1,0 +1,85 @@
+/* Pictures: header first, then limits, then one decode that shrinks while loading. */
+#include "decode/decode.h"
+#include "decode/exif.h"
+#include "decode/thumbnail.h"
+
+#include <vips/vips.h>
+
+/* Progressive JPEG and interlaced PNG are held in memory whole (6 bytes a pixel for the former):
+ * 100 megapixels of them are what the memory watchdog lets pass. */
+enum { MAX_INTERLACED_PIXELS = 100 * 1000 * 1000 };
+
+static bool is_set(VipsImage *header, const char *field)
+{
+    int value = 0;
+
+    return vips_image_get_typeof(header, field) && vips_image_get_int(header, field, &value) == 0 &&
+           value != 0;
+}
+
+static bool check_size(struct decoding *decoding, VipsImage *header)
+{
+    uint64_t width = (uint64_t)vips_image_get_width(header);
+    uint64_t height = (uint64_t)vips_image_get_height(header);
+    uint64_t limit = decoding->request.max_pixels;
+    bool interlaced = is_set(header, "jpeg-multiscan") || is_set(header, "interlaced");
+
+    if (interlaced && limit > MAX_INTERLACED_PIXELS)
+        limit = MAX_INTERLACED_PIXELS;
+    if (width > limit || width * height > limit)
+        return decode_fail(decoding, WIRE_REASON_TOO_MANY_PIXELS,
+                           "The picture has more pixels than are taken here.");
+    bool swapped = vips_image_get_orientation_swap(header);
+    decoding->results.width = swapped ? height : width;
+    decoding->results.height = swapped ? width : height;
+    return true;
+}
+
+static void read_metadata(struct decoding *decoding, VipsImage *header)
+{
+    const void *blob;
+    size_t n;
+
+    if (vips_image_get_typeof(header, VIPS_META_EXIF_NAME) &&
+        vips_image_get_blob(header, VIPS_META_EXIF_NAME, &blob, &n) == 0)
+        exif_read(decoding->arena, (struct slice){blob, n}, &decoding->results);
+}
+
+/* Broken and cut off files are refused: a grey half of a photo is worse than a clear word, and
+ * permissive loading has leaked uninitialised memory before. As a loader's option, because the
+ * operation's own "fail_on" is not heeded for sources (libvips issue 5195). */
+static bool load_scaled(void *from, int size, VipsImage **out)
+{
+    return vips_thumbnail_source(from, out, size, "height", size, "size", VIPS_SIZE_DOWN,
+                                 "export_profile", "srgb", "option_string", "[fail_on=error]",
+                                 NULL) == 0;
+}
+
+static bool decode_source(struct decoding *decoding, VipsSource *source)
+{
+    if (!vips_foreign_find_load_source(source)) {
+        vips_error_clear();
+        return decode_fail(decoding, WIRE_REASON_UNSUPPORTED,
+                           "This is not a picture of a kind that is decoded here.");
+    }
+    VipsImage *header =
+        vips_image_new_from_source(source, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
+    if (!header)
+        return thumbnail_fail(decoding);
+    bool fine = check_size(decoding, header);
+    if (fine)
+        read_metadata(decoding, header);
+    g_object_unref(header);
+    return fine && thumbnail_write_all(decoding, load_scaled, source);
+}
+
+bool image_decode(struct decoding *decoding)
+{
+    VipsSource *source = vips_source_new_from_descriptor(decoding->input);
+
+    if (!source)
+        return thumbnail_fail(decoding);
+    bool fine = decode_source(decoding, source);
+    g_object_unref(source);
+    return fine;
+}

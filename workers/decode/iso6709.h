@@ -1,0 +1,7 @@
+/* iso6709.h: places as QuickTime writes them, "+59.8530+030.3000+012.5/" (ISO 6709, annex H,
+ * decimal degrees). */
+#pragma once
+
+#include "wire/wire.h"
+
+bool iso6709_parse(struct slice text, struct wire_location *out);

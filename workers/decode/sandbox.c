@@ -1,0 +1,214 @@
+#include "decode/sandbox.h"
+
+#include "decode/landlock.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* Everything that a decoder may ask of the kernel; anything else fails with EPERM. Calls that are
+ * allowed under a condition only are added in code. */
+static const int decoder_calls[] = {
+    /* descriptors that are open already; no path is ever resolved (newfstatat is glibc's fstat) */
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(pread64),
+    SCMP_SYS(preadv),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(pwritev),
+    SCMP_SYS(lseek),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(dup),
+    SCMP_SYS(dup2),
+    SCMP_SYS(dup3),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvmsg),
+    /* memory (without PROT_EXEC: below) */
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    /* threads (clone: below) */
+    SCMP_SYS(futex),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getpid),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(set_tid_address),
+    SCMP_SYS(membarrier),
+    /* signals, time, chance, what the machine is */
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(uname),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(getrusage),
+};
+
+/* What the transcoder, an ordinary program, is denied; files are Landlock's part. */
+static const int transcoder_denied[] = {
+    SCMP_SYS(socket),
+    SCMP_SYS(socketpair),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(pidfd_open),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(setns),
+    SCMP_SYS(unshare),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(shmget),
+    SCMP_SYS(shmat),
+    SCMP_SYS(msgget),
+};
+
+enum {
+    DECODER_MAX_FILE_BYTES = 64 << 20, /* a thumbnail is a few hundred KiB */
+    DECODER_MAX_DESCRIPTORS = 128,
+};
+static const rlim_t TRANSCODER_MAX_FILE_BYTES = (rlim_t)16 << 30;
+
+static void limit(int resource, rlim_t value)
+{
+    struct rlimit both = {value, value};
+
+    setrlimit((__rlimit_resource_t)resource, &both);
+}
+
+/* clone() for threads only; glibc falls back to it when clone3() does not exist, whose flags lie
+ * in memory where no filter can look. */
+static bool allow_threads(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) == 0;
+}
+
+static bool allow_without_exec(scmp_filter_ctx filter, int call)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+}
+
+static bool filter_decoder(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    bool fine = filter && allow_threads(filter) && allow_without_exec(filter, SCMP_SYS(mmap)) &&
+                allow_without_exec(filter, SCMP_SYS(mprotect)) &&
+                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) == 0;
+
+    for (size_t i = 0; fine && i < sizeof(decoder_calls) / sizeof(*decoder_calls); i++)
+        fine = seccomp_rule_add(filter, SCMP_ACT_ALLOW, decoder_calls[i], 0) == 0;
+    fine = fine && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return fine;
+}
+
+static bool filter_transcoder(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    bool fine = filter &&
+                seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
+                seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0;
+
+    for (size_t i = 0; fine && i < sizeof(transcoder_denied) / sizeof(*transcoder_denied); i++)
+        fine = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), transcoder_denied[i], 0) == 0;
+    fine = fine && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return fine;
+}
+
+static struct sandbox_level begin(rlim_t max_file_bytes)
+{
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, max_file_bytes);
+    signal(SIGXFSZ, SIG_IGN); /* the write fails with EFBIG instead */
+    return (struct sandbox_level){.no_new_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0};
+}
+
+struct sandbox_level sandbox_enter_decoder(void)
+{
+    struct sandbox_level level = begin(DECODER_MAX_FILE_BYTES);
+    unsigned abi;
+
+    limit(RLIMIT_NOFILE, DECODER_MAX_DESCRIPTORS);
+    if (landlock_enforce(landlock_begin(&abi)))
+        level.landlock = abi;
+    level.seccomp = filter_decoder();
+    return level;
+}
+
+struct sandbox_level sandbox_enter_transcoder(const char *program, int input, int output)
+{
+    static const char *const libraries[] = {"/usr/lib", "/usr/local/lib", "/lib", "/lib64"};
+    static const char *const readable[] = {"/etc/ld.so.cache", "/usr/share", "/dev/null",
+                                           "/dev/urandom"};
+    struct sandbox_level level = begin(TRANSCODER_MAX_FILE_BYTES);
+    unsigned abi;
+    int rules = landlock_begin(&abi);
+
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(*libraries); i++)
+        landlock_allow_path(rules, abi, libraries[i],
+                            LANDLOCK_READ_FILE | LANDLOCK_READ_DIR | LANDLOCK_EXECUTE);
+    for (size_t i = 0; i < sizeof(readable) / sizeof(*readable); i++)
+        landlock_allow_path(rules, abi, readable[i], LANDLOCK_READ_FILE | LANDLOCK_READ_DIR);
+    landlock_allow_path(rules, abi, program, LANDLOCK_READ_FILE | LANDLOCK_EXECUTE);
+    landlock_allow(rules, abi, input, LANDLOCK_READ_FILE);
+    landlock_allow(rules, abi, output,
+                   LANDLOCK_READ_FILE | LANDLOCK_WRITE_FILE | LANDLOCK_TRUNCATE);
+    if (landlock_enforce(rules))
+        level.landlock = abi;
+    level.seccomp = filter_transcoder();
+    return level;
+}

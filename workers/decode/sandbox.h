@@ -1,0 +1,22 @@
+/* sandbox.h: gives up what decoding does not need, in this order: core dumps and many descriptors
+ * (rlimits), gaining rights (no_new_privs), the file system and TCP (Landlock, as far as the kernel
+ * has it), system calls (seccomp). Works without any privilege. Irrevocable; call it after all
+ * libraries are initialised, from the only thread. */
+#pragma once
+
+#include <stdbool.h>
+
+/* What was reached. Each layer is best effort: an old kernel gives less, and the log says so. */
+struct sandbox_level {
+    unsigned landlock; /* the kernel's ABI that is enforced; 0: none */
+    bool seccomp;
+    bool no_new_privileges;
+};
+
+/* For a resident decoder: no file is opened, no socket made, nothing exec'd or forked, no memory
+ * made executable. Open descriptors go on working; threads may start. */
+struct sandbox_level sandbox_enter_decoder(void);
+
+/* For the moment before exec of `program`: it and its shared libraries can be read, `input` (an
+ * open file) be read again by name and `output` be written; no network, no other process. */
+struct sandbox_level sandbox_enter_transcoder(const char *program, int input, int output);

@@ -332,7 +332,8 @@ static enum err take_trailer_char(struct http1_body *body, char c)
     return is_token_char(c) ? OK : ERR_BAD_REQUEST;
 }
 
-static enum err expect_char(struct http1_body *body, char c, char wanted, int next)
+static enum err expect_char(struct http1_body *body, char c, char wanted,
+                            enum http1_body_state next)
 {
     if (c != wanted)
         return ERR_BAD_REQUEST;

@@ -52,7 +52,7 @@ bool http1_list_has(struct slice list, struct slice token);
 
 /* Incremental body decoder: by length or chunked. */
 struct http1_body {
-    enum {
+    enum http1_body_state {
         BODY_DONE,
         BODY_LENGTH,
         BODY_CHUNK_SIZE,

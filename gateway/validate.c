@@ -90,7 +90,7 @@ static bool has_format(struct slice s, enum field_format format)
     case FORMAT_USERNAME:
         return all_of(s, "._-");
     }
-    assert(!"every format has its rule");
+    assert(false); /* every format has its rule */
     return false;
 }
 

@@ -23,12 +23,12 @@ static struct config *load(const struct source *source, struct slice *problem)
 {
     static char option[] = "--config";
     static char path[64];
+    struct arena *arena = arena_new();
     char *argv[ARGUMENTS_MAX + 2];
     int argc = 0;
 
     for (; argc < ARGUMENTS_MAX && source->arguments[argc]; argc++)
-        argv[argc] = strdup(source->arguments[argc]);
-    int own = argc;
+        argv[argc] = arena_cstr(arena, slice_from(source->arguments[argc]));
     if (source->file) {
         FILE *file = fopen(file_path(), "w");
 
@@ -46,8 +46,7 @@ static struct config *load(const struct source *source, struct slice *problem)
         unsetenv(source->environment[0]);
     if (source->file)
         unlink(file_path());
-    while (own)
-        free(argv[--own]);
+    arena_free(arena);
     return config;
 }
 

@@ -450,8 +450,10 @@ static void trimmed(struct task *task, struct state *state)
     }
 #define CASES(X)                                                                                   \
     X(delivered)                                                                                   \
-    X(accepted_once) X(lost_cursor) X(retried) X(leases) X(poison) X(cancelled) X(replayed)        \
-        X(logs_are_capped) X(listed_over_partitions) X(health) X(trimmed)
+    X(accepted_once)                                                                               \
+    X(lost_cursor)                                                                                 \
+    X(retried) X(leases) X(poison) X(cancelled) X(replayed) X(logs_are_capped)                     \
+        X(listed_over_partitions) X(health) X(trimmed)
 CASES(CASE)
 
 int main(void)

@@ -68,7 +68,7 @@ static void close_reader(struct state *state, struct seen *seen)
     size_t fibers = fiber_count();
 
     stream_close(seen->stream);
-    stream_canary_write(state);        /* ends the read that it waits in */
+    stream_canary_write(state); /* ends the read that it waits in */
     WAIT_UNTIL(fiber_count() < fibers);
     mem_free(seen);
 }

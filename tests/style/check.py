@@ -1,0 +1,96 @@
+"""Style check of the C sources: banned functions, raw heap calls outside the base, formatting.
+
+Fails on those. Long files and functions are listed only: a piece that reads better whole stays so.
+Usage: check.py [file...]   (default: every C file under version control)
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BANNED = "strcpy strcat sprintf vsprintf strtok atoi atol alloca gmtime localtime rand system".split()
+HEAP = "malloc calloc realloc reallocarray free strdup strndup".split()
+FILE_LINES, HEADER_LINES, FUNCTION_LINES = 600, 150, 60
+
+NOT_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL)
+
+
+def call_of(names):
+    """A call by plain name: not a member (x.free, x->free) and not part of a longer name."""
+    return re.compile(r"(?<![\w.])(?<!->)(" + "|".join(names) + r")\s*\(")
+
+
+BANNED_CALL, HEAP_CALL = call_of(BANNED), call_of(HEAP)
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=ROOT, capture_output=True,
+                            text=True)
+    if listed.returncode == 0:
+        return [name for name in listed.stdout.split() if (ROOT / name).exists()]
+    return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.[ch]")
+                  if "build" not in path.relative_to(ROOT).parts)
+
+
+def code_only(text):
+    """The text with comments and literals blanked out, line numbers kept."""
+    return NOT_CODE.sub(lambda hit: re.sub(r"[^\n]", " ", hit.group()), text)
+
+
+def banned_calls(name, code):
+    checks = [(BANNED_CALL, "is banned")]
+    if not name.startswith("core/base/"):
+        checks.append((HEAP_CALL, "outside core/base: use an arena or mem_*"))
+    for pattern, why in checks:
+        for hit in pattern.finditer(code):
+            yield f"{name}:{code.count(chr(10), 0, hit.start()) + 1}: {hit.group(1)}() {why}"
+
+
+def long_pieces(name, code):
+    lines = code.splitlines()
+    bound = HEADER_LINES if name.endswith(".h") else FILE_LINES
+    if len(lines) > bound:
+        yield f"{name}: {len(lines)} lines (aim: {bound})"
+    start = None
+    for number, line in enumerate(lines, 1):
+        if line.startswith("{"):
+            start = number
+        elif line.startswith("}") and start is not None:
+            if number - start - 1 > FUNCTION_LINES:
+                yield f"{name}:{start}: function of {number - start - 1} lines (aim: {FUNCTION_LINES})"
+            start = None
+
+
+def misformatted(names):
+    program = shutil.which("clang-format")
+    if not program or not names:
+        return []
+    result = subprocess.run([program, "--dry-run", "--Werror", *names], cwd=ROOT,
+                            capture_output=True, text=True)
+    found = re.findall(r"^(\S+?:\d+):\d+: error:", result.stderr, re.MULTILINE)
+    if result.returncode != 0 and not found:
+        return [result.stderr.strip() or "clang-format failed"]
+    files = dict.fromkeys(place.split(":")[0] for place in found)
+    return [f"{name}: not formatted (clang-format -i {name})" for name in files]
+
+
+def main():
+    names = sys.argv[1:] or tracked()
+    faults, remarks = [], []
+    for name in names:
+        code = code_only((ROOT / name).read_text(encoding="utf-8"))
+        faults += banned_calls(name, code)
+        remarks += long_pieces(name, code)
+    faults += misformatted(names)
+    for line in remarks:
+        print("remark:", line)
+    for line in faults:
+        print(line)
+    print(f"{len(names)} files, {len(faults)} faults, {len(remarks)} remarks")
+    return 1 if faults or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,6 @@
 /* The real mediahub-decode, in its sandbox, fed with real, broken and hostile files. */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "unit.h"
 #include "wire/wire.h"
@@ -249,11 +250,11 @@ static int forged(const char *path, size_t keep, size_t at, const char *bytes, s
     assert_true(from >= 0 && fd >= 0 && fstat(from, &status) == 0);
     if (keep > (size_t)status.st_size)
         keep = (size_t)status.st_size;
-    char *all = malloc(keep);
+    char *all = mem_alloc(keep);
     assert_int_equal(read(from, all, keep), keep);
     memcpy(all + at, bytes, n);
     assert_int_equal(write(fd, all, keep), keep);
-    free(all);
+    mem_free(all);
     close(from);
     lseek(fd, 0, SEEK_SET);
     return fd;

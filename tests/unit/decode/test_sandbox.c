@@ -129,12 +129,13 @@ static int start_thread(void)
 
 static int allocate(void)
 {
-    char *p = malloc(64 << 20);
+    size_t n = 64 << 20;
+    char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (!p)
+    if (p == MAP_FAILED)
         return ENOMEM;
-    memset(p, 1, 64 << 20);
-    free(p);
+    memset(p, 1, n);
+    munmap(p, n);
     return 0;
 }
 

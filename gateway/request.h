@@ -38,8 +38,18 @@ struct request {
     bool has_window;
     json_t *body; /* validated against the route's schema, or NULL */
     struct exchange *exchange;
+    struct reply_header *headers; /* of the answer to come; reply.c's */
     bool answered;
+    int status;          /* of the answer */
+    uint64_t sent_bytes; /* of its body */
+    uint64_t started_us;
 };
+
+/* Splits head.target into path and query and decodes the query's parameters. ERR_BAD_REQUEST on a
+ * broken escape or too many parameters. */
+enum err request_read_target(struct request *req);
+/* The methods of `bits` (1 << METHOD_*) as an Allow header's value, with OPTIONS. */
+struct slice request_methods(struct arena *arena, unsigned bits);
 
 struct slice request_header(const struct request *req, const char *name);
 struct slice request_param(const struct request *req, const char *name); /* path parameter */

@@ -1,0 +1,523 @@
+#include "gateway/exchange.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "gateway/gateway.h"
+#include "gateway/metrics.h"
+#include "gateway/pump.h"
+#include "gateway/reply.h"
+#include "gateway/router.h"
+#include "state/id.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+enum {
+    EXCHANGE_MAGIC = 0x45584348,
+    HEAD_DEADLINE_MS = 10000,
+    IDLE_DEADLINE_MS = 75000,
+    STALL_DEADLINE_MS = 60000,
+    BODY_SILENCE_MS = 30000,
+    BODY_LEAST_BYTES_PER_S = 1 << 10, /* judged when we have waited BODY_SILENCE_MS in all */
+    READ_AHEAD_BYTES = 16 << 10,      /* past it the socket is not read */
+    INPUT_MAX_BYTES = 256 << 10,
+    KEPT_BYTES = 16 << 10, /* of a buffer, between requests */
+    SPARE_ARENAS = 64,
+};
+
+struct exchange {
+    uint32_t magic;
+    struct gateway *gateway;
+    struct connection *connection; /* NULL: the client has left */
+    struct exchange *next, **prev_next;
+
+    struct buf in;          /* arrived and not looked at */
+    struct buf held;        /* given to the fiber by request_read(); its rest is to be decoded */
+    struct slice held_rest; /* in `held` */
+
+    struct request *request; /* NULL between requests */
+    bool running;            /* its fiber has not returned */
+    bool last;               /* the connection ends with this answer */
+    bool uploading, continued;
+    struct http1_body body;
+    enum err body_error;
+    uint64_t body_bytes, waited_ms;
+    struct fiber_wait *body_wait;
+
+    struct pump *pump;
+    void (*upgrade)(struct connection *connection, struct slice early_bytes, void *arg);
+    void *upgrade_arg;
+};
+
+static struct {
+    struct exchange *all;
+    size_t requests, uploads;
+    struct arena *spare[SPARE_ARENAS]; /* of ended requests, for the next ones */
+    size_t spare_count;
+} shared;
+
+size_t exchange_requests(void)
+{
+    return shared.requests;
+}
+
+size_t exchange_uploads(void)
+{
+    return shared.uploads;
+}
+
+static void next_request(struct exchange *ex);
+static void end_request(struct exchange *ex);
+
+/* --- life of the exchange ----------------------------------------------------------------------
+ */
+
+static void release(struct exchange *ex)
+{
+    *ex->prev_next = ex->next;
+    if (ex->next)
+        ex->next->prev_next = ex->prev_next;
+    buf_fini(&ex->in);
+    buf_fini(&ex->held);
+    ex->magic = 0;
+    mem_free(ex);
+}
+
+static struct arena *take_arena(void)
+{
+    return shared.spare_count ? shared.spare[--shared.spare_count] : arena_new();
+}
+
+static void give_arena(struct arena *arena)
+{
+    if (shared.spare_count == SPARE_ARENAS) {
+        arena_free(arena);
+        return;
+    }
+    arena_reset(arena);
+    shared.spare[shared.spare_count++] = arena;
+}
+
+/* --- the end of a request ----------------------------------------------------------------------
+ */
+
+static void log_request(const struct request *req)
+{
+    uint64_t took_us = clock_us() - req->started_us;
+    const char *operation = req->route ? req->route->operation : NULL;
+
+    metrics_request(operation, req->status, took_us);
+    log_event(LOG_INFO, "request", F("request_id", req->task.request_id),
+              F("method", req->head.method_text), F("path", req->path), F("status", req->status),
+              F("operation", operation ? operation : ""), F("us", (long long)took_us),
+              F("received", (long long)req->exchange->body_bytes),
+              F("sent", (long long)req->sent_bytes), F("ip", req->peer_ip),
+              F("user", req->principal.user_id), F("left", req->task.cancelled));
+}
+
+/* Bytes of the next request that came along with this one's body. */
+static void take_back_held(struct exchange *ex)
+{
+    if (ex->held_rest.n) {
+        buf_consume(&ex->held, ex->held.n - ex->held_rest.n);
+        buf_add(&ex->held, buf_slice(&ex->in));
+        struct buf swap = ex->in;
+        ex->in = ex->held;
+        ex->held = swap;
+    }
+    ex->held_rest = SLICE_NONE;
+    buf_clear(&ex->held);
+    if (ex->held.size > KEPT_BYTES) {
+        buf_fini(&ex->held);
+        buf_init(&ex->held, INPUT_MAX_BYTES);
+    }
+}
+
+static void hand_over(struct exchange *ex)
+{
+    struct connection *connection = ex->connection;
+
+    ex->connection = NULL;
+    connection_deadline(connection, 0);
+    connection_set_reading(connection, true);
+    ex->upgrade(connection, buf_slice(&ex->in), ex->upgrade_arg);
+}
+
+static void drop_request(struct exchange *ex)
+{
+    struct arena *arena = ex->request->task.arena;
+
+    log_request(ex->request);
+    if (ex->uploading)
+        shared.uploads--;
+    shared.requests--;
+    ex->request = NULL;
+    give_arena(arena);
+}
+
+/* Ends what can be ended: the handler has returned and the answer has left (or nobody waits for
+ * it). Then the next request may begin. */
+static void end_request(struct exchange *ex)
+{
+    if (ex->running)
+        return;
+    if (!ex->connection) {
+        drop_request(ex);
+        release(ex);
+        return;
+    }
+    if (ex->pump)
+        return;
+    if (connection_backlog(ex->connection)) {
+        connection_want_writable(ex->connection);
+        connection_deadline(ex->connection, STALL_DEADLINE_MS);
+        return;
+    }
+    take_back_held(ex);
+    if (ex->upgrade) {
+        connection_want_writable(ex->connection); /* handed over there, outside the fiber */
+        return;
+    }
+    drop_request(ex);
+    if (ex->last || ex->gateway->draining)
+        connection_finish(ex->connection);
+    else
+        next_request(ex);
+}
+
+/* --- the beginning of a request ----------------------------------------------------------------
+ */
+
+static struct request *new_request(struct exchange *ex)
+{
+    struct arena *arena = take_arena();
+    struct request *req = ARENA_NEW(arena, struct request);
+
+    req->task.arena = arena;
+    req->gateway = ex->gateway;
+    req->exchange = ex;
+    req->peer_ip = arena_dup(arena, connection_peer_ip(ex->connection));
+    req->tls = connection_is_tls(ex->connection);
+    req->started_us = clock_us();
+    ex->request = req;
+    ex->last = ex->uploading = ex->continued = false;
+    ex->body_error = OK;
+    ex->body_bytes = ex->waited_ms = 0;
+    ex->body = (struct http1_body){.state = BODY_DONE};
+    shared.requests++;
+    connection_deadline(ex->connection, 0);
+    return req;
+}
+
+static void run(void *arg)
+{
+    struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
+
+    dispatch_run(ex->request);
+    assert(ex->request->answered);
+    ex->running = false;
+    end_request(ex);
+}
+
+/* Without a fiber: for what cannot be read as a request, and when no fiber is left. */
+static void refuse(struct exchange *ex, enum err why)
+{
+    struct request *req = ex->request;
+
+    if (!req->surface)
+        req->surface = router_surface(req->path.n ? req->path : SLICE("/api/v1"));
+    if (!req->task.request_id.n)
+        req->task.request_id = id_new(req->task.arena, SLICE("req_"), 0);
+    ex->last = true;
+    reply_error(req, why, SLICE_NONE);
+    end_request(ex);
+}
+
+static void begin_request(struct exchange *ex, size_t head_n)
+{
+    struct request *req = new_request(ex);
+    struct slice head = {buf_slice(&ex->in).p, head_n};
+
+    head = arena_dup(req->task.arena, head);
+    buf_consume(&ex->in, head_n);
+    enum err err = http1_parse_head(req->task.arena, head, &req->head);
+    if (!err)
+        err = request_read_target(req);
+    if (err) {
+        refuse(ex, err);
+        return;
+    }
+    http1_body_init(&ex->body, &req->head);
+    ex->running = fiber_spawn(run, ex);
+    if (!ex->running)
+        refuse(ex, ERR_OVERLOADED);
+}
+
+static void wait_for_head(struct exchange *ex, bool first)
+{
+    if (ex->in.n == 0 && ex->in.size > KEPT_BYTES) {
+        buf_fini(&ex->in);
+        buf_init(&ex->in, INPUT_MAX_BYTES);
+    }
+    connection_set_reading(ex->connection, true);
+    connection_deadline(ex->connection, ex->in.n || first ? HEAD_DEADLINE_MS : IDLE_DEADLINE_MS);
+}
+
+static void next_request(struct exchange *ex)
+{
+    struct slice arrived = buf_slice(&ex->in);
+    size_t n = 0;
+    enum err err = arrived.n ? http1_find_head(arrived, &n) : OK;
+
+    if (err) {
+        new_request(ex);
+        refuse(ex, err);
+    } else if (n) {
+        begin_request(ex, n);
+    } else {
+        wait_for_head(ex, false);
+    }
+}
+
+/* --- what the connection tells -----------------------------------------------------------------
+ */
+
+static void on_bytes(void *arg, struct slice bytes)
+{
+    struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
+    bool began = ex->in.n > 0;
+    size_t n = 0;
+
+    if (!buf_add(&ex->in, bytes)) {
+        connection_drop(ex->connection);
+        return;
+    }
+    if (ex->request) {
+        if (ex->in.n >= READ_AHEAD_BYTES)
+            connection_set_reading(ex->connection, false);
+        if (ex->body_wait)
+            fiber_resume(ex->body_wait);
+        return;
+    }
+    if (began && http1_find_head(buf_slice(&ex->in), &n) == OK && n == 0)
+        return; /* the deadline of its first byte stays */
+    next_request(ex);
+}
+
+static void on_writable(void *arg)
+{
+    struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
+
+    if (ex->pump) {
+        connection_deadline(ex->connection, STALL_DEADLINE_MS);
+        pump_writable(ex->pump);
+    } else if (ex->upgrade && !ex->running) {
+        hand_over(ex);
+        drop_request(ex);
+        release(ex);
+    } else if (ex->request) {
+        end_request(ex);
+    }
+}
+
+static void on_deadline(void *arg)
+{
+    struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
+
+    if (ex->request || ex->in.n == 0) {
+        connection_drop(ex->connection);
+    } else {
+        new_request(ex);
+        refuse(ex, ERR_REQUEST_TIMEOUT);
+    }
+}
+
+static void on_gone(void *arg)
+{
+    struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
+
+    ex->connection = NULL;
+    if (ex->pump) {
+        pump_abort(ex->pump);
+        ex->pump = NULL;
+    }
+    if (!ex->request) {
+        release(ex);
+        return;
+    }
+    ex->request->task.cancelled = true;
+    if (ex->body_wait)
+        fiber_resume(ex->body_wait);
+    end_request(ex);
+}
+
+void *exchange_accept(struct gateway *gateway, struct connection *connection,
+                      const struct connection_owner **owner)
+{
+    static const struct connection_owner callbacks = {on_bytes, on_writable, on_gone, on_deadline};
+    struct exchange *ex = MEM_NEW(struct exchange);
+
+    ex->magic = EXCHANGE_MAGIC;
+    ex->gateway = gateway;
+    ex->connection = connection;
+    buf_init(&ex->in, INPUT_MAX_BYTES);
+    buf_init(&ex->held, INPUT_MAX_BYTES);
+    ex->next = shared.all;
+    ex->prev_next = &shared.all;
+    if (ex->next)
+        ex->next->prev_next = &ex->next;
+    shared.all = ex;
+    *owner = &callbacks;
+    wait_for_head(ex, true);
+    return ex;
+}
+
+void exchange_drain(void)
+{
+    for (struct exchange *ex = shared.all; ex; ex = ex->next)
+        if (ex->connection && !ex->request)
+            connection_drop(ex->connection);
+    while (shared.spare_count)
+        arena_free(shared.spare[--shared.spare_count]);
+}
+
+/* --- bodies ------------------------------------------------------------------------------------
+ */
+
+/* The next run of payload out of what has arrived; empty: more is needed, or the body is at its
+ * end. Until the next call the run's bytes stay where they are, whatever arrives. */
+static enum err decode(struct exchange *ex, struct slice *run)
+{
+    *run = SLICE_NONE;
+    while (!run->n && ex->body.state != BODY_DONE && !ex->body_error) {
+        if (ex->held_rest.n == 0) {
+            struct buf swap = ex->held;
+
+            buf_clear(&swap);
+            if (ex->in.n == 0)
+                return OK;
+            ex->held = ex->in;
+            ex->in = swap;
+            ex->held_rest = buf_slice(&ex->held);
+        }
+        ex->body_error = http1_body_next(&ex->body, &ex->held_rest, run);
+        ex->body_bytes += run->n;
+    }
+    return ex->body_error;
+}
+
+static bool is_too_slow(const struct exchange *ex)
+{
+    return ex->waited_ms >= BODY_SILENCE_MS &&
+           ex->body_bytes / BODY_LEAST_BYTES_PER_S < ex->waited_ms / 1000;
+}
+
+static enum err wait_for_bytes(struct exchange *ex)
+{
+    struct fiber_wait wait = {0};
+    uint64_t since_ms = clock_ms();
+
+    if (ex->in.size == 0) {
+        /* What is coming may use the memory of what has been read. */
+        ex->in = ex->held;
+        buf_clear(&ex->in);
+        buf_init(&ex->held, INPUT_MAX_BYTES);
+    }
+    if (ex->request->head.expects_continue && !ex->continued && ex->body_bytes == 0)
+        connection_write(ex->connection, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
+    ex->continued = true;
+    connection_set_reading(ex->connection, true);
+    ex->body_wait = &wait;
+    enum fiber_wake wake = fiber_await(&wait, task_timeout_ms(&ex->request->task, BODY_SILENCE_MS));
+    ex->body_wait = NULL;
+    ex->waited_ms += clock_ms() - since_ms;
+    if (!ex->connection)
+        return ERR_BAD_REQUEST;
+    return wake == FIBER_TIMEOUT || is_too_slow(ex) ? ERR_REQUEST_TIMEOUT : OK;
+}
+
+enum err request_read(struct request *req, struct slice *chunk)
+{
+    struct exchange *ex = req->exchange;
+    uint64_t most = req->route->max_body_bytes;
+
+    assert(!req->answered);
+    if (req->head.has_length && req->head.content_length > most)
+        return ERR_PAYLOAD_TOO_LARGE;
+    for (;;) {
+        if (!ex->connection)
+            return ERR_BAD_REQUEST;
+        enum err err = decode(ex, chunk);
+        if (err)
+            return err;
+        if (ex->body_bytes > most)
+            return ERR_PAYLOAD_TOO_LARGE;
+        if (chunk->n || ex->body.state == BODY_DONE)
+            return OK;
+        err = wait_for_bytes(ex);
+        if (err)
+            return err;
+    }
+}
+
+bool exchange_begin_upload(struct exchange *ex)
+{
+    if (ex->uploading || shared.uploads == EXCHANGE_UPLOADS_MAX)
+        return ex->uploading;
+    ex->uploading = true;
+    shared.uploads++;
+    return true;
+}
+
+/* --- answers -----------------------------------------------------------------------------------
+ */
+
+bool exchange_keeps_alive(struct exchange *ex)
+{
+    struct slice run;
+
+    if (!ex->last && ex->request->head.keep_alive && !ex->gateway->draining)
+        while (decode(ex, &run) == OK && run.n)
+            ;
+    if (ex->body.state != BODY_DONE || ex->body_error || !ex->request->head.keep_alive ||
+        ex->gateway->draining)
+        ex->last = true;
+    return !ex->last;
+}
+
+void exchange_write(struct exchange *ex, struct slice bytes)
+{
+    if (ex->connection)
+        connection_write(ex->connection, bytes);
+}
+
+static void on_pumped(void *arg)
+{
+    struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
+
+    ex->pump = NULL;
+    end_request(ex);
+}
+
+void exchange_send_file(struct exchange *ex, struct slice head, int fd, uint64_t offset,
+                        uint64_t length)
+{
+    if (!ex->connection) {
+        close(fd);
+        return;
+    }
+    connection_deadline(ex->connection, STALL_DEADLINE_MS);
+    ex->pump = pump_start(ex->connection, head, fd, offset, length, on_pumped, ex);
+}
+
+void exchange_upgrade(struct exchange *ex,
+                      void (*open)(struct connection *connection, struct slice early_bytes,
+                                   void *arg),
+                      void *arg)
+{
+    if (!ex->connection)
+        return;
+    ex->upgrade = open;
+    ex->upgrade_arg = arg;
+}

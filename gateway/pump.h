@@ -1,0 +1,17 @@
+/* pump.h: a file's bytes into a connection, 64 KiB at a time: memory is bounded whatever the file's
+ * size and the client's speed. What the page cache has is read directly, the rest by libuv's thread
+ * pool, so a slow disk does not hold up the loop. No fiber waits meanwhile. A file that is shorter
+ * than promised ends the connection: the client must see that bytes are missing. */
+#pragma once
+
+#include "gateway/connection.h"
+
+struct pump;
+
+/* Takes fd. head is sent before the first piece, in one write with it. NULL: everything has been
+ * handed to the connection already. Otherwise on_end is called from the loop when that is so; with
+ * a lost connection it never comes. */
+struct pump *pump_start(struct connection *connection, struct slice head, int fd, uint64_t offset,
+                        uint64_t length, void (*on_end)(void *arg), void *arg);
+void pump_writable(struct pump *pump); /* the connection's backlog is empty again */
+void pump_abort(struct pump *pump);    /* the connection is gone; frees the pump */

@@ -1,0 +1,312 @@
+#include "gateway/reply.h"
+
+#include "base/clock.h"
+#include "gateway/cors.h"
+#include "gateway/exchange.h"
+#include "gateway/router.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX_BYTES = 64 << 20, KEPT_BYTES = 64 << 10 };
+
+struct reply_header {
+    struct reply_header *next;
+    struct slice name, value;
+};
+
+static struct slice reason(int status)
+{
+    switch (status) {
+    case 200:
+        return SLICE("OK");
+    case 201:
+        return SLICE("Created");
+    case 202:
+        return SLICE("Accepted");
+    case 204:
+        return SLICE("No Content");
+    case 206:
+        return SLICE("Partial Content");
+    case 304:
+        return SLICE("Not Modified");
+    case 400:
+        return SLICE("Bad Request");
+    case 401:
+        return SLICE("Unauthorized");
+    case 403:
+        return SLICE("Forbidden");
+    case 404:
+        return SLICE("Not Found");
+    case 405:
+        return SLICE("Method Not Allowed");
+    case 408:
+        return SLICE("Request Timeout");
+    case 409:
+        return SLICE("Conflict");
+    case 412:
+        return SLICE("Precondition Failed");
+    case 413:
+        return SLICE("Content Too Large");
+    case 415:
+        return SLICE("Unsupported Media Type");
+    case 416:
+        return SLICE("Range Not Satisfiable");
+    case 422:
+        return SLICE("Unprocessable Content");
+    case 426:
+        return SLICE("Upgrade Required");
+    case 429:
+        return SLICE("Too Many Requests");
+    case 500:
+        return SLICE("Internal Server Error");
+    case 503:
+        return SLICE("Service Unavailable");
+    default:
+        return SLICE("Status"); /* the phrase has no meaning (RFC 9112 section 4) */
+    }
+}
+
+/* A value may come from a client (a file's name): a line end in it would be a header of theirs. */
+static struct slice without_controls(struct arena *arena, struct slice value)
+{
+    char *copy = arena_cstr(arena, value);
+
+    for (size_t i = 0; i < value.n; i++)
+        if ((unsigned char)copy[i] < ' ' || copy[i] == 0x7f)
+            copy[i] = '_';
+    return (struct slice){copy, value.n};
+}
+
+void reply_header(struct request *req, const char *name, struct slice value)
+{
+    struct reply_header *header = ARENA_NEW(req->task.arena, struct reply_header);
+
+    assert(!req->answered);
+    header->name = slice_from(name);
+    header->value = without_controls(req->task.arena, value);
+    header->next = req->headers;
+    req->headers = header;
+}
+
+static bool has_header(const struct request *req, struct slice name)
+{
+    for (const struct reply_header *header = req->headers; header; header = header->next)
+        if (slice_eq_nocase(header->name, name))
+            return true;
+    return false;
+}
+
+/* --- the message -------------------------------------------------------------------------------
+ */
+
+static void add(struct buf *out, struct slice name, struct slice value)
+{
+    buf_add(out, name);
+    buf_add(out, SLICE(": "));
+    buf_add(out, value);
+    buf_add(out, SLICE("\r\n"));
+}
+
+static void add_number(struct buf *out, struct slice name, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    add(out, name, (struct slice){digits + at, sizeof digits - at});
+}
+
+/* The same within a second, so it is written once. */
+static struct slice date_now(void)
+{
+    static uint64_t of_s;
+    static char text[40];
+    static size_t n;
+    uint64_t now_ms = clock_unix_ms();
+
+    if (now_ms / 1000 != of_s) {
+        struct arena *arena = arena_new();
+        struct slice date = clock_http_date(arena, now_ms);
+
+        of_s = now_ms / 1000;
+        n = date.n < sizeof text ? date.n : sizeof text;
+        memcpy(text, date.p, n);
+        arena_free(arena);
+    }
+    return (struct slice){text, n};
+}
+
+static void add_window(struct buf *out, const struct window *window)
+{
+    uint64_t left = window->limit > window->used ? window->limit - window->used : 0;
+
+    add_number(out, SLICE("X-RateLimit-Limit"), window->limit);
+    add_number(out, SLICE("X-RateLimit-Remaining"), left);
+    add_number(out, SLICE("X-RateLimit-Reset"), window->reset_s);
+}
+
+static void add_connection(struct buf *out, struct request *req)
+{
+    bool keep = exchange_keeps_alive(req->exchange);
+
+    if (!keep)
+        add(out, SLICE("Connection"), SLICE("close"));
+    else if (req->head.minor_version == 0)
+        add(out, SLICE("Connection"), SLICE("keep-alive"));
+}
+
+static void add_common(struct buf *out, struct request *req)
+{
+    add(out, SLICE("Date"), date_now());
+    add_connection(out, req);
+    add(out, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
+    if (req->tls)
+        add(out, SLICE("Strict-Transport-Security"), SLICE("max-age=31536000"));
+    add(out, SLICE("X-Request-Id"), req->task.request_id);
+    if (req->has_window && req->surface->rate_headers)
+        add_window(out, &req->window);
+    cors_add_headers(req, out);
+    for (const struct reply_header *header = req->headers; header; header = header->next)
+        add(out, header->name, header->value);
+}
+
+static bool has_no_body(int status)
+{
+    return status < 200 || status == 204 || status == 304;
+}
+
+static void begin(struct buf *out, struct request *req, int status, const char *content_type,
+                  uint64_t body_bytes)
+{
+    assert(!req->answered);
+    req->answered = true;
+    req->status = status;
+    buf_clear(out);
+    buf_printf(out, "HTTP/1.1 %d %.*s\r\n", status, SLICE_ARG(reason(status)));
+    if (content_type)
+        add(out, SLICE("Content-Type"), slice_from(content_type));
+    if (!has_no_body(status))
+        add_number(out, SLICE("Content-Length"), body_bytes);
+    add_common(out, req);
+    buf_add(out, SLICE("\r\n"));
+}
+
+/* One message at a time is built, without a suspension in between: its memory is kept. */
+static struct buf *message_buf(void)
+{
+    static struct buf message;
+
+    if (message.size > KEPT_BYTES)
+        buf_fini(&message);
+    if (!message.max_bytes)
+        buf_init(&message, MESSAGE_MAX_BYTES);
+    return &message;
+}
+
+static void send_message(struct request *req, int status, const char *content_type,
+                         struct slice body)
+{
+    struct buf *message = message_buf();
+
+    begin(message, req, status, content_type, body.n);
+    if (req->head.method != METHOD_HEAD && !has_no_body(status)) {
+        buf_add(message, body);
+        req->sent_bytes = body.n;
+    }
+    assert(!message->overflow);
+    exchange_write(req->exchange, buf_slice(message));
+}
+
+/* --- answers -----------------------------------------------------------------------------------
+ */
+
+static struct buf *envelope_buf(void)
+{
+    static struct buf envelope;
+
+    if (envelope.size > KEPT_BYTES)
+        buf_fini(&envelope);
+    if (!envelope.max_bytes)
+        buf_init(&envelope, MESSAGE_MAX_BYTES);
+    buf_clear(&envelope);
+    return &envelope;
+}
+
+void reply_page(struct request *req, struct slice json, const struct page *page)
+{
+    struct buf *envelope = envelope_buf();
+
+    req->surface->wrap_data(req, envelope, json, page);
+    send_message(req, 200, "application/json", buf_slice(envelope));
+}
+
+void reply_data(struct request *req, int status, struct slice json)
+{
+    struct buf *envelope = envelope_buf();
+
+    req->surface->wrap_data(req, envelope, json, NULL);
+    send_message(req, status, "application/json", buf_slice(envelope));
+}
+
+static void send_error(struct request *req, enum err why, struct slice detail,
+                       const struct field_error *errors, size_t n)
+{
+    const struct err_row *row = err_row(why);
+    struct buf *envelope = envelope_buf();
+
+    if (row->status == 503 && !has_header(req, SLICE("Retry-After")))
+        reply_header(req, "Retry-After", SLICE("1"));
+    req->surface->wrap_error(req, envelope, why, detail.n ? detail : row->message, errors, n);
+    send_message(req, row->status, "application/json", buf_slice(envelope));
+}
+
+void reply_error(struct request *req, enum err why, struct slice detail)
+{
+    send_error(req, why, detail, NULL, 0);
+}
+
+void reply_field_errors(struct request *req, enum err why, const struct field_error *errors,
+                        size_t n)
+{
+    send_error(req, why, SLICE_NONE, errors, n);
+}
+
+void reply_raw(struct request *req, int status, const char *content_type, struct slice body)
+{
+    send_message(req, status, content_type, body);
+}
+
+void reply_empty(struct request *req, int status)
+{
+    send_message(req, status, NULL, SLICE_NONE);
+}
+
+void reply_file(struct request *req, const struct file_reply *file)
+{
+    struct buf *message = message_buf();
+
+    begin(message, req, file->status, file->content_type, file->length);
+    if (req->head.method == METHOD_HEAD) {
+        close(file->fd);
+        exchange_write(req->exchange, buf_slice(message));
+        return;
+    }
+    req->sent_bytes = file->length;
+    exchange_send_file(req->exchange, buf_slice(message), file->fd, file->offset, file->length);
+}
+
+void reply_upgrade(struct request *req, struct slice answer,
+                   void (*open)(struct connection *connection, struct slice early_bytes, void *arg),
+                   void *arg)
+{
+    assert(!req->answered);
+    req->answered = true;
+    req->status = 101;
+    exchange_write(req->exchange, answer);
+    exchange_upgrade(req->exchange, open, arg);
+}

@@ -1,0 +1,102 @@
+#include "gateway/request.h"
+
+#include "base/text.h"
+#include "gateway/router.h"
+
+/* An absolute target (RFC 9112 section 3.2.2) means its path; the authority is not needed. */
+static struct slice origin_form(struct slice target)
+{
+    if (target.n == 0 || target.p[0] == '/' || target.p[0] == '*')
+        return target;
+    size_t at = slice_eq_nocase((struct slice){target.p, 8}, SLICE("https://")) ? 8 : 7;
+    while (at < target.n && target.p[at] != '/' && target.p[at] != '?')
+        at++;
+    return slice_from_offset(target, at);
+}
+
+static enum err read_parameter(struct request *req, struct slice pair)
+{
+    struct slice name, value;
+    struct arena *arena = req->task.arena;
+
+    if (pair.n == 0)
+        return OK;
+    if (req->query_count == QUERY_PARAMS_MAX)
+        return ERR_BAD_REQUEST;
+    slice_split(pair, '=', &name, &value);
+    if (!text_percent_decode(arena, name, true, &req->query_names[req->query_count]) ||
+        !text_percent_decode(arena, value, true, &req->query_values[req->query_count]))
+        return ERR_BAD_REQUEST;
+    req->query_count++;
+    return OK;
+}
+
+enum err request_read_target(struct request *req)
+{
+    struct slice target = origin_form(req->head.target), rest, pair;
+
+    slice_split(target, '?', &req->path, &req->query);
+    if (req->path.n == 0)
+        req->path = SLICE("/");
+    rest = req->query;
+    while (slice_split(rest, '&', &pair, &rest)) {
+        enum err err = read_parameter(req, pair);
+
+        if (err)
+            return err;
+    }
+    return OK;
+}
+
+struct slice request_header(const struct request *req, const char *name)
+{
+    return http1_header(&req->head, name);
+}
+
+/* The n-th parameter's name is the n-th "{...}" of the route's template. */
+struct slice request_param(const struct request *req, const char *name)
+{
+    struct slice rest = req->route->path, segment, wanted = slice_from(name);
+    size_t n = 0;
+
+    while (slice_split(rest, '/', &segment, &rest)) {
+        if (segment.n < 2 || segment.p[0] != '{')
+            continue;
+        if (slice_eq((struct slice){segment.p + 1, segment.n - 2}, wanted))
+            return req->path_params[n];
+        n++;
+    }
+    return SLICE_NONE;
+}
+
+struct slice request_query(const struct request *req, const char *name)
+{
+    struct slice wanted = slice_from(name);
+
+    for (size_t i = 0; i < req->query_count; i++)
+        if (slice_eq(req->query_names[i], wanted))
+            return req->query_values[i];
+    return SLICE_NONE;
+}
+
+bool request_query_u64(const struct request *req, const char *name, uint64_t otherwise,
+                       uint64_t *out)
+{
+    struct slice value = request_query(req, name);
+
+    *out = otherwise;
+    return value.p == NULL || slice_to_u64(value, out);
+}
+
+struct slice request_methods(struct arena *arena, unsigned bits)
+{
+    struct slice list = SLICE("OPTIONS");
+
+    for (int method = 0; method < METHOD_OPTIONS; method++) {
+        struct slice name = http_method_name((enum http_method)method);
+
+        if (bits & 1u << method)
+            list = arena_printf(arena, "%.*s, %.*s", SLICE_ARG(list), SLICE_ARG(name));
+    }
+    return list;
+}

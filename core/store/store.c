@@ -28,7 +28,6 @@ struct store {
     char *folder;
     int fd; /* of the folder; every path is relative to it */
     uint64_t reserve_bytes;
-    unsigned refs;
 };
 
 static const char *const folders[] = {"blobs", "variants", "incoming", "trash"};
@@ -87,7 +86,7 @@ static struct store *fail(struct store *store, struct slice folder, char **probl
 
     *problem = mem_alloc(PROBLEM_BYTES);
     snprintf(*problem, PROBLEM_BYTES, "cannot use %.*s as the store: %s", SLICE_ARG(folder), why);
-    store_unref(store);
+    store_close(store);
     return NULL;
 }
 
@@ -96,7 +95,6 @@ struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **pro
     struct store *store = MEM_NEW(struct store);
     bool made;
 
-    store->refs = 1;
     store->reserve_bytes = reserve_bytes;
     store->folder = mem_alloc(folder.n + 1);
     memcpy(store->folder, folder.p, folder.n);
@@ -118,26 +116,14 @@ struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **pro
     return store;
 }
 
-void store_ref(struct store *store)
+void store_close(struct store *store)
 {
-    store->refs++;
-}
-
-void store_unref(struct store *store)
-{
-    assert(store->refs > 0);
-    if (--store->refs > 0)
+    if (!store)
         return;
     if (store->fd >= 0)
         close(store->fd);
     mem_free(store->folder);
     mem_free(store);
-}
-
-void store_close(struct store *store)
-{
-    if (store)
-        store_unref(store);
 }
 
 const char *store_folder(const struct store *store)

@@ -19,7 +19,7 @@ enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
  * failure NULL and a line in *problem, which the caller frees (mem_free). reserve_bytes: what must
  * stay free on the disk. */
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
-void store_close(struct store *store); /* uploads still being removed keep it alive till then */
+void store_close(struct store *store); /* no upload is left; NULL is allowed */
 const char *store_folder(const struct store *store);
 
 /* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */
@@ -46,10 +46,6 @@ void store_incoming_remove(struct store *store, const char *path);
 enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path);
 enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
                             const char *temporary_path);
-
-/* For who works on the pool beyond store_close(). Loop thread only. */
-void store_ref(struct store *store);
-void store_unref(struct store *store);
 
 /* The error for a failed system call: ERR_STORAGE_FULL, or one that is logged here. Any thread. */
 enum err store_errno(const char *what, int error);

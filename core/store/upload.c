@@ -33,7 +33,7 @@ struct upload {
     struct block filling, writing;
 
     /* While busy, the pool owns `writing` and what follows. */
-    bool busy, dropped;
+    bool busy;
     uv_work_t work;
     struct fiber_wait wait;
     struct sha256 *hash;
@@ -47,7 +47,6 @@ static unsigned active; /* uploads of this process, counted on the loop thread *
 static void upload_free(struct upload *upload)
 {
     active--;
-    store_unref(upload->store);
     sha256_free(upload->hash);
     mem_free(upload->filling.bytes);
     mem_free(upload->writing.bytes);
@@ -102,9 +101,9 @@ static void on_work(uv_work_t *work)
     upload->err = write_block(upload);
 }
 
-static void on_remove(uv_work_t *work)
+static void remove_now(void *arg)
 {
-    struct upload *upload = CONTAINER_OF(work, struct upload, work);
+    struct upload *upload = arg;
 
     close(upload->fd);
     store_incoming_remove(upload->store, upload->path);
@@ -131,41 +130,20 @@ static void finish_now(void *arg)
 
 /* On the loop thread */
 
-static void start_work(struct upload *upload, uv_work_cb fn, uv_after_work_cb after)
-{
-    int rc = uv_queue_work(loop_get(), &upload->work, fn, after);
-
-    assert(rc == 0);
-    (void)rc;
-}
-
-static void after_remove(uv_work_t *work, int status)
-{
-    struct upload *upload = CONTAINER_OF(work, struct upload, work);
-
-    assert(upload->magic == UPLOAD_MAGIC);
-    upload_free(upload);
-}
-
 static void after_write(uv_work_t *work, int status)
 {
     struct upload *upload = CONTAINER_OF(work, struct upload, work);
 
     assert(upload->magic == UPLOAD_MAGIC && upload->busy);
     upload->busy = false;
-    if (upload->dropped)
-        start_work(upload, on_remove, after_remove);
-    else
-        fiber_resume(&upload->wait);
+    fiber_resume(&upload->wait);
 }
 
 /* No deadline: the pool uses what the upload owns until the disk has answered. */
 static void await_idle(struct upload *upload)
 {
-    if (!upload->busy)
-        return;
-    upload->wait = (struct fiber_wait){0};
-    fiber_await(&upload->wait, FIBER_FOREVER);
+    if (upload->busy)
+        fiber_await(&upload->wait, FIBER_FOREVER);
 }
 
 static void swap_blocks(struct upload *upload)
@@ -183,7 +161,10 @@ static enum err start_write(struct upload *upload)
         return upload->err;
     swap_blocks(upload);
     upload->busy = true;
-    start_work(upload, on_work, after_write);
+    upload->wait = (struct fiber_wait){0};
+    int rc = uv_queue_work(loop_get(), &upload->work, on_work, after_write);
+    assert(rc == 0);
+    (void)rc;
     return OK;
 }
 
@@ -211,7 +192,6 @@ enum err upload_begin(struct task *task, struct store *store, uint64_t max_bytes
     struct beginning beginning = {upload, expected_bytes};
 
     active++;
-    store_ref(store);
     upload->magic = UPLOAD_MAGIC;
     upload->store = store;
     upload->max_bytes = max_bytes;
@@ -268,7 +248,7 @@ enum err upload_keep(struct task *task, struct upload *upload, struct slice *sha
         err = upload->err;
     }
     if (err != OK) {
-        upload_drop(upload);
+        upload_drop(task, upload);
         return err;
     }
     *sha256_hex = arena_dup(task->arena, (struct slice){upload->hex, SHA256_HEX});
@@ -276,14 +256,14 @@ enum err upload_keep(struct task *task, struct upload *upload, struct slice *sha
     return OK;
 }
 
-void upload_drop(struct upload *upload)
+void upload_drop(struct task *task, struct upload *upload)
 {
     if (!upload)
         return;
-    assert(upload->magic == UPLOAD_MAGIC && !upload->dropped);
-    upload->dropped = true;
-    if (!upload->busy)
-        start_work(upload, on_remove, after_remove);
+    assert(upload->magic == UPLOAD_MAGIC);
+    await_idle(upload);
+    task_offload(task, remove_now, upload);
+    upload_free(upload);
 }
 
 uint64_t upload_size(const struct upload *upload)

@@ -22,7 +22,8 @@ enum err upload_begin(struct task *task, struct store *store, uint64_t max_bytes
 enum err upload_write(struct task *task, struct upload *upload, struct slice bytes);
 /* Flushes, hashes, syncs, moves to its place by content. Ends the upload also on failure. */
 enum err upload_keep(struct task *task, struct upload *upload, struct slice *sha256_hex);
-void upload_drop(struct upload *upload); /* removes the temporary file; NULL is allowed */
+/* Removes the temporary file; NULL is allowed. */
+void upload_drop(struct task *task, struct upload *upload);
 
 uint64_t upload_size(const struct upload *upload);
 struct slice upload_head(const struct upload *upload); /* the first <= 4096 bytes so far */

@@ -32,7 +32,7 @@ struct route {
     enum rate_policy policy;
     enum body_kind body_kind;
     uint64_t max_body_bytes;
-    const struct body_schema *body;  /* of JSON bodies; may be NULL */
+    const struct body_schema *body;  /* of JSON bodies, of the text parts of forms; may be NULL */
     const struct body_schema *query; /* of query parameters; may be NULL */
 };
 

@@ -252,8 +252,18 @@ class Operation:
                  "a body is JSON, multipart/form-data or application/octet-stream")
             need("x-max-body" in self.row, "a streamed body needs x-max-body")
             self.body_kind = "BODY_STREAM"
+            if "multipart/form-data" in content:
+                self.body = self.body_table(self.without_files(content["multipart/form-data"]), True)
         limit = self.row.get("x-max-body", "64k")
         self.max_body = UNBOUNDED if limit == "unbounded" else str(byte_count(limit))
+
+    def without_files(self, form):
+        """The text parts of a form: the table checks those, the handler takes the files."""
+        schema = self.surface.resolve(form["schema"])
+        files = {name for name, child in schema.get("properties", {}).items()
+                 if self.surface.resolve(child).get("format") == "binary"}
+        return {**schema, "required": [n for n in schema.get("required", []) if n not in files],
+                "properties": {n: c for n, c in schema["properties"].items() if n not in files}}
 
     def body_table(self, schema, optional):
         schema = self.surface.resolve(schema)

@@ -1,0 +1,108 @@
+#include "gateway/download.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "gateway/range.h"
+#include "gateway/reply.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && !strchr("\"\\%/", c);
+}
+
+struct slice download_disposition(struct arena *arena, struct slice filename)
+{
+    char *ascii = arena_cstr(arena, filename);
+    bool lost = false;
+
+    for (size_t i = 0; i < filename.n; i++)
+        if (!plain(ascii[i])) {
+            ascii[i] = '_';
+            lost = true;
+        }
+    if (filename.n == 0)
+        return SLICE("inline");
+    struct slice value = arena_printf(arena, "inline; filename=\"%.*s\"", (int)filename.n, ascii);
+    if (!lost)
+        return value;
+    return arena_printf(arena, "%.*s; filename*=UTF-8''%.*s", SLICE_ARG(value),
+                        SLICE_ARG(text_percent_encode(arena, filename)));
+}
+
+/* A 304 carries these too (RFC 9110 section 15.4.5). */
+static void validators(struct request *req, const struct download *download, struct slice modified)
+{
+    reply_header(req, "ETag", download->etag);
+    if (modified.n)
+        reply_header(req, "Last-Modified", modified);
+    reply_header(req, "Cache-Control", download->cache_control);
+}
+
+static void content_headers(struct request *req, const struct download *download)
+{
+    reply_header(req, "Accept-Ranges", SLICE("bytes"));
+    reply_header(req, "Content-Disposition",
+                 download_disposition(req->task.arena, download->filename));
+    reply_header(req, "X-Content-Type-Options", SLICE("nosniff"));
+}
+
+static struct slice content_range(struct request *req, const struct download *download,
+                                  const struct range *range)
+{
+    return arena_printf(req->task.arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range->offset,
+                        range->offset + range->length - 1, download->size);
+}
+
+static void reply_content(struct request *req, const struct download *download,
+                          enum range_kind kind, const struct range *range)
+{
+    content_headers(req, download);
+    if (kind == RANGE_PART)
+        reply_header(req, "Content-Range", content_range(req, download, range));
+    reply_file(req, &(struct file_reply){
+                        .status = kind == RANGE_PART ? 206 : 200,
+                        .fd = download->fd,
+                        .offset = range->offset,
+                        .length = range->length,
+                        .content_type = download->content_type,
+                    });
+}
+
+static void reply_unsatisfiable(struct request *req, const struct download *download)
+{
+    close(download->fd);
+    reply_header(req, "Content-Range",
+                 arena_printf(req->task.arena, "bytes */%" PRIu64, download->size));
+    reply_error(req, ERR_RANGE_NOT_SATISFIABLE, SLICE_NONE);
+}
+
+void download_reply(struct request *req, const struct download *download)
+{
+    struct slice modified = download->modified_ms
+                                ? clock_http_date(req->task.arena, download->modified_ms)
+                                : SLICE_NONE;
+    struct slice wanted = SLICE_NONE;
+    struct range range;
+
+    if (etag_is_listed(request_header(req, "If-None-Match"), download->etag)) {
+        close(download->fd);
+        validators(req, download, modified);
+        reply_empty(req, 304);
+        return;
+    }
+    /* Ranges are defined for GET alone (RFC 9110 section 14.2). */
+    if (req->head.method == METHOD_GET &&
+        range_condition_holds(request_header(req, "If-Range"), download->etag, modified))
+        wanted = request_header(req, "Range");
+    enum range_kind kind = range_resolve(wanted, download->size, &range);
+    if (kind == RANGE_UNSATISFIABLE) {
+        reply_unsatisfiable(req, download);
+        return;
+    }
+    validators(req, download, modified);
+    reply_content(req, download, kind, &range);
+}

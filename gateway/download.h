@@ -1,0 +1,21 @@
+/* download.h: stored content as an answer to GET and HEAD: conditions, one range, and the headers
+ * that belong to them (RFC 9110 sections 8.8, 13, 14). For every surface that gives files. */
+#pragma once
+
+#include "gateway/request.h"
+
+struct download {
+    int fd; /* taken */
+    uint64_t size;
+    struct slice etag;    /* strong, with its quotes, without commas */
+    uint64_t modified_ms; /* Unix; 0: not told */
+    const char *content_type;
+    struct slice filename; /* to save it under; empty: no proposal */
+    struct slice cache_control;
+};
+
+void download_reply(struct request *req, const struct download *download);
+
+/* inline; filename="..."; filename*=UTF-8''... (RFC 6266): browsers show it, and save it under this
+ * name. The plain form keeps ASCII only; the other one stands where that lost something. */
+struct slice download_disposition(struct arena *arena, struct slice filename);

@@ -1,0 +1,291 @@
+#include "gateway/surfaces/mediavault/media.h"
+
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/signed_link.h"
+#include "gateway/surfaces/mediavault/surface.h"
+#include "handlers.h"
+#include "store/variant.h"
+
+enum { MEDIA_JSON_MAX = 256 << 10, LIST_JSON_MAX = MEDIAVAULT_PAGE_SIZE_MAX * MEDIA_JSON_MAX };
+
+static bool is_owner(const struct request *req, const struct media *media)
+{
+    return slice_eq(req->principal.user_id, media->owner);
+}
+
+static bool may_change(const struct request *req, const struct media *media)
+{
+    return is_owner(req, media) || req->principal.admin;
+}
+
+static bool may_see(const struct request *req, const struct media *media)
+{
+    return may_change(req, media) || media->is_public || req->principal.kind == PRINCIPAL_LINK;
+}
+
+bool mediavault_media_load_or_reply(struct request *req, enum media_right right, struct media *out)
+{
+    enum err err = media_load(&req->task, req->gateway->state, request_param(req, "id"), out);
+
+    if (err == OK && !may_see(req, out))
+        err = ERR_NOT_FOUND;
+    if (err == OK && right == MEDIA_CHANGE && !may_change(req, out))
+        err = ERR_FORBIDDEN;
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    return err == OK;
+}
+
+struct slice mediavault_filename_stem(struct slice filename)
+{
+    size_t end = filename.n;
+
+    while (end > 0 && filename.p[end - 1] != '.')
+        end--;
+    return end > 1 ? (struct slice){filename.p, end - 1} : filename;
+}
+
+/* JSON */
+
+static void write_link(struct json_writer *w, struct request *req, const char *key,
+                       const struct media *media, const char *what)
+{
+    struct slice path =
+        arena_printf(req->task.arena, "%.*s/media/%.*s/%s", SLICE_ARG(req->surface->prefixes[0]),
+                     SLICE_ARG(media->id), what);
+
+    jw_str(w, key,
+           link_sign(req->task.arena, &req->gateway->keyring, path, req->principal.user_id,
+                     clock_unix_ms() / 1000));
+}
+
+static void write_links(struct json_writer *w, struct request *req, const struct media *media)
+{
+    write_link(w, req, "url", media, "content");
+    if (media->type == MEDIA_IMAGE || media->type == MEDIA_VIDEO)
+        write_link(w, req, "thumbnail_url", media, "thumbnail");
+    else
+        jw_str_or_null(w, "thumbnail_url", SLICE_NONE);
+}
+
+static void write_number_or_null(struct json_writer *w, const char *key, uint64_t value)
+{
+    if (value)
+        jw_int(w, key, (int64_t)value);
+    else
+        jw_str_or_null(w, key, SLICE_NONE);
+}
+
+/* A member of the worker's object as it is, null where it said nothing. */
+static void copy_member(struct json_writer *w, struct arena *arena, const json_t *object,
+                        const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    jw_key(w, key);
+    if (value)
+        jw_raw(w, json_dump(arena, value));
+    else
+        jw_null(w);
+}
+
+static void write_location(struct json_writer *w, struct arena *arena, const json_t *location)
+{
+    jw_key(w, "location");
+    if (!location) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    copy_member(w, arena, location, "latitude");
+    copy_member(w, arena, location, "longitude");
+    copy_member(w, arena, location, "altitude");
+    jw_object_end(w);
+}
+
+static void write_metadata(struct json_writer *w, struct request *req, const struct media *media)
+{
+    static const char *const keys[] = {"camera", "lens", "iso", "exposure", "aperture"};
+    struct arena *arena = req->task.arena;
+    const json_t *found = media->metadata.n ? json_parse(arena, media->metadata) : NULL;
+
+    jw_key(w, "metadata");
+    if (!found) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        copy_member(w, arena, found, keys[i]);
+    write_location(w, arena, is_owner(req, media) ? json_object_get(found, "location") : NULL);
+    jw_object_end(w);
+}
+
+static void write_failure(struct json_writer *w, const struct media *media)
+{
+    jw_key(w, "failure");
+    if (media->status != MEDIA_FAILED) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    jw_str(w, "code", media->failure_code);
+    jw_str(w, "message", media->failure_message);
+    jw_object_end(w);
+}
+
+static void write_lists(struct json_writer *w, const struct media *media)
+{
+    jw_key(w, "tags");
+    jw_array(w);
+    for (size_t i = 0; i < media->tag_count; i++)
+        jw_slice(w, media->tags[i]);
+    jw_array_end(w);
+    jw_key(w, "variants");
+    jw_array(w);
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
+        if (media->variants & VARIANT_BIT(v))
+            jw_slice(w, variant_row(v)->name);
+    jw_array_end(w);
+}
+
+/* What the original itself says: its bytes, and what was found in them. */
+static void write_content(struct json_writer *w, struct request *req, const struct media *media)
+{
+    jw_str(w, "type", media_type_name(media->type));
+    jw_str(w, "status", media_status_name(media->status));
+    jw_str(w, "mime_type", media->mime_type);
+    jw_int(w, "size", (int64_t)media->size);
+    jw_str(w, "checksum", arena_printf(req->task.arena, "sha256:%.*s", SLICE_ARG(media->sha256)));
+    write_number_or_null(w, "width", media->width);
+    write_number_or_null(w, "height", media->height);
+    jw_key(w, "duration");
+    if (media->duration_ms)
+        jw_double(w, (double)media->duration_ms / 1000);
+    else
+        jw_null(w);
+    jw_time(w, "taken_at", media->taken_ms);
+    write_metadata(w, req, media);
+    write_failure(w, media);
+}
+
+void mediavault_media_write(struct json_writer *w, struct request *req, const struct media *media)
+{
+    jw_object(w);
+    jw_str(w, "id", media->id);
+    jw_str(w, "user_id", media->owner);
+    jw_str(w, "title", media->title);
+    jw_str_or_null(w, "description", media->description);
+    jw_str_or_null(w, "filename", media->filename);
+    write_links(w, req, media);
+    write_content(w, req, media);
+    write_lists(w, media);
+    jw_flag(w, "is_public", media->is_public);
+    jw_time(w, "created_at", media->created_ms);
+    jw_time(w, "updated_at", media->updated_ms);
+    jw_object_end(w);
+}
+
+void mediavault_media_reply(struct request *req, int status, const struct media *media)
+{
+    struct json_writer w;
+    struct buf out;
+
+    buf_init(&out, MEDIA_JSON_MAX);
+    jw_init(&w, &out);
+    mediavault_media_write(&w, req, media);
+    if (out.overflow)
+        reply_error(req, ERR_INTERNAL, SLICE_NONE);
+    else
+        reply_data(req, status, buf_slice(&out));
+    buf_fini(&out);
+}
+
+/* Handlers */
+
+void mediavault_media_get(struct request *req)
+{
+    struct media media;
+
+    if (mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
+        mediavault_media_reply(req, 200, &media);
+}
+
+void mediavault_media_delete(struct request *req)
+{
+    struct media media;
+
+    if (!mediavault_media_load_or_reply(req, MEDIA_CHANGE, &media))
+        return;
+    enum err err = media_delete(&req->task, req->gateway->state, &media);
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_data(req, 200,
+                   arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"deleted\":true}",
+                                SLICE_ARG(media.id)));
+}
+
+/* The schema has checked the words. */
+static bool filter_or_reply(struct request *req, const struct page *page, struct media_filter *out)
+{
+    struct slice type = request_query(req, "type"), sort = request_query(req, "sort");
+    bool everybody = slice_eq(request_query(req, "scope"), SLICE("all"));
+
+    if (everybody && !req->principal.admin) {
+        reply_error(req, ERR_FORBIDDEN, SLICE("Only admins list what others own."));
+        return false;
+    }
+    *out = (struct media_filter){
+        .owner = everybody ? SLICE_NONE : req->principal.user_id,
+        .by_type = type.n > 0,
+        .tag = request_query(req, "tag"),
+        .text = request_query(req, "q"),
+        .ascending = slice_eq(request_query(req, "order"), SLICE("asc")),
+        .skip = (page->number - 1) * page->size,
+        .limit = page->size,
+    };
+    if (type.n)
+        media_type_parse(type, &out->type);
+    if (slice_eq(sort, SLICE("title")))
+        out->sort = MEDIA_SORT_TITLE;
+    else if (slice_eq(sort, SLICE("size")))
+        out->sort = MEDIA_SORT_SIZE;
+    else if (slice_eq(sort, SLICE("taken_at")))
+        out->sort = MEDIA_SORT_TAKEN;
+    return true;
+}
+
+static void reply_list(struct request *req, const struct media *media, const struct page *page)
+{
+    struct json_writer w;
+    struct buf out;
+
+    buf_init(&out, LIST_JSON_MAX);
+    jw_init(&w, &out);
+    jw_array(&w);
+    for (size_t i = 0; i < page->count; i++)
+        mediavault_media_write(&w, req, &media[i]);
+    jw_array_end(&w);
+    reply_page(req, buf_slice(&out), page);
+    buf_fini(&out);
+}
+
+void mediavault_media_list(struct request *req)
+{
+    struct page page = mediavault_page(req);
+    struct media_filter filter;
+    struct media *media;
+    size_t n;
+
+    if (!filter_or_reply(req, &page, &filter))
+        return;
+    enum err err = media_list(&req->task, req->gateway->state, &filter, &media, &n, &page.total);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    page.count = n;
+    reply_list(req, media, &page);
+}

@@ -1,0 +1,131 @@
+/* The bytes of a media record: the original, and what was derived from it. */
+#include "gateway/download.h"
+#include "gateway/gateway.h"
+#include "gateway/surfaces/mediavault/media.h"
+#include "handlers.h"
+#include "store/variant.h"
+
+#include <inttypes.h>
+
+/* An original never changes, but the right to see it may end: an hour, as long as a link lives. */
+#define ORIGINAL_CACHING "private, max-age=3600"
+/* A thumbnail may be made anew. */
+#define VARIANT_CACHING "private, max-age=604800"
+
+static void reply_not_made(struct request *req, const struct media *media)
+{
+    if (media->status == MEDIA_PROCESSING)
+        reply_header(req, "Retry-After", SLICE("1"));
+    if (media->status == MEDIA_FAILED)
+        reply_error(req, ERR_NOT_FOUND,
+                    arena_printf(req->task.arena, "It could not be made: %.*s",
+                                 SLICE_ARG(media->failure_message)));
+    else
+        reply_error(req, ERR_NOT_FOUND,
+                    media->status == MEDIA_PROCESSING
+                        ? SLICE("It is being made; try again shortly.")
+                        : SLICE("There is no such variant of this."));
+}
+
+/* "sea.mov" -> "sea-720p.mp4" */
+static struct slice variant_filename(struct arena *arena, const struct media *media,
+                                     const struct variant_row *row)
+{
+    struct slice stem = mediavault_filename_stem(media->filename);
+
+    return arena_printf(arena, "%.*s-%.*s", SLICE_ARG(stem), SLICE_ARG(row->file));
+}
+
+static void reply_variant(struct request *req, const struct media *media, enum variant variant)
+{
+    const struct variant_row *row = variant_row(variant);
+    struct arena *arena = req->task.arena;
+    uint64_t size;
+    int fd;
+
+    if (!(media->variants & VARIANT_BIT(variant))) {
+        reply_not_made(req, media);
+        return;
+    }
+    enum err err =
+        store_variant_open(&req->task, req->gateway->store, media->sha256, row->file, &fd, &size);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    download_reply(req,
+                   &(struct download){
+                       .fd = fd,
+                       .size = size,
+                       .etag = arena_printf(arena, "\"%.*s-%.*s-%" PRIx64 "\"",
+                                            SLICE_ARG(media->sha256), SLICE_ARG(row->file), size),
+                       .content_type = row->mime,
+                       .filename = variant_filename(arena, media, row),
+                       .cache_control = SLICE(VARIANT_CACHING),
+                   });
+}
+
+static void reply_original(struct request *req, const struct media *media)
+{
+    struct arena *arena = req->task.arena;
+    uint64_t size;
+    int fd;
+    enum err err = store_blob_open(&req->task, req->gateway->store, media->sha256, &fd, &size);
+
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    download_reply(req, &(struct download){
+                            .fd = fd,
+                            .size = size,
+                            .etag = arena_printf(arena, "\"%.*s\"", SLICE_ARG(media->sha256)),
+                            .modified_ms = media->created_ms,
+                            .content_type = arena_cstr(arena, media->mime_type),
+                            .filename = media->filename,
+                            .cache_control = SLICE(ORIGINAL_CACHING),
+                        });
+}
+
+/* The variant that a query parameter names. False: 400 is sent. */
+static bool variant_or_reply(struct request *req, const char *parameter, struct slice name,
+                             enum variant *out)
+{
+    const struct field_error unknown = {slice_from(parameter), SLICE("There is no such variant.")};
+
+    if (variant_parse(name, out))
+        return true;
+    reply_field_errors(req, ERR_VALIDATION, &unknown, 1);
+    return false;
+}
+
+void mediavault_media_content(struct request *req)
+{
+    struct slice name = request_query(req, "variant");
+    enum variant variant = VARIANT_COUNT;
+    struct media media;
+
+    if (name.n && !variant_or_reply(req, "variant", name, &variant))
+        return;
+    if (!mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
+        return;
+    if (variant == VARIANT_COUNT)
+        reply_original(req, &media);
+    else
+        reply_variant(req, &media, variant);
+}
+
+void mediavault_media_thumbnail(struct request *req)
+{
+    struct slice name = request_query(req, "size");
+    enum variant variant = VARIANT_MEDIUM;
+    struct media media;
+
+    if (name.n && !variant_or_reply(req, "size", name, &variant))
+        return;
+    if (variant_row(variant)->kind != VARIANT_THUMBNAIL &&
+        !variant_or_reply(req, "size", SLICE_NONE, &variant))
+        return;
+    if (mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
+        reply_variant(req, &media, variant);
+}

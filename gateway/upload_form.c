@@ -1,0 +1,206 @@
+#include "gateway/upload_form.h"
+
+#include "gateway/gateway.h"
+#include "gateway/multipart.h"
+#include "gateway/router.h"
+#include "gateway/validate.h"
+#include "store/sniff.h"
+
+/* What a form of one file may be larger than the file: its texts and the heads of its parts. */
+enum { OVERHEAD_BYTES_MAX = 1 << 20 };
+
+struct reader {
+    struct request *req;
+    struct multipart *multipart;
+    struct slice file_part;
+    uint64_t max_bytes;
+    struct upload_form *form;
+    bool in_file;               /* the part being read is the file */
+    bool fed_all;               /* the end of the body too */
+    struct buf text;            /* all values so far */
+    size_t text_start;          /* of the current one */
+    struct field_error problem; /* what is wrong with which part; empty: with the whole */
+};
+
+static enum err refuse(struct reader *reader, enum err why, struct slice field,
+                       struct slice message)
+{
+    reader->problem = (struct field_error){field, message};
+    return why;
+}
+
+static enum err refuse_file(struct reader *reader, enum err why, struct slice message)
+{
+    return refuse(reader, why, reader->file_part, message);
+}
+
+static enum err begin_file(struct reader *reader, const struct multipart_part *part)
+{
+    const struct http_head *head = &reader->req->head;
+
+    if (!slice_eq(part->name, reader->file_part))
+        return refuse_file(reader, ERR_VALIDATION, SLICE("The file belongs into this part."));
+    if (reader->form->upload)
+        return refuse_file(reader, ERR_VALIDATION, SLICE("Only one file at a time."));
+    reader->in_file = true;
+    reader->form->filename = part->filename;
+    return upload_begin(&reader->req->task, reader->req->gateway->store, reader->max_bytes,
+                        head->has_length ? head->content_length : 0, &reader->form->upload);
+}
+
+static enum err begin_part(struct reader *reader, const struct multipart_part *part)
+{
+    struct upload_form *form = reader->form;
+
+    reader->in_file = false;
+    if (part->has_filename || slice_eq(part->name, reader->file_part))
+        return begin_file(reader, part);
+    if (form->text_count == UPLOAD_FORM_TEXTS_MAX)
+        return refuse(reader, ERR_VALIDATION, part->name, SLICE("Too many parts."));
+    form->names[form->text_count] = part->name;
+    reader->text_start = reader->text.n;
+    return OK;
+}
+
+static enum err judge(struct reader *reader)
+{
+    struct upload_form *form = reader->form;
+
+    form->mime_type = sniff_mime(upload_head(form->upload));
+    if (form->mime_type.n)
+        return OK;
+    return refuse_file(
+        reader, ERR_UNSUPPORTED_MEDIA,
+        SLICE("Photos, videos and sound in common formats are taken; this is none."));
+}
+
+static enum err take_data(struct reader *reader, struct slice data)
+{
+    struct upload_form *form = reader->form;
+
+    if (!reader->in_file)
+        return buf_add(&reader->text, data)
+                   ? OK
+                   : refuse(reader, ERR_PAYLOAD_TOO_LARGE, form->names[form->text_count],
+                            SLICE("The texts are too long."));
+    enum err err = upload_write(&reader->req->task, form->upload, data);
+    if (err == ERR_PAYLOAD_TOO_LARGE)
+        return refuse_file(reader, err, SLICE("Is larger than allowed."));
+    if (err == OK && !form->mime_type.n && upload_head(form->upload).n >= SNIFF_BYTES)
+        err = judge(reader);
+    return err;
+}
+
+static enum err end_part(struct reader *reader)
+{
+    struct upload_form *form = reader->form;
+
+    if (!reader->in_file) {
+        struct slice all = buf_slice(&reader->text);
+        struct slice value = {all.p + reader->text_start, all.n - reader->text_start};
+
+        form->values[form->text_count++] = arena_dup(reader->req->task.arena, value);
+        return OK;
+    }
+    if (upload_size(form->upload) == 0)
+        return refuse_file(reader, ERR_VALIDATION, SLICE("Is empty."));
+    return form->mime_type.n ? OK : judge(reader);
+}
+
+/* Takes one event, or more of the body where the reader wants it. *done: all was read. */
+static enum err step(struct reader *reader, bool *done)
+{
+    enum multipart_event event;
+    struct multipart_part part;
+    struct slice data;
+
+    if (multipart_next(reader->multipart, &event, &part, &data) != OK)
+        return refuse(reader, ERR_BAD_REQUEST, SLICE_NONE,
+                      SLICE("The body is no complete multipart/form-data."));
+    switch (event) {
+    case MULTIPART_PART:
+        return begin_part(reader, &part);
+    case MULTIPART_DATA:
+        return take_data(reader, data);
+    case MULTIPART_PART_END:
+        return end_part(reader);
+    case MULTIPART_END:
+        return OK;
+    case MULTIPART_NEED_MORE:
+        break;
+    }
+    *done = reader->fed_all;
+    if (*done)
+        return OK;
+    enum err err = request_read(reader->req, &data);
+    if (err == OK) {
+        multipart_feed(reader->multipart, data);
+        reader->fed_all = data.n == 0;
+    }
+    return err;
+}
+
+static enum err read_all(struct reader *reader)
+{
+    const struct http_head *head = &reader->req->head;
+    bool done = false;
+    enum err err = OK;
+
+    if (!reader->multipart)
+        return refuse(reader, ERR_UNSUPPORTED_MEDIA, SLICE_NONE,
+                      SLICE("Send multipart/form-data with a boundary."));
+    if (head->has_length && head->content_length > OVERHEAD_BYTES_MAX &&
+        head->content_length - OVERHEAD_BYTES_MAX > reader->max_bytes)
+        return refuse_file(reader, ERR_PAYLOAD_TOO_LARGE, SLICE("Is larger than allowed."));
+    while (err == OK && !done)
+        err = step(reader, &done);
+    if (err == OK && !reader->form->upload)
+        return refuse_file(reader, ERR_VALIDATION, SLICE("Is required."));
+    return err;
+}
+
+static void reply_problem(const struct reader *reader, enum err why)
+{
+    if (reader->problem.field.n)
+        reply_field_errors(reader->req, why, &reader->problem, 1);
+    else
+        reply_error(reader->req, why, reader->problem.message);
+}
+
+static bool texts_valid_or_reply(struct request *req, struct upload_form *form)
+{
+    struct field_errors errors;
+
+    if (!req->route->body || validate_query(req->task.arena, req->route->body, form->names,
+                                            form->values, form->text_count, &errors) == OK)
+        return true;
+    reply_field_errors(req, ERR_VALIDATION, errors.list, errors.n);
+    return false;
+}
+
+bool upload_form_read_or_reply(struct request *req, struct slice file_part, uint64_t max_bytes,
+                               struct upload_form *out)
+{
+    struct reader reader = {
+        .req = req, .file_part = file_part, .max_bytes = max_bytes, .form = out};
+
+    *out = (struct upload_form){0};
+    reader.multipart = multipart_new(req->task.arena, request_header(req, "Content-Type"));
+    buf_init(&reader.text, UPLOAD_FORM_TEXT_BYTES_MAX);
+    enum err err = read_all(&reader);
+    buf_fini(&reader.text);
+    if (err != OK)
+        reply_problem(&reader, err);
+    if (err == OK && texts_valid_or_reply(req, out))
+        return true;
+    upload_drop(&req->task, out->upload);
+    return false;
+}
+
+struct slice upload_form_text(const struct upload_form *form, const char *name)
+{
+    for (size_t i = 0; i < form->text_count; i++)
+        if (slice_eq(form->names[i], slice_from(name)))
+            return form->values[i];
+    return SLICE_NONE;
+}

@@ -1,0 +1,26 @@
+/* upload_form.h: a multipart/form-data request that carries one file. The file goes to the store
+ * while it arrives, its type is judged by its first bytes, the text parts are collected and checked
+ * against the route's schema. For every surface that takes files in this way. */
+#pragma once
+
+#include "gateway/request.h"
+#include "store/upload.h"
+
+enum { UPLOAD_FORM_TEXTS_MAX = 32, UPLOAD_FORM_TEXT_BYTES_MAX = 64 << 10 };
+
+struct upload_form {
+    struct upload *upload;  /* complete; whoever gets it keeps or drops it */
+    struct slice filename;  /* without folders; may be empty */
+    struct slice mime_type; /* by content: one of store/sniff.h */
+    struct slice names[UPLOAD_FORM_TEXTS_MAX], values[UPLOAD_FORM_TEXTS_MAX];
+    size_t text_count;
+};
+
+/* file_part: the name of the file's part. False: the client has its answer, nothing was kept. That
+ * is 400 for no file, two files, an empty one or a malformed body, 413 past max_bytes, 415 for a
+ * type that is not taken, 507 when the disk is full. */
+bool upload_form_read_or_reply(struct request *req, struct slice file_part, uint64_t max_bytes,
+                               struct upload_form *out);
+
+/* The value of a text part; empty when absent. */
+struct slice upload_form_text(const struct upload_form *form, const char *name);

@@ -25,6 +25,8 @@ struct realtime_hooks {
     /* May this principal hear of this resource? Suspends. ERR_NOT_FOUND also for "may not". */
     enum err (*may_see)(void *arg, struct task *task, const struct principal *principal,
                         struct slice channel, struct slice resource_id);
+    /* Where the stream's reader stands; false while it does not know yet. */
+    bool (*head)(void *arg, unsigned partition, struct head *out);
 };
 
 struct realtime_limits {
@@ -39,7 +41,7 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
                               const struct realtime_limits *limits);
 void realtime_free(struct realtime *realtime);
 
-/* From the stream reader. */
+/* From the stream's reader, on the loop's thread. */
 void realtime_publish(struct realtime *realtime, const struct event *event);
 void realtime_forked(struct realtime *realtime, unsigned partition, const struct head *head);
 void realtime_canary(struct realtime *realtime, uint64_t written_ms);
@@ -52,8 +54,9 @@ void realtime_progress(struct realtime *realtime, struct slice media_id, struct 
 enum err websocket_accept(struct arena *arena, struct slice key, struct slice version,
                           struct slice offered_protocols, struct slice *answer);
 
-/* A connection that has answered 101. already: credentials given at the upgrade (may be NULL). The
- * client frees itself after on_gone(). */
+/* A connection that has answered 101. already: who the credentials given at the upgrade were found
+ * to belong to; NULL: none were given; kind PRINCIPAL_NONE: they are not valid, which closes with
+ * 4001. The client may be used until client_gone(), which is the end of it for the caller. */
 struct client *client_open(struct realtime *realtime, const struct transport *transport,
                            void *connection, const struct principal *already);
 void client_bytes(struct client *client, struct slice bytes);

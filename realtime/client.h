@@ -1,0 +1,95 @@
+/* client.h: one connection and what it holds; private to this folder. Bytes in become messages in
+ * a serial inbox that at most one fiber works off; frames out wait in the outbox for the flush.
+ * The struct lives until the connection is gone and no fiber works for it any more. */
+#pragma once
+
+#include "base/timer.h"
+#include "realtime/hub.h"
+#include "realtime/outbox.h"
+#include "realtime/websocket.h"
+
+enum {
+    INBOX_MAX_MESSAGES = 64, /* past either, the socket is not read until half is worked off */
+    INBOX_MAX_BYTES = 128 << 10,
+    STASH_MAX_BYTES = 256 << 10, /* undecoded bytes that came before reading stopped */
+    PATIENCE_MS = 30000,         /* with a full socket buffer; then 4101 */
+    COMMAND_MS = 10000,          /* for what one message may await */
+    EXPIRING_MS = 60000,         /* notice before a token ends */
+    HEARTBEAT_MISSES = 2,
+};
+
+struct inbox_message {
+    struct inbox_message *next;
+    size_t n;
+    bool too_many; /* over the rate */
+    char text[];
+};
+
+struct client {
+    uint32_t magic;
+    unsigned refs; /* the connection, and the fiber while one runs */
+    struct realtime *hub;
+    const struct transport *transport;
+    void *connection; /* NULL: gone */
+    struct client *next, *prev;
+    struct client *user_next, *user_prev;
+    struct client *flush_next;
+
+    struct user *user; /* NULL: not authenticated */
+    struct slice session_id;
+    uint64_t expires_ms; /* Unix; 0: never */
+    unsigned partition;  /* where the user's events are */
+    bool admin;
+
+    bool closing, replaying, busy /* a fiber works */, reading, flush_wanted, told_expiring;
+    uint8_t unanswered;     /* pings */
+    uint32_t lost;          /* a bit per channel that publications were left out of */
+    uint64_t progress_seen; /* of the list, when the first was left out */
+    uint64_t seen;          /* hub->sequence of the last publication offered */
+    uint64_t rate_due_ms;   /* when the bucket of messages is full again */
+
+    struct websocket ws;
+    struct buf stash;
+    struct inbox_message *inbox, **inbox_last;
+    unsigned inbox_messages;
+    size_t inbox_bytes;
+    struct outbox outbox;
+    struct subscription *subscriptions;
+    unsigned subscription_count;
+
+    struct timer heartbeat, lifetime, patience;
+    struct fiber_wait *drained; /* the fiber waits for an empty queue */
+    struct task *task;          /* of the message that is being worked on */
+};
+
+enum { CLIENT_MAGIC = 0x3C11E274 };
+
+void client_unref(struct client *client);
+
+/* An answer or a control frame: exempt from the queue's bound. Takes the frame. */
+void client_send(struct client *client, struct frame *frame);
+/* A publication: past the bound the channel's policy decides. Keeps its own reference. */
+void client_offer(struct client *client, struct frame *frame, int channel);
+/* Tells that publications of this channel were left out, once the queue has room. */
+void client_lose(struct client *client, int channel);
+/* To all its channels that have a history. */
+void client_send_gaps(struct client *client, struct slice reason);
+
+size_t client_queued_bytes(const struct client *client);
+/* Suspends until everything queued is with the kernel. False: the client is going. */
+bool client_await_drained(struct task *task, struct client *client);
+
+/* Is nobody there to answer any more? To be asked after every await. */
+bool client_over(const struct client *client);
+bool client_may_hear(const struct client *client, struct slice owner);
+
+/* Close frame and end. Retryable codes get retry_ms=N as reason, others `reason`. */
+void client_close(struct client *client, unsigned code, struct slice reason);
+
+/* The credentials hold: notes who it is and arms the token's end. False: too many sockets, and
+ * the client has been closed. */
+bool client_admit(struct client *client, const struct principal *principal);
+
+/* From the flush: everything is with the kernel / something is left over. */
+void client_settled(struct client *client);
+void client_stalled(struct client *client);

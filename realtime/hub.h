@@ -1,0 +1,97 @@
+/* hub.h: what the modules of realtime share: the hub's state, private to this folder. */
+#pragma once
+
+#include "realtime/channel.h"
+#include "realtime/history.h"
+#include "realtime/protocol.h"
+#include "realtime/realtime.h"
+#include "realtime/table.h"
+
+#include <uv.h>
+
+enum {
+    RECOVERY_WAIT_MS = 3000, /* for our reader to come up to a position that another has given */
+    LAG_BUCKETS = 10,
+};
+
+struct subscription;
+
+/* One key that subscriptions hang on; see subscription.h. */
+struct topic {
+    struct table_entry entry;
+    struct subscription *subscriptions;
+    char key[];
+};
+
+/* Everybody with an authenticated socket. */
+struct user {
+    struct table_entry entry; /* key: the user id */
+    struct client *clients;
+    unsigned sockets;
+    char id[];
+};
+
+/* The latest progress of a job; see progress.h. */
+struct progress;
+struct progress_list {
+    struct table table;
+    struct progress *newest, *oldest;
+    uint64_t sequence;
+};
+
+/* One waiting for the read of older events that another fiber has under way. */
+struct fill_waiter {
+    struct fill_waiter *next;
+    struct fiber_wait wait;
+};
+
+struct partition_state {
+    struct history history;
+    bool filling;
+    struct fill_waiter *waiters;
+};
+
+/* What one turn of the loop has to write; see outbox.h. */
+struct flush {
+    struct client *first, **last;
+    struct frame **frames; /* gathered in `bytes`, with a reference to each */
+    size_t n, size;
+    struct buf bytes;
+};
+
+struct counters {
+    uint64_t events, encoded, frames, writes, bytes, gathers;
+    uint64_t opened, commands, refused_rate, dropped, gaps, recovered, not_recovered, filled;
+    uint64_t closed_never, closed_later, closed_now, closed_other;
+    uint64_t lag[LAG_BUCKETS + 1], lag_sum_ms, lag_count;
+};
+
+struct realtime {
+    struct state *state;
+    struct realtime_hooks hooks;
+    struct realtime_limits limits;
+    unsigned partitions;
+    struct partition_state *partition; /* [partitions] */
+    struct table topics, users;
+    struct client *clients;
+    size_t client_count, subscription_count;
+    struct progress_list progress;
+    struct flush flush;
+    uv_prepare_t prepare;
+    struct frame *ping;
+    uint64_t sequence;  /* of the publication that is being handed out; marks clients */
+    uint64_t canary_ms; /* Unix; 0: none yet */
+    bool draining;
+    uint64_t drain_window_ms;
+    struct counters count;
+};
+
+/* Knows the hub where all partitions stand? */
+bool hub_started(struct realtime *hub);
+
+/* The position now, as text in the arena. */
+struct slice hub_position(struct realtime *hub, struct arena *arena);
+
+/* An event as a publication: encoded and framed. epoch: of its history. */
+struct publication *hub_publication(struct realtime *hub, const struct event *event,
+                                    uint64_t epoch);

@@ -1,0 +1,9 @@
+/* inbox.h: the messages of one client that wait for their turn, and the fiber that works them off
+ * one after the other: `subscribe` sent behind `auth` is held until the credentials are known. */
+#pragma once
+
+#include "realtime/client.h"
+
+/* Decodes what has come; what does not fit in is kept undecoded and reading stops. */
+void inbox_take(struct client *client, struct slice bytes);
+void inbox_clear(struct client *client);

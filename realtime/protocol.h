@@ -1,0 +1,58 @@
+/* protocol.h: the messages of /realtime, one JSON object per text frame: what clients may say, as
+ * a struct, and what they are told, as frames ready to send. Knows no client and no socket. */
+#pragma once
+
+#include "base/err.h"
+#include "realtime/frame.h"
+#include "state/event.h"
+
+enum { AUTH_TIMEOUT_S = 10, HEARTBEAT_S = 25, REFERENCE_MAX_BYTES = 128, NAME_MAX_BYTES = 128 };
+
+/* Never retry: 4000 to 4099. Retry later: 4100 to 4199. Retry now: 4200 to 4299. */
+enum close_code {
+    CLOSE_UNAUTHORIZED = 4001,
+    CLOSE_AUTH_TIMEOUT = 4002,
+    CLOSE_TOO_MANY_SOCKETS = 4100,
+    CLOSE_SLOW_CONSUMER = 4101,
+    CLOSE_UNAVAILABLE = 4102, /* state or fibers are short; the credentials may be good */
+    CLOSE_DRAINING = 4200,
+    CLOSE_HEARTBEAT = 4201,
+};
+
+enum command_type { COMMAND_AUTH, COMMAND_SUBSCRIBE, COMMAND_UNSUBSCRIBE, COMMAND_PING };
+
+struct command {
+    enum command_type type;
+    struct slice reference;   /* the client's `id` as JSON; empty: none */
+    struct slice token;       /* of auth */
+    struct slice channel;     /* of subscribe and unsubscribe */
+    struct slice resource_id; /* empty: all */
+    struct slice since;
+    bool has_since;
+};
+
+/* OK, or ERR_VALIDATION with a sentence in *problem; reference, channel and resource_id are then
+ * filled in as far as they could be read. Everything lives in the arena. */
+enum err command_parse(struct arena *arena, struct slice text, struct command *out,
+                       struct slice *problem);
+
+/* Answers echo the command's reference as reply_to; `answered` may be NULL. */
+struct frame *message_welcome(struct slice session_id);
+struct frame *message_auth_ok(const struct command *answered, struct slice user_id,
+                              uint64_t expires_ms);
+struct frame *message_auth_error(const struct command *answered, struct slice message);
+/* position empty: the channel has none. */
+enum recovered { RECOVERED_NOT_ASKED, RECOVERED_NO, RECOVERED_YES };
+struct frame *message_subscribed(const struct command *answered, struct slice position,
+                                 enum recovered recovered);
+struct frame *message_unsubscribed(const struct command *answered, struct slice position);
+struct frame *message_error(const struct command *answered, enum err why, struct slice detail);
+struct frame *message_pong(const struct command *answered);
+struct frame *message_token_expiring(uint64_t expires_ms);
+struct frame *message_gap(struct slice channel, struct slice position, struct slice reason);
+
+/* The frame of an event with a body; says where in its payload the position stands. */
+struct frame *message_event(const struct event *event, struct slice channel, struct slice position,
+                            uint32_t *position_at);
+struct frame *message_progress(struct slice media_id, struct slice owner, struct slice kind,
+                               unsigned percent);

@@ -1,0 +1,245 @@
+#include "realtime/realtime.h"
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "realtime/client.h"
+#include "realtime/progress.h"
+#include "realtime/subscription.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    flush_run(CONTAINER_OF(prepare, struct realtime, prepare));
+}
+
+struct realtime *realtime_new(struct state *state, const struct realtime_hooks *hooks,
+                              const struct realtime_limits *limits)
+{
+    struct realtime *hub = MEM_NEW(struct realtime);
+
+    assert(limits->messages_per_s > 0 && limits->messages_per_s <= 1000);
+    hub->state = state;
+    hub->hooks = *hooks;
+    hub->limits = *limits;
+    hub->partitions = state->partitions;
+    hub->partition = mem_alloc(hub->partitions * sizeof *hub->partition);
+    for (unsigned p = 0; p < hub->partitions; p++)
+        history_init(&hub->partition[p].history, limits->ring_events);
+    table_init(&hub->topics);
+    table_init(&hub->users);
+    progress_init(&hub->progress);
+    flush_init(&hub->flush);
+    hub->ping = frame_new(OPCODE_PING, SLICE_NONE);
+    uv_prepare_init(loop_get(), &hub->prepare);
+    uv_prepare_start(&hub->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&hub->prepare);
+    return hub;
+}
+
+static void on_closed(uv_handle_t *prepare)
+{
+    mem_free(CONTAINER_OF(prepare, struct realtime, prepare));
+}
+
+void realtime_free(struct realtime *hub)
+{
+    if (!hub)
+        return;
+    assert(hub->client_count == 0);
+    for (unsigned p = 0; p < hub->partitions; p++)
+        history_fini(&hub->partition[p].history);
+    mem_free(hub->partition);
+    table_fini(&hub->topics);
+    table_fini(&hub->users);
+    progress_fini(&hub->progress);
+    flush_fini(&hub->flush);
+    frame_unref(hub->ping);
+    uv_close((uv_handle_t *)&hub->prepare, on_closed);
+}
+
+bool hub_started(struct realtime *hub)
+{
+    struct head head;
+
+    for (unsigned p = 0; p < hub->partitions; p++) {
+        struct history *history = &hub->partition[p].history;
+
+        if (history->started)
+            continue;
+        if (!hub->hooks.head(hub->hooks.arg, p, &head))
+            return false;
+        history_start(history, &head);
+    }
+    return true;
+}
+
+static struct slice position_text(struct realtime *hub, struct arena *arena, unsigned changed,
+                                  const struct head *head)
+{
+    struct position position = {hub->partitions, ARENA_ARRAY(arena, struct head, hub->partitions)};
+
+    for (unsigned p = 0; p < hub->partitions; p++)
+        position.heads[p] = head && p == changed ? *head : history_head(&hub->partition[p].history);
+    return position_format(arena, &position);
+}
+
+struct slice hub_position(struct realtime *hub, struct arena *arena)
+{
+    return position_text(hub, arena, 0, NULL);
+}
+
+struct publication *hub_publication(struct realtime *hub, const struct event *event, uint64_t epoch)
+{
+    int channel = channel_of_event(event->type);
+    struct head head = {.epoch = epoch, .offset = event->offset};
+    uint32_t position_at = 0;
+
+    if (channel == CHANNEL_NONE)
+        return publication_new(event, channel, NULL, 0, 0);
+    memcpy(head.hash, event->hash, sizeof head.hash);
+    struct arena *arena = arena_new();
+    struct slice position = position_text(hub, arena, event->partition, &head);
+    struct frame *frame = message_event(event, channel_row(channel)->name, position, &position_at);
+    hub->count.encoded++;
+    struct publication *publication =
+        publication_new(event, channel, frame, position_at, (uint32_t)position.n);
+    arena_free(arena);
+    return publication;
+}
+
+static void offer_publication(struct client *client, void *arg)
+{
+    const struct publication *publication = arg;
+
+    if (!client->replaying) /* the replay comes to it in its turn */
+        client_offer(client, publication->frame, publication->channel);
+}
+
+/* Makes the history end just before the event, as a rule by doing nothing. */
+static bool align_history(struct realtime *hub, const struct event *event)
+{
+    struct history *history = &hub->partition[event->partition].history;
+    struct head head;
+
+    if (!hub->hooks.head(hub->hooks.arg, event->partition, &head))
+        return false;
+    if (history->started && history->base.epoch == head.epoch &&
+        history_head(history).offset + 1 == event->offset)
+        return true;
+    if (head.offset + 1 != event->offset) {
+        head.offset = event->offset - 1;
+        memset(head.hash, 0, sizeof head.hash);
+    }
+    history_start(history, &head);
+    return true;
+}
+
+static void end_sessions(struct realtime *hub, struct slice user_id, struct slice session_id)
+{
+    struct table_entry *entry = table_find(&hub->users, user_id);
+    struct client *client = entry ? CONTAINER_OF(entry, struct user, entry)->clients : NULL;
+
+    while (client) {
+        struct client *next = client->user_next;
+
+        if (slice_eq(client->session_id, session_id))
+            client_close(client, CLOSE_UNAUTHORIZED, SLICE("The session has ended."));
+        client = next;
+    }
+}
+
+static void count_lag(struct counters *count, uint64_t happened_ms)
+{
+    uint64_t now_ms = clock_unix_ms();
+    uint64_t lag_ms = now_ms > happened_ms ? now_ms - happened_ms : 0;
+    unsigned bucket = 0;
+
+    while (bucket < LAG_BUCKETS && lag_ms > (uint64_t)1 << bucket)
+        bucket++;
+    count->lag[bucket]++;
+    count->lag_sum_ms += lag_ms;
+    count->lag_count++;
+}
+
+void realtime_publish(struct realtime *hub, const struct event *event)
+{
+    assert(event->partition < hub->partitions);
+    hub->count.events++;
+    if (event->type == EVENT_SESSION_ENDED)
+        end_sessions(hub, event->owner, event->resource);
+    if (!align_history(hub, event))
+        return; /* nobody can have subscribed before the reader knew where it stands */
+    struct history *history = &hub->partition[event->partition].history;
+    struct publication *publication = hub_publication(hub, event, history->base.epoch);
+
+    history_append(history, publication);
+    if (!publication->frame)
+        return;
+    count_lag(&hub->count, event->timestamp_ms);
+    subscriptions_each(hub, publication->channel, publication->owner, publication->resource,
+                       offer_publication, publication);
+}
+
+void realtime_forked(struct realtime *hub, unsigned partition, const struct head *head)
+{
+    assert(partition < hub->partitions);
+    history_start(&hub->partition[partition].history, head);
+    for (struct client *client = hub->clients; client; client = client->next)
+        if (client->user && (client->admin || client->partition == partition))
+            client_send_gaps(client, SLICE("history_forked"));
+}
+
+void realtime_canary(struct realtime *hub, uint64_t written_ms)
+{
+    hub_started(hub);
+    if (written_ms > hub->canary_ms)
+        hub->canary_ms = written_ms;
+}
+
+uint64_t realtime_canary_age_ms(const struct realtime *hub)
+{
+    uint64_t now_ms = clock_unix_ms();
+
+    if (!hub->canary_ms)
+        return UINT64_MAX;
+    return now_ms > hub->canary_ms ? now_ms - hub->canary_ms : 0;
+}
+
+static void offer_progress(struct client *client, void *arg)
+{
+    client_offer(client, arg, channel_job_progress());
+}
+
+void realtime_progress(struct realtime *hub, struct slice media_id, struct slice owner,
+                       struct slice kind, unsigned percent)
+{
+    struct frame *frame = message_progress(media_id, owner, kind, percent);
+
+    progress_note(&hub->progress, media_id, owner, kind, frame_ref(frame));
+    subscriptions_each(hub, channel_job_progress(), owner, media_id, offer_progress, frame);
+    frame_unref(frame);
+}
+
+static void on_drain_slot(struct timer *timer)
+{
+    client_close(CONTAINER_OF(timer, struct client, lifetime), CLOSE_DRAINING, SLICE_NONE);
+}
+
+void realtime_drain(struct realtime *hub, uint64_t window_ms)
+{
+    uint64_t i = 0, n = hub->client_count;
+
+    hub->draining = true;
+    hub->drain_window_ms = window_ms;
+    for (struct client *client = hub->clients; client; client = client->next)
+        if (!client_over(client))
+            timer_start(&client->lifetime, i++ * window_ms / n, on_drain_slot);
+}
+
+size_t realtime_clients(const struct realtime *hub)
+{
+    return hub->client_count;
+}

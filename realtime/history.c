@@ -1,6 +1,7 @@
 #include "realtime/history.h"
 
 #include "base/memory.h"
+#include "realtime/channel.h"
 
 #include <assert.h>
 #include <string.h>
@@ -27,6 +28,13 @@ struct publication *publication_new(const struct event *event, int channel, stru
     publication->owner = (struct slice){at, owner_n};
     publication->resource = (struct slice){at + owner_n, resource_n};
     return publication;
+}
+
+struct publication *publication_hole(uint64_t offset)
+{
+    const struct event nothing = {.offset = offset};
+
+    return publication_new(&nothing, CHANNEL_NONE, NULL, 0, 0);
 }
 
 void publication_free(struct publication *publication)
@@ -100,7 +108,7 @@ enum history_answer history_find(const struct history *history, const struct hea
         return HISTORY_NEWER;
     if (since->offset > history->base.offset)
         hash = history_at(history, since->offset)->hash;
-    else if (!hash[0])
+    if (!hash[0])
         return HISTORY_OLDER;
     return strcmp(hash, since->hash) == 0 ? HISTORY_HAS : HISTORY_FORKED;
 }

@@ -9,8 +9,8 @@
 
 struct publication {
     uint64_t offset;
-    char hash[17];
-    int channel; /* CHANNEL_NONE: not for clients, and without a frame */
+    char hash[17]; /* empty: of a hole */
+    int channel;   /* CHANNEL_NONE: not for clients, and without a frame */
     struct frame *frame;
     uint32_t position_at, position_n; /* where the frame's payload has its position */
     struct slice owner, resource;
@@ -20,6 +20,8 @@ struct publication {
 /* Takes one reference of frame, which may be NULL. */
 struct publication *publication_new(const struct event *event, int channel, struct frame *frame,
                                     uint32_t position_at, uint32_t position_n);
+/* Stands for an event of a type that only a newer version knows: the reader leaves it out. */
+struct publication *publication_hole(uint64_t offset);
 void publication_free(struct publication *publication);
 
 struct history {

@@ -126,9 +126,13 @@ static bool align_history(struct realtime *hub, const struct event *event)
 
     if (!hub->hooks.head(hub->hooks.arg, event->partition, &head))
         return false;
-    if (history->started && history->base.epoch == head.epoch &&
-        history_head(history).offset + 1 == event->offset)
+    uint64_t next = history_head(history).offset + 1;
+    if (history->started && history->base.epoch == head.epoch && next <= event->offset &&
+        event->offset - next < history->max) {
+        for (; next < event->offset; next++)
+            history_append(history, publication_hole(next));
         return true;
+    }
     if (head.offset + 1 != event->offset) {
         head.offset = event->offset - 1;
         memset(head.hash, 0, sizeof head.hash);
@@ -186,10 +190,14 @@ void realtime_publish(struct realtime *hub, const struct event *event)
 void realtime_forked(struct realtime *hub, unsigned partition, const struct head *head)
 {
     assert(partition < hub->partitions);
-    history_start(&hub->partition[partition].history, head);
+    struct history *history = &hub->partition[partition].history;
+    struct head known = history_head(history);
+    bool gone = known.epoch == head->epoch && known.offset < head->offset;
+
+    history_start(history, head);
     for (struct client *client = hub->clients; client; client = client->next)
         if (client->user && (client->admin || client->partition == partition))
-            client_send_gaps(client, SLICE("history_forked"));
+            client_send_gaps(client, gone ? SLICE("history_gone") : SLICE("history_forked"));
 }
 
 void realtime_canary(struct realtime *hub, uint64_t written_ms)

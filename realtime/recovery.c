@@ -26,6 +26,13 @@ struct fill {
     size_t n, max;
 };
 
+static void add(struct fill *fill, struct publication *publication)
+{
+    fill->found[fill->n++] = publication;
+    fill->at.offset = publication->offset;
+    memcpy(fill->at.hash, publication->hash, sizeof fill->at.hash);
+}
+
 /* Reads one page on; false: the state does not reach back that far, or is away. */
 static bool read_page(struct task *task, struct realtime *hub, unsigned partition,
                       struct fill *fill, uint64_t end_offset)
@@ -37,10 +44,11 @@ static bool read_page(struct task *task, struct realtime *hub, unsigned partitio
     enum err err = stream_read(&page, hub->state, partition, &fill->at,
                                missing < PAGE_EVENTS ? (size_t)missing : PAGE_EVENTS, &events, &n);
 
-    for (size_t i = 0; err == OK && i < n && fill->n < fill->max; i++) {
-        fill->found[fill->n++] = hub_publication(hub, &events[i], fill->base.epoch);
-        fill->at.offset = events[i].offset;
-        memcpy(fill->at.hash, events[i].hash, sizeof fill->at.hash);
+    for (size_t i = 0; err == OK && i < n; i++) {
+        while (fill->n < fill->max && fill->at.offset + 1 < events[i].offset)
+            add(fill, publication_hole(fill->at.offset + 1));
+        if (fill->n < fill->max)
+            add(fill, hub_publication(hub, &events[i], fill->base.epoch));
     }
     arena_free(page.arena);
     return err == OK && n > 0;
@@ -80,6 +88,23 @@ static bool fill_history(struct task *task, struct realtime *hub, unsigned parti
     return filled;
 }
 
+/* The history begins at `since` without knowing its hash: does its first event follow it? */
+static bool confirm_base(struct task *task, struct realtime *hub, unsigned partition,
+                         const struct head *since)
+{
+    struct history *history = &hub->partition[partition].history;
+    struct event *events;
+    size_t n = 0;
+    enum err err = stream_read(task, hub->state, partition, since, 1, &events, &n);
+    const struct publication *first = history_at(history, since->offset + 1);
+
+    if (err != OK || n != 1 || !first || history->base.offset != since->offset ||
+        strcmp(first->hash, events[0].hash) != 0)
+        return false;
+    memcpy(history->base.hash, since->hash, sizeof since->hash);
+    return true;
+}
+
 static void await_other_fill(struct task *task, struct partition_state *partition)
 {
     struct fill_waiter self = {.next = partition->waiters};
@@ -113,14 +138,17 @@ static bool reach_back(struct task *task, struct realtime *hub, unsigned p,
 {
     struct partition_state *partition = &hub->partition[p];
 
-    if (history_head(&partition->history).offset - since->offset > hub->limits.ring_events)
+    if (history_head(&partition->history).offset - since->offset > hub->limits.ring_events ||
+        since->offset > partition->history.base.offset)
         return false;
     if (partition->filling) {
         await_other_fill(task, partition);
         return clock_ms() < task->deadline_ms;
     }
     partition->filling = true;
-    bool filled = fill_history(task, hub, p, since);
+    bool filled = partition->history.base.offset == since->offset
+                      ? confirm_base(task, hub, p, since)
+                      : fill_history(task, hub, p, since);
     partition->filling = false;
     wake_waiters(partition);
     return filled;

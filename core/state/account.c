@@ -9,8 +9,8 @@
 
 #include <assert.h>
 
-/* A name is reserved before the account is committed. A reservation that is older and leads to no
- * account was left by a process that died in between. */
+/* A name is reserved before the record that bears it is committed. A reservation that is older and
+ * leads to no account, or to one of other names, was left by a process that died in between. */
 enum { RESERVATION_MS = 60000, NAMES_MAX = 2 };
 
 static const struct slice prefix = SLICE_INIT("user_");
@@ -86,19 +86,26 @@ static struct slice owner_of(struct slice reservation, uint64_t *reserved_ms)
     return id;
 }
 
+static bool bears(struct arena *arena, const struct account *account, struct slice key)
+{
+    return slice_eq(key, name_key(arena, account->username)) ||
+           (account->email.n && slice_eq(key, name_key(arena, account->email)));
+}
+
 enum err account_find(struct task *task, struct state *state, struct slice name_or_email,
                       struct account *out)
 {
+    struct slice key = name_key(task->arena, name_or_email);
     struct redis_value reply;
     uint64_t reserved_ms;
-    enum err err = state_command(task, state->durable, &reply, SLICE("GET"),
-                                 name_key(task->arena, name_or_email));
+    enum err err = state_command(task, state->durable, &reply, SLICE("GET"), key);
 
     if (err != OK)
         return err;
     if (reply.type != REDIS_TEXT)
         return ERR_NOT_FOUND;
-    return account_load(task, state, owner_of(reply.text, &reserved_ms), out);
+    err = account_load(task, state, owner_of(reply.text, &reserved_ms), out);
+    return err == OK && !bears(task->arena, out, key) ? ERR_NOT_FOUND : err;
 }
 
 enum err account_count(struct task *task, struct state *state, uint64_t *out)
@@ -142,7 +149,7 @@ static void release(struct task *task, struct state *state, const struct names *
         swap(task, state, names->keys[i], names->value, SLICE(""), &swapped);
 }
 
-/* ERR_CONFLICT unless the holder never became an account. */
+/* ERR_CONFLICT unless no account came to bear the name. */
 static enum err take_over(struct task *task, struct state *state, struct slice key,
                           struct slice value)
 {
@@ -155,8 +162,10 @@ static enum err take_over(struct task *task, struct state *state, struct slice k
     if (err != OK)
         return err;
     err = account_load(task, state, owner_of(held.text, &reserved_ms), &account);
-    if (err != ERR_NOT_FOUND)
-        return err == OK ? ERR_CONFLICT : err;
+    if (err == OK && bears(task->arena, &account, key))
+        return ERR_CONFLICT;
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
     if (held.type != REDIS_TEXT || clock_unix_ms() < reserved_ms + RESERVATION_MS)
         return ERR_CONFLICT;
     err = swap(task, state, key, held.text, value, &swapped);
@@ -230,6 +239,67 @@ enum err account_create(struct task *task, struct state *state, struct account *
     }
     if (err != OK)
         release(task, state, &names);
+    return err;
+}
+
+static enum err commit_update(struct task *task, struct state *state, const struct account *before,
+                              const struct account *account)
+{
+    struct slice key = account_key(task->arena, account->partition, account->id);
+    struct commit *commit = commit_new(task, state, account->partition);
+    struct event event = {.type = EVENT_USER_UPDATED,
+                          .owner = account->id,
+                          .resource = account->id,
+                          .resource_type = SLICE("user"),
+                          .timestamp_ms = account->updated_ms};
+
+    commit_require_field(commit, key, SLICE("email"), before->email);
+    commit_event(commit, &event);
+    commit_write(commit, SLICE("HSET"), key, SLICE("email"), account->email, SLICE("full_name"),
+                 account->full_name, SLICE("avatar_url"), account->avatar_url,
+                 SLICE("password_hash"), account->password_hash, SLICE("updated"),
+                 record_number(task->arena, account->updated_ms));
+    return commit_send(commit);
+}
+
+/* Gives up an e-mail address that the account bore until now. */
+static enum err release_former(struct task *task, struct state *state, const struct account *before,
+                               const struct account *account)
+{
+    struct slice key = name_key(task->arena, before->email);
+    struct redis_value held;
+    uint64_t reserved_ms;
+    bool swapped;
+
+    if (!before->email.n || bears(task->arena, account, key))
+        return OK;
+    enum err err = state_command(task, state->durable, &held, SLICE("GET"), key);
+    if (err == OK && slice_eq(owner_of(held.text, &reserved_ms), account->id))
+        err = swap(task, state, key, held.text, SLICE(""), &swapped);
+    return err;
+}
+
+enum err account_update(struct task *task, struct state *state, const struct account *before,
+                        struct account *account)
+{
+    struct names names = {.n = 0};
+    enum err err = OK;
+
+    account->updated_ms = clock_unix_ms();
+    names.value = arena_printf(task->arena, "%.*s %llu", SLICE_ARG(account->id),
+                               (unsigned long long)account->updated_ms);
+    if (!bears(task->arena, before, name_key(task->arena, account->email)))
+        err = reserve(task, state, account->email, &names);
+    if (err == OK) {
+        err = commit_update(task, state, before, account);
+        /* As in account_create(): a reservation that came to nothing ends by itself. */
+        if (err == ERR_STATE_UNAVAILABLE)
+            return err;
+    }
+    if (err != OK)
+        release(task, state, &names);
+    else
+        release_former(task, state, before, account); /* else it is stale, and taken over */
     return err;
 }
 

@@ -22,6 +22,10 @@ enum err account_find(struct task *task, struct state *state, struct slice name_
 
 /* Fills in id, partition and times; emits user.registered. ERR_CONFLICT: a name is taken. */
 enum err account_create(struct task *task, struct state *state, struct account *account);
+/* Writes email, full_name, avatar_url and password_hash of `account` over what was loaded as
+ * `before`; emits user.updated. ERR_CONFLICT: the e-mail address is taken, or has changed since. */
+enum err account_update(struct task *task, struct state *state, const struct account *before,
+                        struct account *account);
 enum err account_set_password(struct task *task, struct state *state, const struct account *account,
                               struct slice password_hash);
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms);

@@ -91,6 +91,45 @@ def check_users_me(contract):
     contract.call("users_me", 401, token=None, headers={"X-API-Key": "mvk_none"})
 
 
+def check_users_me_update(contract):
+    name = "u" + uuid.uuid4().hex[:12]
+    fresh = {"username": name, "email": f"{name}@example.com", "password": "long enough"}
+    user = contract.call("auth_register", 201, token=None, json=fresh).json()["data"]
+
+    def login(name, password):
+        return contract.call("auth_login", token=None, json={
+            "username": name, "password": password}).json()["token"]
+
+    token = login(name, "long enough")
+    changed = contract.call("users_me_update", token=token, json={
+        "full_name": "Ada", "email": f"{name}@EXAMPLE.org"}).json()["data"]
+    assert changed == {**user, "full_name": "Ada", "email": f"{name}@EXAMPLE.org",
+                       "last_login": changed["last_login"], "updated_at": changed["updated_at"]}
+    assert contract.call("users_me", token=token).json()["data"] == changed
+    login(f"{name}@example.org", "long enough")
+    # The former address is free again.
+    contract.call("auth_login", 401, token=None, json={
+        "username": f"{name}@example.com", "password": "long enough"})
+    contract.call("auth_register", 201, token=None, json={**fresh, "username": name + "x"})
+    conflict = contract.call("users_me_update", 409, token=token,
+                             json={"email": f"{name}@example.com"})
+    assert code(conflict) == "conflict"
+    emptied = contract.call("users_me_update", token=token, json={"full_name": None})
+    assert emptied.json()["data"]["full_name"] is None
+
+    for body, field in [({"username": "other"}, "username"), ({"is_admin": True}, "is_admin"),
+                        ({"email": "no"}, "email"), ({"avatar_url": "javascript:1"}, "avatar_url"),
+                        ({"password": "even longer"}, "current_password"),
+                        ({"password": "even longer", "current_password": "no"}, "current_password")]:
+        answer = contract.call("users_me_update", 400, token=token, json=body)
+        assert [d["field"] for d in answer.json()["error"]["details"]] == [field]
+    contract.call("users_me_update", token=token, json={
+        "password": "even longer", "current_password": "long enough"})
+    contract.call("auth_login", 401, token=None, json={
+        "username": name, "password": "long enough"})
+    login(name, "even longer")
+
+
 def check_hub_root(hub_contract):
     hub_contract.call("hub_root")
 

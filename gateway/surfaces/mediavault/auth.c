@@ -1,21 +1,15 @@
 /* Logging in and out. Passwords go to base/password.h, tokens to gateway/token.h, records to
  * core/state; what is decided here is the order, and what a failure may tell. */
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/password.h"
-#include "base/text.h"
 #include "gateway/gateway.h"
+#include "gateway/surfaces/mediavault/guard.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
 #include "gateway/token.h"
 #include "handlers.h"
 #include "state/account.h"
 #include "state/session.h"
-#include "state/window.h"
-
-#include <inttypes.h>
-
-enum { GUARD_FAILURES = 10, GUARD_WINDOW_S = 15 * 60 };
 
 static void reply_session(struct request *req, const struct session *session,
                           struct slice refresh_token)
@@ -35,43 +29,6 @@ static void reply_session(struct request *req, const struct session *session,
     mediavault_reply_token(req, &token);
 }
 
-/* One name tried from one address. Hashed: names are of any length and may hold the separator. */
-struct guard {
-    struct slice key;
-    uint64_t now_ms;
-};
-
-static const struct slice guard_policy = SLICE_INIT("login_failures");
-
-/* Every try takes a place before its password is looked at, so that many at once do not pass; a
- * good one gives it back. */
-static bool guard_enter_or_reply(struct request *req, struct slice name, struct guard *guard)
-{
-    struct arena *arena = req->task.arena;
-    struct window window;
-
-    guard->now_ms = clock_unix_ms();
-    guard->key = sha256_hex(arena, arena_printf(arena, "%.*s\n%.*s", SLICE_ARG(req->peer_ip),
-                                                SLICE_ARG(text_lower(arena, name))));
-    struct redis_call *call = window_send(req->gateway->state, arena, guard_policy, guard->key,
-                                          GUARD_WINDOW_S, guard->now_ms);
-    enum err err =
-        window_take(&req->task, call, GUARD_FAILURES, GUARD_WINDOW_S, guard->now_ms, &window);
-    if (err == OK && window.used <= GUARD_FAILURES)
-        return true;
-    uint64_t now_s = guard->now_ms / 1000;
-    if (window.reset_s > now_s)
-        reply_header(req, "Retry-After", arena_printf(arena, "%" PRIu64, window.reset_s - now_s));
-    reply_error(req, ERR_RATE_LIMITED, SLICE("Too many failed logins; try again later."));
-    return false;
-}
-
-static void guard_leave(struct request *req, const struct guard *guard)
-{
-    window_give_back(req->gateway->state, req->task.arena, guard_policy, guard->key, GUARD_WINDOW_S,
-                     guard->now_ms);
-}
-
 /* ERR_UNAUTHORIZED, after the same time, for unknown names, wrong passwords and closed accounts. */
 static enum err account_prove(struct request *req, struct slice name, struct slice password,
                               struct account *account)
@@ -79,7 +36,7 @@ static enum err account_prove(struct request *req, struct slice name, struct sli
     struct gateway *gateway = req->gateway;
     enum err err = account_find(&req->task, gateway->state, name, account);
 
-    if (err != OK && err != ERR_UNAUTHORIZED)
+    if (err != OK && err != ERR_NOT_FOUND)
         return err;
     struct slice hash = err == OK ? account->password_hash : SLICE_NONE;
     bool closed = err == OK && !account->is_active;
@@ -93,16 +50,16 @@ void mediavault_auth_login(struct request *req)
     struct slice password = json_get_slice(req->body, "password"), refresh_token;
     struct account account;
     struct session session;
-    struct guard guard;
+    struct login_guard guard;
 
-    if (!guard_enter_or_reply(req, name, &guard))
+    if (!login_guard_enter_or_reply(req, name, &guard))
         return;
     enum err err = account_prove(req, name, password, &account);
     if (err == ERR_UNAUTHORIZED) {
         reply_error(req, err, SLICE("The name or the password is wrong."));
         return;
     }
-    guard_leave(req, &guard);
+    login_guard_leave(req, &guard);
     if (err == OK)
         err = session_create(&req->task, req->gateway->state, account.id, account.partition,
                              account.is_admin, SLICE_NONE, &session, &refresh_token);

@@ -61,6 +61,16 @@ struct commit *commit_new(struct task *task, struct state *state, unsigned parti
     return commit;
 }
 
+struct arena *commit_arena(const struct commit *commit)
+{
+    return commit->task->arena;
+}
+
+unsigned commit_partition(const struct commit *commit)
+{
+    return commit->partition;
+}
+
 static void check(struct commit *commit, struct slice kind, struct slice key, struct slice field,
                   struct slice value)
 {

@@ -24,6 +24,10 @@ struct commit;
 
 struct commit *commit_new(struct task *task, struct state *state, unsigned partition);
 
+/* For modules that add their part to somebody else's commit. */
+struct arena *commit_arena(const struct commit *commit);
+unsigned commit_partition(const struct commit *commit);
+
 /* Checks are numbered from 0 in the order of these calls. */
 void commit_require_present(struct commit *commit, struct slice key);
 void commit_require_absent(struct commit *commit, struct slice key);
@@ -33,7 +37,9 @@ void commit_require_field(struct commit *commit, struct slice key, struct slice 
 /* Appends an event to the partition's stream; fills in event->id (if empty) and timestamp. */
 void commit_event(struct commit *commit, struct event *event);
 
-/* One Redis write command; its first argument after the name is a key of this partition. */
+/* One write; its first argument after the name is a key of this partition. The commands, in capital
+ * letters, and their shapes stand in SHAPES in functions.lua; two are ours: UNREF key (DECR, and
+ * the key goes at 0) and ZADDNX key score member.. */
 void commit_writev(struct commit *commit, const struct slice *argv, size_t argc);
 #define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))

@@ -19,16 +19,22 @@ struct endpoint {
     uint64_t created_ms, updated_ms;
 };
 
+/* Active, allowed to hear of it (its owner's, or anybody's for an admin), and named: "*" stands for
+ * the types that always go to webhooks. */
 bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 
+/* Fills in id, partition (the owner's), times, and the secret unless it is given. */
 enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint);
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
                        struct endpoint *out);
 enum err endpoint_delete(struct task *task, struct state *state, const struct endpoint *endpoint);
 enum err endpoint_disable(struct task *task, struct state *state, const struct endpoint *endpoint,
                           struct slice reason);
-/* All endpoints of a user, or (owner empty) of a partition. */
+/* All endpoints of a user, or (owner empty) of a partition, oldest first; at most ENDPOINTS_MAX per
+ * partition are seen. */
+enum { ENDPOINTS_MAX = 10000 };
 enum err endpoint_list(struct task *task, struct state *state, unsigned partition,
                        struct slice owner, struct endpoint **out, size_t *n);
+/* 0: never changed. */
 enum err endpoint_version(struct task *task, struct state *state, unsigned partition,
                           uint64_t *out);

@@ -1,7 +1,13 @@
 /* job.h: units of work for the workers, durable in "{pN}:job:<id>" and handed out by claim. A job
  * waits in the queue of its lane, kind and owner; owners of a lane take turns, so one account's
  * thousand files do not stand before another's one. A lease is a fence: results commit only while
- * the job still carries it. */
+ * the job still carries it. Their deadlines are times of the Redis server. A job whose media is
+ * gone is dropped at its next claim or renewal.
+ *
+ *   job:<id>                    the record; state: queued, leased, parked
+ *   jobs:<lane>:<kind>:<owner>  list of ids
+ *   ring:<lane>:<kind>          owners with a queue, scored by when they were last served (us)
+ *   leases                      ids, scored by deadline (ms) */
 #pragma once
 
 #include "state/commit.h"
@@ -35,9 +41,13 @@ void job_complete(struct commit *commit, const struct job *job);
 enum err job_claim(struct task *task, struct state *state, unsigned kinds, struct job *out);
 /* Prolongs the lease by JOB_LEASE_MS from now; ERR_CONFLICT: it is lost, stop. */
 enum err job_renew(struct task *task, struct state *state, const struct job *job);
-/* Gives the job back to the head of its queue. counts: a death or timeout of the decoder on this
- * very job; after JOB_ATTEMPTS of those it is parked and ERR_UNPROCESSABLE tells. */
+/* Gives the job back to the head of its queue; ERR_CONFLICT: the lease was lost anyway. counts: a
+ * death or timeout of the decoder on this very job; at the JOB_ATTEMPTS-th of those nothing is done
+ * and ERR_UNPROCESSABLE tells: media_park() then ends it. */
 enum err job_release(struct task *task, struct state *state, const struct job *job, bool counts,
                      struct slice reason);
+/* Adds the fence and the writes with which a job is set aside as failed: it keeps its record, with
+ * the reason, and stands in "{pN}:jobs_parked". */
+void job_park(struct commit *commit, const struct job *job, struct slice reason);
 /* Leases whose deadline has passed go back to their queues; run it now and then. */
 enum err job_expire_leases(struct task *task, struct state *state);

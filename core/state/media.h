@@ -1,6 +1,7 @@
 /* media.h: the record of a photo, clip or recording: "{pN}:media:<id>", in its owner's partition,
  * with the owner's index "{pN}:media_of:<user id>" (sorted set by creation), one such index per
- * type and tag, and the blob's reference count "{pN}:blob:<sha256>". */
+ * type and tag ("...:type:<type>", "...:tag:<tag>"), the same under "{pN}:media_all" for lists of
+ * everybody's, and the blob's reference count "{pN}:blob:<sha256>". */
 #pragma once
 
 #include "state/commit.h"
@@ -38,12 +39,22 @@ struct slice media_status_name(enum media_status status);
  * job and the event media.uploaded. job may be NULL (nothing to make of this type). */
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
+/* Emits media.deleted; jobs of the media end by themselves. ERR_NOT_FOUND: somebody was faster. */
 enum err media_delete(struct task *task, struct state *state, const struct media *media);
 
 /* What a worker found, under the fence of its lease (ERR_CONFLICT: the lease is no longer valid,
  * nothing was changed). Removes the job; `next` (may be NULL) is queued in the same commit. */
 enum err media_finish(struct task *task, struct state *state, const struct media *changed,
                       enum event_type event, const struct job *job, struct job *next);
+
+/* The job's attempts are used up: the media has failed with this code and message (media.failed),
+ * the job is parked with them. ERR_CONFLICT as above. */
+enum err media_park(struct task *task, struct state *state, const struct job *job,
+                    struct slice code, struct slice message);
+
+/* A worker has accepted the job: emits media.processing, once per job however often it is called
+ * (OK). ERR_CONFLICT: the lease is no longer valid. */
+enum err media_processing(struct task *task, struct state *state, const struct job *job);
 
 struct media_filter {
     struct slice owner; /* empty: everybody's (admins) */
@@ -55,6 +66,15 @@ struct media_filter {
     bool ascending;
     uint64_t skip, limit; /* limit <= 100 */
 };
+
+/* Sorted by creation with at most one of type and tag, a page is a range of one index. Everything
+ * else (other orders, text, type and tag together) looks at the records, of the newest
+ * MEDIA_SCAN_MAX in the narrowest index at most: older ones are then neither found nor counted in
+ * `total`. By `taken`, media without that time count as taken at their creation. Text and titles
+ * compare ASCII letters without case. With several partitions and no owner, a page past
+ * MEDIA_SCAN_MAX is ERR_UNPROCESSABLE. Takes 2 round trips for a range; one more per 500 records
+ * looked at. */
+enum { MEDIA_SCAN_MAX = 10000, MEDIA_PAGE_MAX = 100 };
 
 enum err media_list(struct task *task, struct state *state, const struct media_filter *filter,
                     struct media **out, size_t *n, uint64_t *total);

@@ -1,0 +1,214 @@
+#include "state/job.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/text.h"
+#include "state/id.h"
+#include "state/record.h"
+
+#include <assert.h>
+
+enum { LEASE_BYTES = 12, US_PER_MS = 1000 };
+
+static const struct slice kind_names[JOB_KIND_COUNT] = {
+    [JOB_IMAGE] = SLICE_INIT("image"),
+    [JOB_VIDEO] = SLICE_INIT("video"),
+    [JOB_TRANSCODE] = SLICE_INIT("transcode"),
+};
+
+static const struct slice lane_names[LANE_COUNT] = {
+    [LANE_FRESH] = SLICE_INIT("fresh"),
+    [LANE_ON_DEMAND] = SLICE_INIT("on_demand"),
+    [LANE_REGENERATION] = SLICE_INIT("regeneration"),
+};
+
+struct slice job_kind_name(enum job_kind kind)
+{
+    assert(kind < JOB_KIND_COUNT);
+    return kind_names[kind];
+}
+
+bool job_kind_parse(struct slice name, enum job_kind *out)
+{
+    for (unsigned i = 0; i < JOB_KIND_COUNT; i++) {
+        if (slice_eq(name, kind_names[i])) {
+            *out = (enum job_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool lane_parse(struct slice name, enum job_lane *out)
+{
+    for (unsigned i = 0; i < LANE_COUNT; i++) {
+        if (slice_eq(name, lane_names[i])) {
+            *out = (enum job_lane)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct slice job_key(struct arena *arena, const struct job *job)
+{
+    return state_key(arena, job->partition, "job:%.*s", SLICE_ARG(job->id));
+}
+
+static struct slice place_key(struct arena *arena, const struct job *job, const char *what,
+                              struct slice owner)
+{
+    return state_key(arena, job->partition, "%s:%.*s:%.*s%s%.*s", what,
+                     SLICE_ARG(lane_names[job->lane]), SLICE_ARG(kind_names[job->kind]),
+                     owner.n ? ":" : "", SLICE_ARG(owner));
+}
+
+/* -- In commits ------------------------------------------------------------------------------- */
+
+void job_enqueue(struct commit *commit, struct job *job)
+{
+    struct arena *arena = commit_arena(commit);
+
+    assert(job->kind < JOB_KIND_COUNT && job->lane < LANE_COUNT && job->owner.n && job->media_id.n);
+    job->partition = commit_partition(commit);
+    job->id = id_new(arena, SLICE("job_"), job->partition);
+    job->created_ms = clock_unix_ms();
+    job->attempt = 1;
+    job->lease = SLICE_NONE;
+    commit_write(commit, SLICE("HSET"), job_key(arena, job), SLICE("id"), job->id, SLICE("state"),
+                 SLICE("queued"), SLICE("kind"), kind_names[job->kind], SLICE("lane"),
+                 lane_names[job->lane], SLICE("owner"), job->owner, SLICE("media"), job->media_id,
+                 SLICE("sha256"), job->sha256, SLICE("deaths"), SLICE("0"), SLICE("lease"),
+                 SLICE(""), SLICE("created"), record_number(arena, job->created_ms));
+    commit_write(commit, SLICE("RPUSH"), place_key(arena, job, "jobs", job->owner), job->id);
+    commit_write(commit, SLICE("ZADDNX"), place_key(arena, job, "ring", SLICE_NONE),
+                 record_number(arena, job->created_ms * US_PER_MS), job->owner);
+}
+
+static void require_lease(struct commit *commit, const struct job *job)
+{
+    assert(job->lease.n && job->partition == commit_partition(commit));
+    commit_require_field(commit, job_key(commit_arena(commit), job), SLICE("lease"), job->lease);
+}
+
+static void end_lease(struct commit *commit, const struct job *job)
+{
+    commit_write(commit, SLICE("ZREM"), state_key(commit_arena(commit), job->partition, "leases"),
+                 job->id);
+}
+
+void job_complete(struct commit *commit, const struct job *job)
+{
+    require_lease(commit, job);
+    commit_write(commit, SLICE("DEL"), job_key(commit_arena(commit), job));
+    end_lease(commit, job);
+}
+
+void job_park(struct commit *commit, const struct job *job, struct slice reason)
+{
+    struct arena *arena = commit_arena(commit);
+
+    require_lease(commit, job);
+    commit_write(commit, SLICE("HSET"), job_key(arena, job), SLICE("state"), SLICE("parked"),
+                 SLICE("lease"), SLICE(""), SLICE("deaths"), record_number(arena, job->attempt),
+                 SLICE("reason"), reason);
+    commit_write(commit, SLICE("ZADD"), state_key(arena, job->partition, "jobs_parked"),
+                 record_number(arena, clock_unix_ms()), job->id);
+    end_lease(commit, job);
+}
+
+/* -- By functions ----------------------------------------------------------------------------- */
+
+static enum err job_call(struct task *task, struct state *state, const char *function,
+                         unsigned partition, const struct slice *argv, size_t argc,
+                         struct redis_value *out)
+{
+    return state_fcall(task, state, slice_from(function), state_key(task->arena, partition, "head"),
+                       argv, argc, out);
+}
+
+static bool job_from(const struct redis_value *fields, unsigned partition, struct job *out)
+{
+    *out = (struct job){
+        .id = redis_field(fields, SLICE("id")),
+        .partition = partition,
+        .media_id = redis_field(fields, SLICE("media")),
+        .owner = redis_field(fields, SLICE("owner")),
+        .sha256 = redis_field(fields, SLICE("sha256")),
+        .attempt = record_get_number(fields, SLICE("deaths")) + 1,
+        .lease = redis_field(fields, SLICE("lease")),
+        .created_ms = record_get_number(fields, SLICE("created")),
+    };
+    return job_kind_parse(redis_field(fields, SLICE("kind")), &out->kind) &&
+           lane_parse(redis_field(fields, SLICE("lane")), &out->lane);
+}
+
+static struct slice new_lease(struct arena *arena)
+{
+    char random[LEASE_BYTES];
+
+    random_bytes(random, sizeof random);
+    return text_base64url(arena, (struct slice){random, sizeof random});
+}
+
+enum err job_claim(struct task *task, struct state *state, unsigned kinds, struct job *out)
+{
+    struct slice argv[2 + JOB_KIND_COUNT];
+    unsigned first = (unsigned)random_below(state->partitions);
+    size_t argc = 0;
+
+    assert(kinds && kinds < 1u << JOB_KIND_COUNT);
+    argv[argc++] = new_lease(task->arena);
+    argv[argc++] = record_number(task->arena, JOB_OFFER_MS);
+    for (unsigned i = 0; i < JOB_KIND_COUNT; i++)
+        if (kinds & 1u << i)
+            argv[argc++] = kind_names[i];
+    for (unsigned i = 0; i < state->partitions; i++) {
+        unsigned partition = (first + i) % state->partitions;
+        struct redis_value fields;
+        enum err err = job_call(task, state, "job_claim", partition, argv, argc, &fields);
+
+        if (err != OK)
+            return err;
+        if (fields.n)
+            return job_from(&fields, partition, out) ? OK : ERR_INTERNAL;
+    }
+    return ERR_NOT_FOUND;
+}
+
+enum err job_renew(struct task *task, struct state *state, const struct job *job)
+{
+    struct redis_value reply;
+    enum err err = job_call(
+        task, state, "job_renew", job->partition,
+        REDIS_ARGV(job->id, job->lease, record_number(task->arena, JOB_LEASE_MS)), 3, &reply);
+
+    return err == OK && reply.number != 1 ? ERR_CONFLICT : err;
+}
+
+enum err job_release(struct task *task, struct state *state, const struct job *job, bool counts,
+                     struct slice reason)
+{
+    struct redis_value reply;
+    enum err err =
+        job_call(task, state, "job_release", job->partition,
+                 REDIS_ARGV(job->id, job->lease,
+                            record_number(task->arena, counts ? JOB_ATTEMPTS : 0), reason),
+                 4, &reply);
+
+    if (err == OK && reply.number == 2)
+        return ERR_UNPROCESSABLE;
+    return err == OK && reply.number != 1 ? ERR_CONFLICT : err;
+}
+
+enum err job_expire_leases(struct task *task, struct state *state)
+{
+    for (unsigned i = 0; i < state->partitions; i++) {
+        struct redis_value reply;
+        enum err err = job_call(task, state, "job_expire", i, NULL, 0, &reply);
+
+        if (err != OK)
+            return err;
+    }
+    return OK;
+}

@@ -1,0 +1,495 @@
+/* HTTP over real sockets, plain and TLS, without routes: dispatch_run() is this file's, and answers
+ * by path. The client is a thread with blocking calls that compares bytes. */
+#include "peer.h"
+
+#include "base/loop.h"
+#include "base/memory.h"
+#include "gateway/exchange.h"
+#include "gateway/gateway.h"
+#include "gateway/listener.h"
+#include "gateway/reply.h"
+#include "gateway/router.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { FILE_BYTES = 3 << 20, BIG_BYTES = 600 << 10, UPLOAD_BYTES = 5 << 20, LIMIT = 8 << 20 };
+
+static struct server {
+    uv_loop_t *loop;
+    struct gateway gateway;
+    struct listener *listeners[2];
+    char cert[64], key[64], file[64];
+    int cancelled;
+} server;
+
+static char content[FILE_BYTES];
+
+static void wrap_error(struct request *req, struct buf *out, enum err why, struct slice message,
+                       const struct field_error *errors, size_t n)
+{
+    buf_printf(out, "error %d", err_row(why)->status);
+}
+
+static const struct surface surface = {.name = SLICE_INIT("test"), .wrap_error = wrap_error};
+static const struct route any = {
+    .surface = &surface, .operation = "any", .max_body_bytes = LIMIT, .body_kind = BODY_STREAM};
+
+/* --- what the server does ----------------------------------------------------------------------
+ */
+
+static void answer_body(struct request *req, bool echo)
+{
+    struct buf all;
+    struct slice chunk;
+    enum err err;
+
+    buf_init(&all, LIMIT);
+    while ((err = request_read(req, &chunk)) == OK && chunk.n) {
+        buf_add(&all, chunk);
+        if (all.n > 1 << 20)
+            fiber_sleep(1); /* as a slow disk: what arrives meanwhile must wait */
+    }
+    server.cancelled += req->task.cancelled;
+    if (err)
+        reply_error(req, err, SLICE_NONE);
+    else if (echo)
+        reply_raw(req, 200, "text/plain", buf_slice(&all));
+    else
+        reply_raw(req, 200, "text/plain",
+                  all.n == UPLOAD_BYTES && memcmp(all.p + all.start, content, all.n) == 0
+                      ? SLICE("same")
+                      : SLICE("other"));
+    buf_fini(&all);
+}
+
+static void echo_bytes(void *arg, struct slice bytes)
+{
+    connection_write(arg, bytes);
+}
+
+static void ignore(void *arg)
+{
+}
+
+static void open_echo(struct connection *connection, struct slice early_bytes, void *arg)
+{
+    static const struct connection_owner callbacks = {echo_bytes, ignore, ignore, ignore};
+
+    connection_set_owner(connection, &callbacks, connection);
+    connection_write(connection, early_bytes);
+}
+
+void dispatch_run(struct request *req)
+{
+    req->route = &any;
+    req->surface = &surface;
+    req->task.request_id = SLICE("req_x");
+    if (slice_eq(req->path, SLICE("/echo"))) {
+        answer_body(req, true);
+    } else if (slice_eq(req->path, SLICE("/compare"))) {
+        answer_body(req, false);
+    } else if (slice_eq(req->path, SLICE("/slow"))) {
+        fiber_sleep(30);
+        reply_raw(req, 200, "text/plain", req->query);
+    } else if (slice_eq(req->path, SLICE("/big"))) {
+        reply_raw(req, 200, "text/plain", (struct slice){content, BIG_BYTES});
+    } else if (slice_eq(req->path, SLICE("/upgrade"))) {
+        reply_upgrade(req, SLICE("HTTP/1.1 101 Switching Protocols\r\n\r\n"), open_echo, NULL);
+    } else if (slice_eq(req->path, SLICE("/file"))) {
+        reply_file(req, &(struct file_reply){.status = 200,
+                                             .fd = open(server.file, O_RDONLY | O_CLOEXEC),
+                                             .offset = 7,
+                                             .length = FILE_BYTES - 7,
+                                             .content_type = "video/mp4"});
+    } else if (slice_eq(req->path, SLICE("/empty"))) {
+        reply_header(req, "X-Odd", SLICE("a\r\nb"));
+        reply_empty(req, 204);
+    } else {
+        reply_raw(req, 200, "text/plain", req->path);
+    }
+}
+
+/* --- the client's side -------------------------------------------------------------------------
+ */
+
+#define EXPECT(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static void say(struct peer *peer, const char *text)
+{
+    EXPECT(peer_send(peer, text, strlen(text)));
+}
+
+struct answer {
+    int status;
+    char head[768];
+    char *body;
+    size_t body_n;
+};
+
+static void read_head(struct peer *peer, char *head, size_t size)
+{
+    size_t n = 0;
+
+    while (n < 4 || memcmp(head + n - 4, "\r\n\r\n", 4) != 0) {
+        EXPECT(n < size - 1);
+        EXPECT(peer_receive(peer, head + n, 1) == 1);
+        n++;
+    }
+    head[n] = '\0';
+}
+
+/* One answer with its Content-Length; no_body: to HEAD, or 1xx, 204. */
+static struct answer hear(struct peer *peer, bool no_body)
+{
+    struct answer answer = {0};
+
+    read_head(peer, answer.head, sizeof answer.head);
+    EXPECT(sscanf(answer.head, "HTTP/1.1 %d ", &answer.status) == 1);
+    const char *length = strstr(answer.head, "Content-Length: ");
+    if (length)
+        answer.body_n = strtoul(length + 16, NULL, 10);
+    if (no_body)
+        return answer;
+    answer.body = mem_alloc(answer.body_n + 1);
+    EXPECT(peer_receive_all(peer, answer.body, answer.body_n) == answer.body_n);
+    answer.body[answer.body_n] = '\0';
+    return answer;
+}
+
+static void expect(struct peer *peer, int status, const char *body)
+{
+    struct answer answer = hear(peer, false);
+
+    EXPECT(answer.status == status);
+    EXPECT(strcmp(answer.body, body) == 0);
+    mem_free(answer.body);
+}
+
+static void expect_end(struct peer *peer)
+{
+    char byte;
+
+    EXPECT(peer_receive(peer, &byte, 1) == 0);
+}
+
+static void keeps_alive(struct peer *peer)
+{
+    for (int i = 0; i < 3; i++) {
+        say(peer, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect(peer, 200, "/a");
+    }
+}
+
+static void pipelines(struct peer *peer)
+{
+    say(peer, "GET /slow?1 HTTP/1.1\r\nHost: x\r\n\r\n"
+              "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+              "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "3\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n"
+              "GET /slow?2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 200, "1");
+    expect(peer, 200, "hello");
+    expect(peer, 200, "abcde");
+    expect(peer, 200, "2");
+}
+
+static void sends_single_bytes(struct peer *peer)
+{
+    static const char text[] =
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        EXPECT(peer_send(peer, text + i, 1));
+    expect(peer, 200, "abcde");
+    expect(peer, 200, "/b");
+}
+
+static void expects_continue(struct peer *peer)
+{
+    say(peer,
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    struct answer answer = hear(peer, true);
+    EXPECT(answer.status == 100);
+    say(peer, "hi");
+    expect(peer, 200, "hi");
+    say(peer, "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 200, "/c");
+}
+
+/* The answer does not need the body, which may come or not: the connection cannot go on. */
+static void is_answered_without_continue(struct peer *peer)
+{
+    say(peer, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    struct answer answer = hear(peer, false);
+    EXPECT(answer.status == 200 && strstr(answer.head, "\r\nConnection: close\r\n"));
+    mem_free(answer.body);
+    expect_end(peer);
+}
+
+/* A body that nobody wanted but that is there already does no harm. */
+static void sends_unwanted_body(struct peer *peer)
+{
+    say(peer, "DELETE /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+              "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 200, "/a");
+    expect(peer, 200, "/b");
+}
+
+static void asks_head(struct peer *peer)
+{
+    say(peer, "HEAD /big HTTP/1.1\r\nHost: x\r\n\r\n"
+              "HEAD /file HTTP/1.1\r\nHost: x\r\n\r\n"
+              "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n"
+              "GET /d HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT(hear(peer, true).body_n == BIG_BYTES);
+    EXPECT(hear(peer, true).body_n == FILE_BYTES - 7);
+    struct answer answer = hear(peer, true);
+    EXPECT(answer.status == 204 && !strstr(answer.head, "Content-Length"));
+    EXPECT(strstr(answer.head, "\r\nX-Odd: a__b\r\n"));
+    expect(peer, 200, "/d");
+}
+
+static void speaks_old_http(struct peer *peer)
+{
+    say(peer, "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    struct answer answer = hear(peer, false);
+    EXPECT(strstr(answer.head, "\r\nConnection: keep-alive\r\n"));
+    mem_free(answer.body);
+    say(peer, "GET /b HTTP/1.0\r\n\r\n");
+    expect(peer, 200, "/b");
+    expect_end(peer);
+}
+
+static void wants_close(struct peer *peer)
+{
+    say(peer, "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /b");
+    expect(peer, 200, "/a");
+    expect_end(peer);
+}
+
+static void takes_files(struct peer *peer)
+{
+    for (int i = 0; i < 3; i++) {
+        say(peer, "GET /file HTTP/1.1\r\nHost: x\r\n\r\nGET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+        struct answer answer = hear(peer, false);
+        EXPECT(answer.body_n == FILE_BYTES - 7);
+        EXPECT(memcmp(answer.body, content + 7, answer.body_n) == 0);
+        mem_free(answer.body);
+        answer = hear(peer, false);
+        EXPECT(answer.body_n == BIG_BYTES && memcmp(answer.body, content, BIG_BYTES) == 0);
+        mem_free(answer.body);
+    }
+}
+
+static void uploads(struct peer *peer)
+{
+    char head[128];
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(head, sizeof head,
+                 "POST /compare HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", UPLOAD_BYTES);
+        say(peer, head);
+        EXPECT(peer_send(peer, content, UPLOAD_BYTES));
+        expect(peer, 200, "same");
+    }
+}
+
+/* Too large by its length: refused before the body, and the refusal arrives while we still send. */
+static void uploads_too_much(struct peer *peer)
+{
+    say(peer, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n");
+    EXPECT(peer_send(peer, content, 200 << 10));
+    expect(peer, 413, "error 413");
+    expect_end(peer);
+}
+
+static void breaks_framing(struct peer *peer)
+{
+    say(peer, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "5\r\nhelloXX0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 400, "error 400");
+    expect_end(peer);
+}
+
+static void sends_nonsense(struct peer *peer)
+{
+    say(peer, "nonsense\r\n\r\n");
+    struct answer answer = hear(peer, false);
+    EXPECT(answer.status == 400 && strstr(answer.head, "\r\nConnection: close\r\n"));
+    EXPECT(strstr(answer.body, "\"success\":false"));
+    mem_free(answer.body);
+    expect_end(peer);
+}
+
+static void upgrades(struct peer *peer)
+{
+    char text[16];
+
+    say(peer, "GET /upgrade HTTP/1.1\r\nHost: x\r\n\r\nearly");
+    EXPECT(hear(peer, true).status == 101);
+    EXPECT(peer_receive_all(peer, text, 5) == 5 && memcmp(text, "early", 5) == 0);
+    say(peer, "later");
+    EXPECT(peer_receive_all(peer, text, 5) == 5 && memcmp(text, "later", 5) == 0);
+}
+
+static void leaves_in_body(struct peer *peer)
+{
+    say(peer, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhi");
+}
+
+static void leaves_in_answer(struct peer *peer)
+{
+    char text[100];
+
+    say(peer, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT(peer_receive_all(peer, text, sizeof text) == sizeof text);
+}
+
+static void leaves_before_answer(struct peer *peer)
+{
+    say(peer, "GET /slow?x HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+/* --- running them ------------------------------------------------------------------------------
+ */
+
+struct scenario {
+    void (*fn)(struct peer *peer);
+    bool tls;
+};
+
+static void stop_loop(void *arg)
+{
+    uv_stop(server.loop);
+}
+
+static void *run_client(void *arg)
+{
+    const struct scenario *scenario = arg;
+    struct peer peer = peer_open(listener_port(server.listeners[scenario->tls]), scenario->tls);
+
+    scenario->fn(&peer);
+    peer_close(&peer);
+    loop_post(stop_loop, NULL);
+    return NULL;
+}
+
+static void play(void (*fn)(struct peer *peer))
+{
+    for (int tls = 0; tls < 2; tls++) {
+        struct scenario scenario = {fn, tls};
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, run_client, &scenario), 0);
+        uv_run(server.loop, UV_RUN_DEFAULT);
+        pthread_join(thread, NULL);
+        while (connection_count(server.gateway.connections) > 0 || exchange_requests() > 0)
+            uv_run(server.loop, UV_RUN_ONCE);
+    }
+}
+
+static void test_requests(void **state)
+{
+    play(keeps_alive);
+    play(pipelines);
+    play(sends_single_bytes);
+    play(asks_head);
+    play(speaks_old_http);
+    play(wants_close);
+}
+
+static void test_bodies(void **state)
+{
+    play(expects_continue);
+    play(is_answered_without_continue);
+    play(sends_unwanted_body);
+    play(uploads);
+    play(uploads_too_much);
+    play(breaks_framing);
+}
+
+static void test_answers(void **state)
+{
+    play(takes_files);
+    play(sends_nonsense);
+    play(upgrades);
+}
+
+static void test_leaving(void **state)
+{
+    server.cancelled = 0;
+    play(leaves_in_body);
+    assert_int_equal(server.cancelled, 2);
+    play(leaves_in_answer);
+    play(leaves_before_answer);
+}
+
+static void test_uploads_are_counted(void **state)
+{
+    assert_int_equal(exchange_uploads(), 0);
+    assert_int_equal(exchange_requests(), 0);
+}
+
+static void *on_accept(struct connection *connection, const struct connection_owner **owner)
+{
+    return exchange_accept(&server.gateway, connection, owner);
+}
+
+static int set_up(void **state)
+{
+    struct arena *arena = arena_new();
+    struct connection_tls tls = {server.cert, server.key};
+    struct slice problem;
+
+    snprintf(server.cert, sizeof server.cert, "/tmp/exchange.%d.cert", (int)getpid());
+    snprintf(server.key, sizeof server.key, "/tmp/exchange.%d.key", (int)getpid());
+    snprintf(server.file, sizeof server.file, "/tmp/exchange.%d.file", (int)getpid());
+    peer_make_certificate(server.cert, server.key);
+    for (size_t i = 0; i < sizeof content; i++)
+        content[i] = (char)(i * 7 + i / 251);
+    FILE *file = fopen(server.file, "w");
+    assert_int_equal(fwrite(content, 1, sizeof content, file), sizeof content);
+    fclose(file);
+    server.loop = loop_init(64);
+    server.gateway.connections = connection_server_new(server.loop, &tls, on_accept);
+    for (int i = 0; i < 2; i++)
+        server.listeners[i] = listener_open(server.loop, server.gateway.connections,
+                                            SLICE("127.0.0.1:0"), i == 1, arena, &problem);
+    arena_free(arena);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    server.gateway.draining = true;
+    for (int i = 0; i < 2; i++)
+        listener_close(server.listeners[i]);
+    exchange_drain();
+    connection_server_free(server.gateway.connections);
+    unlink(server.cert);
+    unlink(server.key);
+    unlink(server.file);
+    return loop_fini() ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_uploads_are_counted),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { FILE_BYTES = 3 << 20, BIG_BYTES = 600 << 10, UPLOAD_BYTES = 5 << 20, LIMIT = 8 << 20 };
+enum { FILE_BYTES = 3 << 20, BIG_BYTES = 600 << 10, UPLOAD_BYTES = FILE_BYTES, LIMIT = 8 << 20 };
 
 static struct server {
     uv_loop_t *loop;

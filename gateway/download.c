@@ -47,7 +47,6 @@ static void content_headers(struct request *req, const struct download *download
     reply_header(req, "Accept-Ranges", SLICE("bytes"));
     reply_header(req, "Content-Disposition",
                  download_disposition(req->task.arena, download->filename));
-    reply_header(req, "X-Content-Type-Options", SLICE("nosniff"));
 }
 
 static struct slice content_range(struct request *req, const struct download *download,

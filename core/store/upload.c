@@ -42,11 +42,8 @@ struct upload {
     enum err err; /* sticky: the first failure of the pool */
 };
 
-static unsigned active; /* uploads of this process, counted on the loop thread */
-
 static void upload_free(struct upload *upload)
 {
-    active--;
     sha256_free(upload->hash);
     mem_free(upload->filling.bytes);
     mem_free(upload->writing.bytes);
@@ -186,12 +183,9 @@ static void begin_now(void *arg)
 enum err upload_begin(struct task *task, struct store *store, uint64_t max_bytes,
                       uint64_t expected_bytes, struct upload **out)
 {
-    if (active >= UPLOAD_MAX_ACTIVE)
-        return ERR_OVERLOADED;
     struct upload *upload = MEM_NEW(struct upload);
     struct beginning beginning = {upload, expected_bytes};
 
-    active++;
     upload->magic = UPLOAD_MAGIC;
     upload->store = store;
     upload->max_bytes = max_bytes;

@@ -1,5 +1,6 @@
 """One test per operation: the success that the schema shows, and its most likely refusal. An
 operation without a function here fails test_every_operation_has_a_test."""
+import pathlib
 import sys
 import uuid
 
@@ -8,6 +9,7 @@ import requests
 from contract import document, operations
 from harness import PATIENCE_S
 
+PHOTO = pathlib.Path("/usr/share/forensics-samples/original-files/pic2/IMG_20200124_231153.jpg")
 ADMIN = {"username": "admin", "password": "correct horse battery"}
 
 
@@ -128,6 +130,126 @@ def check_users_me_update(contract):
     contract.call("auth_login", 401, token=None, json={
         "username": name, "password": "long enough"})
     login(name, "even longer")
+
+@pytest.fixture(scope="session")
+def stranger(hub):
+    """The token of somebody who owns nothing."""
+    name = "u" + uuid.uuid4().hex[:12]
+    fresh = {"username": name, "email": f"{name}@example.com", "password": "long enough"}
+    requests.post(hub.api + "/auth/register", json=fresh, timeout=PATIENCE_S).raise_for_status()
+    return hub.login(name, "long enough")
+
+
+@pytest.fixture(scope="session")
+def media(hub, token):
+    """A photo that is ready."""
+    answer = hub.upload(hub.session(token), PHOTO, title="Night", tags="sea, night")
+    assert answer.status_code == 201, answer.text
+    return hub.wait_status(hub.session(token), answer.json()["data"]["id"], "ready")
+
+
+def refused_fields(answer):
+    return [detail["field"] for detail in answer.json()["error"]["details"]]
+
+
+def check_media_upload(contract):
+    photo = ("../../a photo.jpg", PHOTO.read_bytes())
+    answer = contract.call("media_upload", 201, files={"file": photo},
+                           data={"tags": "sea,, night ,sea", "description": "Dark."})
+    made = answer.json()["data"]
+    assert answer.headers["Location"] == f"/api/v1/media/{made['id']}"
+    assert made["title"] == "a photo" and made["filename"] == "a photo.jpg"
+    assert made["tags"] == ["sea", "night"] and made["description"] == "Dark."
+    assert made["mime_type"] == "image/jpeg" and made["size"] == len(photo[1])
+    # The same content again is another record.
+    again = contract.call("media_upload", 201, files={"file": photo}).json()["data"]
+    assert again["id"] != made["id"] and again["checksum"] == made["checksum"]
+
+    refusals = [
+        ({"files": {"other": photo}}, 400, ["file"]),
+        ({"files": [("file", photo), ("file", photo)]}, 400, ["file"]),
+        ({"files": {"file": ("a.jpg", b"")}}, 400, ["file"]),
+        ({"files": {"file": ("a.jpg", b"text")}}, 415, ["file"]),
+        ({"files": {"file": photo}, "data": {"title": "t" * 256}}, 400, ["title"]),
+        ({"files": {"file": photo}, "data": {"collection_id": "col_1"}}, 404, ["collection_id"]),
+        ({"json": {}}, 415, []),
+        ({"data": b"--b\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}},
+         400, []),
+    ]
+    for arguments, status, fields in refusals:
+        assert refused_fields(contract.call("media_upload", status, **arguments)) == fields
+    contract.call("media_upload", 401, token=None, files={"file": photo})
+
+
+def check_media_list(contract, media):
+    newest = contract.call("media_list").json()
+    assert newest["meta"]["pagination"]["per_page"] == 20
+    times = [m["created_at"] for m in newest["data"]]
+    assert times == sorted(times, reverse=True)
+    for query, found in [({"tag": "night"}, True), ({"tag": "day"}, False), ({"type": "image"}, True),
+                         ({"type": "video"}, False), ({"q": "NIGHT"}, True), ({"q": "xyzzy"}, False),
+                         ({"scope": "all", "tag": "night"}, True)]:
+        page = contract.call("media_list", params={**query, "per_page": 100}).json()["data"]
+        assert (media["id"] in [m["id"] for m in page]) is found, query
+    for query in ({"sort": "size"}, {"sort": "title"}, {"sort": "taken_at", "order": "asc"}):
+        contract.call("media_list", params=query)
+    for query, field in [({"page": "0"}, "page"), ({"sort": "colour"}, "sort"),
+                         ({"type": "book"}, "type"), ({"order": "up"}, "order")]:
+        assert refused_fields(contract.call("media_list", 400, params=query)) == [field]
+    contract.call("media_list", 401, token=None)
+
+
+def check_media_get(contract, media):
+    got = contract.call("media_get", path={"id": media["id"]}).json()["data"]
+    assert got["metadata"]["location"]["latitude"] and got["taken_at"]
+    for unknown in ("media_01H1QW8N5JZJ8X4Q2K7B3C9D6E", "user_01H1QW8N5JZJ8X4Q2K7B3C9D6E", "x", "%00"):
+        contract.call("media_get", 404 if unknown != "%00" else 400, path={"id": unknown})
+    contract.call("media_get", 401, path={"id": media["id"]}, token=None)
+
+
+def check_media_delete(contract, stranger):
+    made = contract.call("media_upload", 201, files={"file": ("a.jpg", PHOTO.read_bytes())})
+    path = {"id": made.json()["data"]["id"]}
+    contract.call("media_delete", 404, path=path, token=stranger)
+    contract.call("media_delete", path=path)
+    contract.call("media_delete", 404, path=path)
+    contract.call("media_get", 404, path=path)
+    contract.call("media_content", 404, path=path)
+
+
+def check_media_content(contract, media, stranger):
+    path, whole = {"id": media["id"]}, PHOTO.read_bytes()
+    full = contract.call("media_content", path=path)
+    assert full.content == whole and full.headers["Content-Type"] == "image/jpeg"
+    assert full.headers["Content-Disposition"].startswith("inline; filename=")
+    part = contract.call("media_content", 206, path=path, headers={"Range": "bytes=-7"})
+    assert part.content == whole[-7:]
+    contract.call("media_content", 304, path=path, headers={"If-None-Match": full.headers["ETag"]})
+    contract.call("media_content", 416, path=path, headers={"Range": f"bytes={len(whole)}-"})
+    small = contract.call("media_content", path=path, params={"variant": "small"})
+    assert small.headers["Content-Type"] == "image/webp"
+    contract.call("media_content", 404, path=path, params={"variant": "720p"})
+    assert refused_fields(contract.call("media_content", 400, path=path,
+                                        params={"variant": "huge"})) == ["variant"]
+    contract.call("media_content", 404, path=path, token=stranger)
+    contract.call("media_content", 401, path=path, token=None)
+
+
+def check_media_thumbnail(contract, hub, media, stranger):
+    path = {"id": media["id"]}
+    sizes = [len(contract.call("media_thumbnail", path=path, params={"size": size}).content)
+             for size in ("small", "medium", "large")]
+    assert sizes == sorted(sizes)
+    assert refused_fields(contract.call("media_thumbnail", 400, path=path,
+                                        params={"size": "720p"})) == ["size"]
+    contract.call("media_thumbnail", 404, path=path, token=stranger)
+    # By signed link, which opens exactly what it names.
+    link = hub.url + media["thumbnail_url"]
+    assert len(requests.get(link, timeout=PATIENCE_S).content) == sizes[1]
+    assert requests.head(link, timeout=PATIENCE_S).headers["Content-Length"] == str(sizes[1])
+    for bent in (link + "&size=large", link.replace("/thumbnail", "/content"), link[:-1]):
+        assert requests.get(bent, timeout=PATIENCE_S).status_code == 401
+
 
 
 def check_hub_root(hub_contract):

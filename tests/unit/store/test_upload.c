@@ -165,23 +165,6 @@ static void test_reserve_is_kept(void **state)
     assert_int_equal(store_errno("write", ENOSPC), ERR_STORAGE_FULL);
 }
 
-static void more_than_allowed(struct task *task, void *arg)
-{
-    struct upload *uploads[UPLOAD_MAX_ACTIVE], *extra;
-
-    for (size_t i = 0; i < UPLOAD_MAX_ACTIVE; i++)
-        assert_int_equal(upload_begin(task, store, PLENTY, 0, &uploads[i]), OK);
-    assert_int_equal(upload_begin(task, store, PLENTY, 0, &extra), ERR_OVERLOADED);
-    for (size_t i = 0; i < UPLOAD_MAX_ACTIVE; i++)
-        upload_drop(task, uploads[i]);
-}
-
-static void test_number_is_bounded(void **state)
-{
-    run_on_fiber(more_than_allowed, NULL);
-    run_on_fiber(begin_and_drop, NULL); /* the count went down again */
-}
-
 static char hashes[20][SHA256_HEX + 1];
 
 static void race(struct task *task, void *arg)
@@ -216,7 +199,6 @@ int main(void)
         cmocka_unit_test(test_drop_leaves_nothing),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_reserve_is_kept),
-        cmocka_unit_test(test_number_is_bounded),
         cmocka_unit_test(test_many_at_once),
     };
 

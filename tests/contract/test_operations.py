@@ -252,6 +252,87 @@ def check_media_thumbnail(contract, hub, media, stranger):
 
 
 
+def uploaded(contract, photo, **fields):
+    with open(photo, "rb") as file:
+        return contract.call("media_upload", 201, files={"file": (photo.name, file)}, data=fields)
+
+
+def check_media_upload(contract, photo):
+    answer = uploaded(contract, photo, title="Night", tags="sea, night")
+    media = answer.json()["data"]
+    assert answer.headers["Location"].endswith("/media/" + media["id"])
+    assert (media["title"], media["tags"], media["type"]) == ("Night", ["sea", "night"], "image")
+    assert media["size"] == photo.stat().st_size and media["mime_type"] == "image/jpeg"
+    no_file = contract.call("media_upload", 400, files={"other": ("a", b"b")})
+    assert [d["field"] for d in no_file.json()["error"]["details"]] == ["file"]
+    contract.call("media_upload", 415, files={"file": ("a.jpg", b"only text")})
+    contract.call("media_upload", 401, token=None, files={"file": ("a.jpg", b"only text")})
+
+
+def check_media_list(contract, photo):
+    ids = [uploaded(contract, photo, tags="listed").json()["data"]["id"] for _ in range(3)]
+    answer = contract.call("media_list", params={"tag": "listed", "per_page": 2})
+    body = answer.json()
+    assert [m["id"] for m in body["data"]] == ids[:0:-1]
+    assert body["meta"]["pagination"] == {
+        "total": 3, "count": 2, "per_page": 2, "current_page": 1, "total_pages": 2,
+        "links": {"next": "/media?tag=listed&page=2&per_page=2", "prev": None}}
+    assert answer.headers["Link"] == (
+        f'<{contract.base}/media?tag=listed&page=2&per_page=2>; rel="next"')
+    past = contract.call("media_list", params={"tag": "listed", "page": 9}).json()
+    assert past["data"] == [] and past["meta"]["pagination"]["count"] == 0
+    clamped = contract.call("media_list", params={"per_page": 1000}).json()
+    assert clamped["meta"]["pagination"]["per_page"] == 100
+    contract.call("media_list", params={"page": "9" * 30})
+    for bad in ({"page": 0}, {"page": "x"}, {"per_page": -1}, {"type": "song"}, {"sort": "id"},
+                {"page": ["1", "2"]}):
+        answer = contract.call("media_list", 400, params=bad)
+        assert [d["field"] for d in answer.json()["error"]["details"]] == list(bad)
+
+
+def check_media_get(contract, photo):
+    media = uploaded(contract, photo).json()["data"]
+    assert contract.call("media_get", path={"id": media["id"]}).json()["data"]["id"] == media["id"]
+    contract.call("media_get", 404, path={"id": "media_01H1QW8N5JZJ8X4Q2K7B3C9D6E"})
+    contract.call("media_get", 404, path={"id": "42"})
+    contract.call("media_get", 401, path={"id": media["id"]}, token=None)
+
+
+def check_media_delete(contract, photo):
+    media = uploaded(contract, photo).json()["data"]
+    path = {"id": media["id"]}
+    gone = contract.call("media_delete", path=path).json()["data"]
+    assert gone == {"id": media["id"], "deleted": True}
+    contract.call("media_delete", 404, path=path)
+    contract.call("media_get", 404, path=path)
+
+
+def check_media_content(contract, hub, photo):
+    media, whole = uploaded(contract, photo).json()["data"], photo.read_bytes()
+    path = {"id": media["id"]}
+    full = contract.call("media_content", path=path)
+    assert full.content == whole
+    part = contract.call("media_content", 206, path=path, headers={"Range": "bytes=0-99"})
+    assert part.content == whole[:100]
+    contract.call("media_content", 304, path=path,
+                  headers={"If-None-Match": full.headers["ETag"]})
+    contract.call("media_content", 416, path=path, headers={"Range": f"bytes={len(whole)}-"})
+    contract.call("media_content", 404, path=path, params={"variant": "none"})
+    contract.call("media_content", 401, path=path, token=None)
+    assert requests.get(hub.url + media["url"], timeout=PATIENCE_S).content == whole
+    bent = media["url"].replace("sig=", "sig=A")
+    assert requests.get(hub.url + bent, timeout=PATIENCE_S).status_code == 401
+
+
+def check_media_thumbnail(contract, hub, photo):
+    media = uploaded(contract, photo).json()["data"]
+    hub.wait_status(hub.session(contract.token), media["id"], "ready")
+    for size in (None, "small", "medium", "large"):
+        answer = contract.call("media_thumbnail", path={"id": media["id"]}, params={"size": size})
+        assert answer.headers["Content-Type"].startswith("image/")
+    contract.call("media_thumbnail", 401, path={"id": media["id"]}, token=None)
+
+
 def check_hub_root(hub_contract):
     hub_contract.call("hub_root")
 

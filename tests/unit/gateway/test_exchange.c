@@ -343,7 +343,10 @@ static void upgrades(struct peer *peer)
 
 static void leaves_in_body(struct peer *peer)
 {
-    say(peer, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhi");
+    say(peer,
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT(hear(peer, true).status == 100);
+    say(peer, "hi");
 }
 
 static void leaves_in_answer(struct peer *peer)

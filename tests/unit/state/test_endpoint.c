@@ -1,0 +1,112 @@
+/* Endpoints of webhooks: the record, its lists, and what an endpoint wants to hear. */
+#include "state_fixture.h"
+
+#include "state/endpoint.h"
+#include "state/id.h"
+
+static void endpoints(struct task *task, struct state *state)
+{
+    unsigned last = state->partitions - 1;
+    struct slice names[] = {SLICE("media.uploaded"), SLICE("media.ready")};
+    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), last),
+                           .url = SLICE("https://example.org/hook?a=b"),
+                           .description = SLICE("mine"),
+                           .events = names,
+                           .event_count = 2,
+                           .active = true};
+    struct endpoint other = one, got, *list;
+    uint64_t before, after;
+    size_t n;
+
+    assert_int_equal(endpoint_version(task, state, last, &before), OK);
+    assert_int_equal(endpoint_create(task, state, &one), OK);
+    assert_true(slice_starts_with(one.secret, SLICE("whsec_")) && one.secret.n == 6 + 32);
+    other.owner = id_new(task->arena, SLICE("user_"), last);
+    other.owner_is_admin = true;
+    other.secret = SLICE("whsec_given");
+    assert_int_equal(endpoint_create(task, state, &other), OK);
+    assert_int_equal(endpoint_version(task, state, last, &after), OK);
+    assert_int_equal(after, before + 2);
+
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_int_equal(got.partition, last);
+    assert_true(slice_eq(got.id, one.id));
+    assert_true(slice_eq(got.owner, one.owner));
+    assert_true(slice_eq(got.url, one.url));
+    assert_true(slice_eq(got.description, one.description));
+    assert_true(slice_eq(got.secret, one.secret));
+    assert_int_equal(got.event_count, 2);
+    assert_true(slice_eq(got.events[1], SLICE("media.ready")));
+    assert_true(got.active && !got.owner_is_admin && got.created_ms == one.created_ms);
+
+    assert_int_equal(endpoint_list(task, state, last, SLICE_NONE, &list, &n), OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(endpoint_list(task, state, last, other.owner, &list, &n), OK);
+    assert_int_equal(n, 1);
+    assert_true(slice_eq(list[0].id, other.id) && list[0].owner_is_admin);
+    assert_true(slice_eq(list[0].secret, SLICE("whsec_given")));
+
+    assert_int_equal(endpoint_disable(task, state, &one, SLICE("410")), OK);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_false(got.active);
+    assert_true(slice_eq(got.disabled_reason, SLICE("410")));
+    assert_int_equal(endpoint_delete(task, state, &one), OK);
+    assert_int_equal(endpoint_delete(task, state, &one), ERR_NOT_FOUND);
+    assert_int_equal(endpoint_disable(task, state, &one, SLICE("410")), ERR_NOT_FOUND);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), ERR_NOT_FOUND);
+    assert_int_equal(endpoint_load(task, state, SLICE("whk_x"), &got), ERR_NOT_FOUND);
+    assert_int_equal(endpoint_list(task, state, last, SLICE_NONE, &list, &n), OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(endpoint_version(task, state, last, &after), OK);
+    assert_int_equal(after, before + 4);
+}
+
+static void test_endpoints(void **unused)
+{
+    with_state(1, endpoints);
+    with_state(3, endpoints);
+}
+
+static void test_wants(void **unused)
+{
+    struct slice star[] = {SLICE("*")}, ready[] = {SLICE("media.ready")},
+                 processing[] = {SLICE("media.processing")};
+    const struct {
+        struct slice *events;
+        bool active, admin, own;
+        enum event_type type;
+        bool wants;
+    } cases[] = {
+        {star, true, false, true, EVENT_MEDIA_UPLOADED, true},
+        {star, true, false, false, EVENT_MEDIA_UPLOADED, false},
+        {star, true, true, false, EVENT_MEDIA_UPLOADED, true},
+        {star, false, true, true, EVENT_MEDIA_UPLOADED, false},
+        {star, true, false, true, EVENT_MEDIA_READY, false},
+        {ready, true, false, true, EVENT_MEDIA_READY, true},
+        {ready, true, false, true, EVENT_MEDIA_FAILED, false},
+        {processing, true, false, true, EVENT_MEDIA_PROCESSING, false},
+        {star, true, true, true, EVENT_SESSION_ENDED, false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct endpoint endpoint = {.owner = SLICE("user_a"),
+                                    .owner_is_admin = cases[i].admin,
+                                    .events = cases[i].events,
+                                    .event_count = 1,
+                                    .active = cases[i].active};
+        struct event event = {.type = cases[i].type,
+                              .owner = cases[i].own ? SLICE("user_a") : SLICE("user_b")};
+
+        assert_int_equal(endpoint_wants(&endpoint, &event), cases[i].wants);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_endpoints),
+    };
+
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}

@@ -1,0 +1,277 @@
+/* Jobs: fair turns, fences, leases that end. */
+#include "state_fixture.h"
+
+#include "state/id.h"
+#include "state/job.h"
+#include "state/media.h"
+#include "state/stream.h"
+
+#include <string.h>
+
+enum { ANY = (1 << JOB_KIND_COUNT) - 1 };
+
+static struct media upload(struct task *task, struct state *state, struct slice owner,
+                           enum job_kind kind, enum job_lane lane, struct job *job)
+{
+    struct media media = {.owner = owner,
+                          .title = SLICE("a title"),
+                          .filename = SLICE("a.jpg"),
+                          .mime_type = SLICE("image/jpeg"),
+                          .type = kind == JOB_IMAGE ? MEDIA_IMAGE : MEDIA_VIDEO,
+                          .sha256 = SLICE("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b"
+                                          "7852b855"),
+                          .size = 17};
+
+    *job = (struct job){.kind = kind, .lane = lane};
+    assert_int_equal(media_create(task, state, &media, job), OK);
+    return media;
+}
+
+static struct slice user(struct task *task, unsigned partition)
+{
+    return id_new(task->arena, SLICE("user_"), partition);
+}
+
+static void turns(struct task *task, struct state *state)
+{
+    unsigned last = state->partitions - 1;
+    struct slice many = user(task, last), few = user(task, last);
+    struct job made, got;
+    unsigned of_few = 0;
+
+    assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
+    for (unsigned i = 0; i < 20; i++)
+        upload(task, state, many, JOB_IMAGE, LANE_FRESH, &made);
+    struct job first, second;
+    struct media media = upload(task, state, few, JOB_IMAGE, LANE_FRESH, &first);
+    upload(task, state, few, JOB_IMAGE, LANE_FRESH, &second);
+
+    /* One of the many, then one of the few, and so on. */
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(job_claim(task, state, ANY, &got), OK);
+        assert_true(got.lease.n > 0);
+        assert_int_equal(got.partition, last);
+        if (!slice_eq(got.owner, few))
+            continue;
+        assert_true(slice_eq(got.id, of_few ? second.id : first.id));
+        if (of_few++)
+            continue;
+        assert_true(slice_eq(got.media_id, media.id));
+        assert_true(slice_eq(got.sha256, media.sha256));
+        assert_int_equal(got.kind, JOB_IMAGE);
+        assert_int_equal(got.lane, LANE_FRESH);
+        assert_int_equal(got.attempt, 1);
+    }
+    assert_int_equal(of_few, 2);
+    /* The few have no more; the others follow without a gap. */
+    for (unsigned i = 0; i < 18; i++)
+        assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
+}
+
+static void test_turns(void **unused)
+{
+    with_state(1, turns);
+    with_state(3, turns);
+}
+
+static void lanes(struct task *task, struct state *state)
+{
+    struct slice a = user(task, 0);
+    struct job slow, fresh, video, got;
+
+    upload(task, state, a, JOB_IMAGE, LANE_REGENERATION, &slow);
+    upload(task, state, a, JOB_VIDEO, LANE_FRESH, &video);
+    upload(task, state, a, JOB_IMAGE, LANE_ON_DEMAND, &fresh);
+    assert_int_equal(job_claim(task, state, 1 << JOB_TRANSCODE, &got), ERR_NOT_FOUND);
+    assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), OK);
+    assert_true(slice_eq(got.id, fresh.id));
+    assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), OK);
+    assert_true(slice_eq(got.id, slow.id));
+    assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), ERR_NOT_FOUND);
+    assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_true(slice_eq(got.id, video.id));
+}
+
+static void test_lanes(void **unused)
+{
+    with_state(1, lanes);
+}
+
+static uint64_t stream_length(struct task *task, struct state *state, unsigned partition)
+{
+    struct redis_value v;
+
+    redis_command(task, state->durable, &v, SLICE("XLEN"),
+                  state_key(task->arena, partition, "events"));
+    return (uint64_t)v.number;
+}
+
+/* The deadline is over: the job is somebody else's, and the first holder can do nothing more. */
+static void lease_over(struct task *task, struct state *state, const struct job *job)
+{
+    struct redis_value v;
+
+    redis_command(task, state->durable, &v, SLICE("ZADD"),
+                  state_key(task->arena, job->partition, "leases"), SLICE("1"), job->id);
+    assert_int_equal(job_expire_leases(task, state), OK);
+}
+
+static void fences(struct task *task, struct state *state)
+{
+    unsigned last = state->partitions - 1;
+    struct job made, old, new, next = {.kind = JOB_TRANSCODE, .lane = LANE_FRESH};
+    struct media media = upload(task, state, user(task, last), JOB_VIDEO, LANE_FRESH, &made);
+
+    assert_int_equal(job_claim(task, state, ANY, &old), OK);
+    assert_int_equal(job_renew(task, state, &old), OK);
+    assert_int_equal(job_expire_leases(task, state), OK); /* not due: stays */
+    assert_int_equal(job_claim(task, state, ANY, &new), ERR_NOT_FOUND);
+
+    lease_over(task, state, &old);
+    assert_int_equal(job_renew(task, state, &old), ERR_CONFLICT);
+    assert_int_equal(job_claim(task, state, ANY, &new), OK);
+    assert_true(slice_eq(new.id, old.id));
+    assert_false(slice_eq(new.lease, old.lease));
+    assert_int_equal(new.attempt, 1); /* losing a lease does not count */
+
+    /* The old holder comes back with its results. */
+    media.status = MEDIA_READY;
+    media.width = 640, media.height = 480;
+    uint64_t events = stream_length(task, state, last);
+    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, &old, &next),
+                     ERR_CONFLICT);
+    assert_int_equal(media_processing(task, state, &old), ERR_CONFLICT);
+    assert_int_equal(media_park(task, state, &old, SLICE("x"), SLICE("y")), ERR_CONFLICT);
+    assert_int_equal(job_renew(task, state, &old), ERR_CONFLICT);
+    assert_int_equal(job_release(task, state, &old, true, SLICE("")), ERR_CONFLICT);
+    assert_int_equal(stream_length(task, state, last), events);
+
+    /* The new one: announced once, finished once, the next job in the same commit. */
+    assert_int_equal(media_processing(task, state, &new), OK);
+    assert_int_equal(media_processing(task, state, &new), OK);
+    assert_int_equal(stream_length(task, state, last), events + 1);
+    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, &new, &next), OK);
+    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, &new, NULL),
+                     ERR_CONFLICT);
+    assert_int_equal(stream_length(task, state, last), events + 2);
+    assert_int_equal(media_load(task, state, media.id, &media), OK);
+    assert_int_equal(media.status, MEDIA_READY);
+    assert_int_equal(media.width, 640);
+    assert_int_equal(job_claim(task, state, ANY, &old), OK);
+    assert_int_equal(old.kind, JOB_TRANSCODE);
+    assert_true(slice_eq(old.id, next.id));
+    assert_true(slice_eq(old.media_id, media.id));
+}
+
+static void test_fences(void **unused)
+{
+    with_state(1, fences);
+    with_state(3, fences);
+}
+
+static void attempts(struct task *task, struct state *state)
+{
+    struct slice owner = user(task, 0);
+    struct job made, behind, job;
+    struct media media = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &made);
+    struct redis_value v;
+
+    upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &behind);
+    assert_int_equal(job_claim(task, state, ANY, &job), OK);
+    /* Given back without counting, as often as it likes, always to the head. */
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(job_release(task, state, &job, false, SLICE("")), OK);
+        assert_int_equal(job_claim(task, state, ANY, &job), OK);
+        assert_true(slice_eq(job.id, made.id));
+        assert_int_equal(job.attempt, 1);
+    }
+    for (uint64_t i = 1; i < JOB_ATTEMPTS; i++) {
+        assert_int_equal(job.attempt, i);
+        assert_int_equal(job_release(task, state, &job, true, SLICE("crashed")), OK);
+        assert_int_equal(job_claim(task, state, ANY, &job), OK);
+        assert_true(slice_eq(job.id, made.id));
+    }
+    assert_int_equal(job.attempt, JOB_ATTEMPTS);
+    assert_int_equal(job_release(task, state, &job, true, SLICE("crashed")), ERR_UNPROCESSABLE);
+    assert_int_equal(media_park(task, state, &job, SLICE("decoder_died"), SLICE("three times")),
+                     OK);
+    assert_int_equal(media_park(task, state, &job, SLICE("decoder_died"), SLICE("x")),
+                     ERR_CONFLICT);
+    assert_int_equal(media_load(task, state, media.id, &media), OK);
+    assert_int_equal(media.status, MEDIA_FAILED);
+    assert_true(slice_eq(media.failure_code, SLICE("decoder_died")));
+    redis_command(task, state->durable, &v, SLICE("ZCARD"), SLICE("{p0}:jobs_parked"));
+    assert_int_equal(v.number, 1);
+    redis_command(task, state->durable, &v, SLICE("ZCARD"), SLICE("{p0}:leases"));
+    assert_int_equal(v.number, 0);
+    assert_int_equal(job_claim(task, state, ANY, &job), OK);
+    assert_true(slice_eq(job.id, behind.id));
+}
+
+static void test_attempts(void **unused)
+{
+    with_state(1, attempts);
+}
+
+/* A deleted media takes its jobs along, queued or running. */
+static void media_gone(struct task *task, struct state *state)
+{
+    struct slice owner = user(task, 0);
+    struct job queued, running, job;
+    struct media a = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &running);
+    struct media b = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &queued);
+    struct redis_value v;
+
+    assert_int_equal(job_claim(task, state, ANY, &job), OK);
+    assert_int_equal(media_delete(task, state, &a), OK);
+    assert_int_equal(media_delete(task, state, &a), ERR_NOT_FOUND);
+    assert_int_equal(media_delete(task, state, &b), OK);
+    assert_int_equal(media_finish(task, state, &a, EVENT_MEDIA_READY, &job, NULL), ERR_CONFLICT);
+    assert_int_equal(media_processing(task, state, &job), ERR_CONFLICT);
+    assert_int_equal(job_renew(task, state, &job), ERR_CONFLICT);
+    assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
+    redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("{p0}:[bjlmr]*"));
+    assert_int_equal(v.n, 0);
+}
+
+static void test_media_gone(void **unused)
+{
+    with_state(1, media_gone);
+}
+
+/* Looking for work where there is none, and renewing what is not held, writes nothing. */
+static void idle(struct task *task, struct state *state)
+{
+    struct redis_value before, after;
+    struct job job;
+
+    redis_command(task, state->durable, &before, SLICE("INFO"), SLICE("persistence"));
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
+        assert_int_equal(job_expire_leases(task, state), OK);
+    }
+    redis_command(task, state->durable, &after, SLICE("INFO"), SLICE("persistence"));
+    const char *a = strstr(arena_cstr(task->arena, before.text), "aof_current_size:");
+    const char *b = strstr(arena_cstr(task->arena, after.text), "aof_current_size:");
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(strcspn(a, "\r"), strcspn(b, "\r"));
+    assert_memory_equal(a, b, strcspn(a, "\r"));
+}
+
+static void test_idle(void **unused)
+{
+    with_state(1, idle);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_turns),      cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_fences),     cmocka_unit_test(test_attempts),
+        cmocka_unit_test(test_media_gone), cmocka_unit_test(test_idle),
+    };
+
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}

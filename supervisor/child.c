@@ -79,7 +79,7 @@ _Noreturn static void become_program(const struct child_spec *spec, int ready_fd
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, spec->stop_signal);
+    prctl(PR_SET_PDEATHSIG, spec->death_signal);
     if (getppid() != parent) /* it died before the line above */
         _exit(127);
     dup2(STDERR_FILENO, STDOUT_FILENO);
@@ -223,6 +223,13 @@ void child_stop(struct child *child, uint64_t grace_ms)
     }
     kill(child->pid, child->spec.stop_signal);
     timer_start(&child->timer, grace_ms, on_grace_over);
+}
+
+void child_kill_all(void)
+{
+    for (const struct child *child = watch.children; child; child = child->next)
+        if (child->pid)
+            kill(child->pid, SIGKILL);
 }
 
 bool child_is_ready(const struct child *child)

@@ -16,8 +16,10 @@ struct child_spec {
     const char *name;        /* for logs */
     const char *const *argv; /* [0]: the program's absolute path; ends with NULL */
     const char *const *environment;
-    int stop_signal;  /* asks it to end; also sent when the supervisor dies */
+    int stop_signal;  /* asks it to end */
+    int death_signal; /* the kernel sends it when the supervisor dies */
     bool tells_ready; /* writes to MEDIAHUB_READY_FD; others are ready when started */
+    bool serves;      /* the hub is not ready before it is */
 };
 
 enum { CHILD_PAUSE_MIN_MS = 200, CHILD_PAUSE_MAX_MS = 10000, CHILD_SETTLED_MS = 60000 };
@@ -38,6 +40,7 @@ void child_watch_end(void);
 /* What spec points to must live as long as the child. */
 struct child *child_start(const struct child_spec *spec);
 void child_stop(struct child *child, uint64_t grace_ms); /* past grace_ms: SIGKILL */
+void child_kill_all(void);                               /* SIGKILL to every one that runs */
 bool child_is_ready(const struct child *child);
 bool child_is_gone(const struct child *child); /* stopped, will not come back */
 const char *child_name(const struct child *child);

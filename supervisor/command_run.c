@@ -18,7 +18,7 @@
 
 enum {
     STATE_WAIT_MS = 60000, /* a big AOF takes its time: about 5 s a GB */
-    STOP_GRACE_MS = 15000, /* beyond the drain window */
+    STOP_GRACE_MS = 10000, /* beyond the drain window */
     REDIS_GRACE_MS = 30000,
     FIBERS_MAX = 16,
 };
@@ -48,9 +48,12 @@ static void announce_if_ready(struct hub *hub)
     if (hub->announced || hub->stopping || !hub->admin_checked)
         return;
     for (size_t i = 0; i < hub->plan.server_count; i++)
-        if (!hub->servers[i] || !child_is_ready(hub->servers[i]))
+        if (hub->plan.servers[i].serves && !child_is_ready(hub->servers[i]))
             return;
     hub->announced = true;
+    struct slice tls = listen_tls_address(hub->config);
+    if (tls.n)
+        log_event(LOG_INFO, "listening_tls", F("address", tls));
     printf("mediahub ready http://%.*s\n", SLICE_ARG(display_address(hub)));
     fflush(stdout);
 }
@@ -130,7 +133,7 @@ static void on_stop_signal(void *arg)
 static void make_first_admin(struct task *task, void *arg)
 {
     struct hub *hub = arg;
-    struct slice password = SLICE_NONE, name = config_text(hub->config, "admin_user");
+    struct slice password = SLICE_NONE;
     char *problem = NULL;
     enum err err = state_wait(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
                               STATE_WAIT_MS);
@@ -153,7 +156,7 @@ static void make_first_admin(struct task *task, void *arg)
         return;
     }
     if (password.n)
-        fprintf(stderr, "password of %.*s: %.*s\n", SLICE_ARG(name), SLICE_ARG(password));
+        fprintf(stderr, "admin password: %.*s\n", SLICE_ARG(password));
     state_close(hub->state);
     hub->state = NULL;
     hub->admin_checked = true;
@@ -192,14 +195,16 @@ static void prepare(struct hub *hub, int argc, char **argv)
     hub->config = config_load(argc, argv, &problem);
     if (!hub->config)
         process_fail("%.*s", SLICE_ARG(problem));
-    check_port(hub->arena, config_text(hub->config, "listen"));
-    if (config_text(hub->config, "tls_cert").n && config_text(hub->config, "listen_tls").n)
-        check_port(hub->arena, config_text(hub->config, "listen_tls"));
     if (!getcwd(start_folder, PATH_MAX))
         process_fail("the current folder is gone");
     data = data_folder_enter(hub->arena, config_text(hub->config, "data"), &problem);
-    if (data.n == 0 ||
-        !plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
+    if (data.n == 0)
+        process_fail("%.*s", SLICE_ARG(problem));
+    /* Behind the lock: by then a hub that was killed has let go of its port. */
+    check_port(hub->arena, config_text(hub->config, "listen"));
+    if (listen_tls_address(hub->config).n)
+        check_port(hub->arena, listen_tls_address(hub->config));
+    if (!plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
 }
 
@@ -214,6 +219,7 @@ int command_run(int argc, char **argv)
     if (!hub.state)
         process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(hub.plan.redis_url));
     process_on_stop(loop_get(), on_stop_signal, &hub);
+    process_on_second_signal(child_kill_all);
     child_watch_begin(&watcher);
     start_children(&hub);
     if (!task_spawn(make_first_admin, &hub))

@@ -1,5 +1,7 @@
 #include "supervisor/plan.h"
 
+#include "base/listen.h"
+
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -93,6 +95,7 @@ static struct child_spec redis_spec(struct arena *arena, const char *program, co
         .argv = argv.items,
         .environment = environment.items,
         .stop_signal = SIGTERM,
+        .death_signal = SIGTERM, /* it may still write what it has taken */
     };
 }
 
@@ -158,6 +161,7 @@ static void add_common(struct arena *arena, const struct config *config, struct 
     list_add(
         arena, out,
         setting(arena, "TLS_KEY", absolute(arena, start_folder, config_text(config, "tls_key"))));
+    list_add(arena, out, setting(arena, "LISTEN_TLS", listen_tls_address(config)));
     for (char **line = config_environment(config, arena); *line; line++)
         list_add(arena, out, *line);
     for (char **line = environ; *line; line++)
@@ -185,7 +189,9 @@ static void add_server(struct arena *arena, struct plan *plan, const char *progr
         .argv = argv.items,
         .environment = environment.items,
         .stop_signal = SIGTERM,
+        .death_signal = SIGKILL,
         .tells_ready = true,
+        .serves = true,
     };
 }
 
@@ -198,11 +204,12 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
     const char *webhooks = sibling(arena, "mediahub-webhooks", problem);
     struct slice all_jobs = SLICE("");
 
-    if (!gateway || !worker || !webhooks)
+    if (!gateway || !worker || !webhooks || !sibling(arena, "mediahub-decode", problem))
         return false;
     if (workers == 0)
         workers = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-    if (gateways < 1 || gateways + workers + 1 > PLAN_CHILDREN_MAX) {
+    if (gateways < 1 || gateways > PLAN_CHILDREN_MAX || workers > PLAN_CHILDREN_MAX ||
+        gateways + workers + 1 > PLAN_CHILDREN_MAX) {
         *problem = arena_printf(arena, "gateways must be at least 1, and with the workers under %d",
                                 PLAN_CHILDREN_MAX);
         return false;
@@ -215,8 +222,10 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
             arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(all_jobs), i ? "," : "", SLICE_ARG(url));
     }
     add_server(arena, plan, webhooks, SLICE("webhooks"), SLICE_NONE, common);
-    for (size_t i = 0; i < workers; i++)
+    for (size_t i = 0; i < workers; i++) {
         add_server(arena, plan, worker, arena_printf(arena, "worker-%zu", i), all_jobs, common);
+        plan->servers[plan->server_count - 1].serves = false; /* jobs may wait for it */
+    }
     return true;
 }
 

@@ -65,3 +65,12 @@ int listen_open(struct arena *arena, struct slice host_port, bool share_port, st
     freeaddrinfo(found);
     return fd;
 }
+
+struct slice listen_tls_address(const struct config *config)
+{
+    struct slice address = config_text(config, "listen_tls");
+
+    if (config_text(config, "tls_cert").n == 0)
+        return SLICE_NONE;
+    return address.n ? address : SLICE("127.0.0.1:8443");
+}

@@ -2,9 +2,13 @@
  * ":8080" for all addresses). Non-blocking, close-on-exec. */
 #pragma once
 
-#include "base/arena.h"
+#include "base/config.h"
 
 /* With share_port several processes may listen on one port (SO_REUSEPORT); without it a port that
  * anyone listens on is refused. -1 on failure, with one sentence in *problem. */
 int listen_open(struct arena *arena, struct slice host_port, bool share_port,
                 struct slice *problem);
+
+/* Where HTTPS is served: `listen_tls`, or its standard when only a certificate is given. Empty
+ * without a certificate. */
+struct slice listen_tls_address(const struct config *config);

@@ -20,6 +20,7 @@ static struct {
     uv_signal_t terminate, interrupt;
     void (*fn)(void *arg);
     void *arg;
+    void (*at_once)(void);
     bool stopping;
 } stop;
 
@@ -116,8 +117,11 @@ void process_ready(void)
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-    if (stop.stopping)
+    if (stop.stopping) {
+        if (stop.at_once)
+            stop.at_once();
         _exit(EXIT_FAILURE);
+    }
     stop.stopping = true;
     log_event(LOG_INFO, "stopping", F("signal", number));
     stop.fn(stop.arg);
@@ -138,6 +142,11 @@ void process_on_stop(uv_loop_t *loop, void (*fn)(void *arg), void *arg)
     stop.arg = arg;
     watch_signal(loop, &stop.terminate, SIGTERM);
     watch_signal(loop, &stop.interrupt, SIGINT);
+}
+
+void process_on_second_signal(void (*fn)(void))
+{
+    stop.at_once = fn;
 }
 
 void process_stop_watching(void)

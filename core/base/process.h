@@ -18,6 +18,8 @@ void process_ready(void);
 
 /* fn runs on the loop at the first SIGTERM or SIGINT; a second signal ends the process at once. */
 void process_on_stop(uv_loop_t *loop, void (*fn)(void *arg), void *arg);
+/* fn runs just before the second signal ends the process. */
+void process_on_second_signal(void (*fn)(void));
 void process_stop_watching(void); /* closes the signal handles: the loop can end */
 
 /* "Cannot listen on ...": one line on standard error, exit status 1. */

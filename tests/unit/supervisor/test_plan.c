@@ -123,7 +123,7 @@ static void what_cannot_be_planned_is_said(void **state)
         {"--gateways=0", "at least 1", true},
         {"--workers=256", "under 256", true},
         {"--workers=18446744073709551615", "under 256", true},
-        {"--workers=1", "mediahub-decode is missing", false},
+        {"--workers=1", "is missing", false},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -74,6 +74,14 @@ static bool is_url(struct slice s)
     return false;
 }
 
+static bool is_line(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static bool has_format(struct slice s, enum field_format format)
 {
     uint64_t unix_ms;
@@ -89,6 +97,8 @@ static bool has_format(struct slice s, enum field_format format)
         return clock_parse_rfc3339(s, &unix_ms);
     case FORMAT_USERNAME:
         return all_of(s, "._-");
+    case FORMAT_LINE:
+        return is_line(s);
     }
     assert(false); /* every format has its rule */
     return false;
@@ -105,6 +115,8 @@ static struct slice format_message(enum field_format format)
         return SLICE("Must be a time such as 2023-05-30T10:00:00Z.");
     case FORMAT_USERNAME:
         return SLICE("May have only letters, digits, '.', '-' and '_'.");
+    case FORMAT_LINE:
+        return SLICE("Must be one line without control characters.");
     case FORMAT_NONE:
         break;
     }

@@ -7,8 +7,16 @@
 
 enum field_type { FIELD_STRING, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_STRING_ARRAY };
 /* EMAIL: the grammar of HTML's <input type=email>; URL: absolute, http or https, with a host,
- * ASCII; DATE_TIME: RFC 3339; USERNAME: ASCII letters, digits, '.', '-', '_'. */
-enum field_format { FORMAT_NONE, FORMAT_EMAIL, FORMAT_URL, FORMAT_DATE_TIME, FORMAT_USERNAME };
+ * ASCII; DATE_TIME: RFC 3339; USERNAME: ASCII letters, digits, '.', '-', '_';
+ * LINE: no control characters. */
+enum field_format {
+    FORMAT_NONE,
+    FORMAT_EMAIL,
+    FORMAT_URL,
+    FORMAT_DATE_TIME,
+    FORMAT_USERNAME,
+    FORMAT_LINE
+};
 
 struct body_field {
     struct slice name;

@@ -23,7 +23,8 @@ METHODS = ("get", "put", "post", "patch", "delete", "options")
 UNBOUNDED = "UINT64_MAX"
 FIELD_TYPES = {"string": "FIELD_STRING", "integer": "FIELD_INTEGER", "boolean": "FIELD_BOOLEAN"}
 FORMATS = {None: "FORMAT_NONE", "email": "FORMAT_EMAIL", "uri": "FORMAT_URL",
-           "date-time": "FORMAT_DATE_TIME", "username": "FORMAT_USERNAME"}
+           "date-time": "FORMAT_DATE_TIME", "username": "FORMAT_USERNAME",
+           "line": "FORMAT_LINE"}
 LINK_PARAMETERS = ("exp", "user", "sig")
 OPERATION_KEYS = {"operationId", "x-handler", "x-rate-policy", "x-scopes", "x-max-body", "x-errors",
                   "summary", "description", "tags", "security", "parameters", "requestBody",

@@ -1,6 +1,7 @@
 #include "state/media.h"
 
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/json.h"
 #include "state/id.h"
 #include "state/media_index.h"
@@ -8,7 +9,7 @@
 
 #include <assert.h>
 
-enum { CHANGES_MAX_BYTES = 4096, DELETE_TRIES = 5 };
+enum { CHANGES_MAX_BYTES = 4096, DELETE_TRIES = 5, ONCE_LIFE_MS = 24 * 3600 * 1000 };
 
 static const struct slice prefix = SLICE_INIT("media_");
 
@@ -142,6 +143,38 @@ static struct event media_event(enum event_type type, const struct media *media)
                           .resource_type = type_names[media->type]};
 }
 
+/* Hashed: what clients say is of any length. */
+static struct slice once_key(struct arena *arena, unsigned partition, struct slice owner,
+                             struct slice once)
+{
+    return state_key(arena, partition, "once:%.*s:%.*s", SLICE_ARG(owner),
+                     SLICE_ARG(sha256_hex(arena, once)));
+}
+
+static void write_once(struct commit *commit, const struct media *media)
+{
+    struct arena *arena = commit_arena(commit);
+    struct slice key = once_key(arena, media->partition, media->owner, media->once);
+
+    commit_require_absent(commit, key);
+    commit_write(commit, SLICE("SET"), key, media->id);
+    commit_write(commit, SLICE("PEXPIREAT"), key,
+                 record_number(arena, media->created_ms + ONCE_LIFE_MS));
+}
+
+enum err media_find_once(struct task *task, struct state *state, struct slice owner,
+                         struct slice once, struct media *out)
+{
+    struct redis_value id;
+    unsigned partition;
+
+    if (!id_parse(owner, SLICE("user_"), state->partitions, &partition))
+        return ERR_NOT_FOUND;
+    enum err err = state_command(task, state->durable, &id, SLICE("GET"),
+                                 once_key(task->arena, partition, owner, once));
+    return err == OK ? media_load(task, state, redis_text(task->arena, &id), out) : err;
+}
+
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job)
 {
     unsigned partition;
@@ -155,6 +188,8 @@ enum err media_create(struct task *task, struct state *state, struct media *medi
     struct commit *commit = commit_new(task, state, partition);
     struct event event = media_event(EVENT_MEDIA_UPLOADED, media);
     commit_require_absent(commit, media_key(task->arena, partition, media->id));
+    if (media->once.n)
+        write_once(commit, media);
     commit_event(commit, &event);
     write_description(commit, media);
     write_findings(commit, media);
@@ -185,6 +220,57 @@ enum err media_load(struct task *task, struct state *state, struct slice id, str
     return media_from_fields(task->arena, arena_dup(task->arena, id), partition, &fields, out)
                ? OK
                : ERR_INTERNAL;
+}
+
+static bool same_tags(const struct media *a, const struct media *b)
+{
+    if (a->tag_count != b->tag_count)
+        return false;
+    for (size_t i = 0; i < a->tag_count; i++)
+        if (!slice_eq(a->tags[i], b->tags[i]))
+            return false;
+    return true;
+}
+
+/* What subscribers show at once; the rest they read. */
+static struct slice description_changes(struct arena *arena, const struct media *now)
+{
+    struct json_writer w;
+    struct buf buf;
+
+    buf_init(&buf, CHANGES_MAX_BYTES);
+    jw_init(&w, &buf);
+    jw_object(&w);
+    jw_str(&w, "title", now->title);
+    jw_flag(&w, "is_public", now->is_public);
+    jw_object_end(&w);
+    struct slice json = buf.overflow ? SLICE_NONE : arena_dup(arena, buf_slice(&buf));
+    buf_fini(&buf);
+    return json;
+}
+
+enum err media_update(struct task *task, struct state *state, const struct media *was,
+                      struct media *now)
+{
+    struct slice key = media_key(task->arena, was->partition, was->id);
+    struct commit *commit = commit_new(task, state, was->partition);
+    struct event event = media_event(EVENT_MEDIA_UPDATED, now);
+
+    now->updated_ms = clock_unix_ms();
+    event.changes = description_changes(task->arena, now);
+    commit_require_present(commit, key);
+    commit_require_field(commit, key, SLICE("tags"),
+                         record_join(task->arena, was->tags, was->tag_count));
+    commit_event(commit, &event);
+    write_description(commit, now);
+    commit_write(commit, SLICE("HSET"), key, SLICE("updated"),
+                 record_number(task->arena, now->updated_ms));
+    if (!same_tags(was, now)) {
+        media_index_remove(commit, was);
+        media_index_add(commit, now);
+    }
+    enum err err = commit_send(commit);
+    return err == ERR_CONFLICT && commit_failed_check(commit) == 0 ? ERR_NOT_FOUND : err;
 }
 
 /* ERR_CONFLICT: its tags have changed, so its indexes are others. */

@@ -29,6 +29,8 @@ struct media {
     struct slice metadata; /* JSON object from the worker, or empty */
     struct slice failure_code, failure_message;
     uint64_t created_ms, updated_ms;
+    /* Only for media_create(): what the owner says once a day (Idempotency-Key); empty: nothing. */
+    struct slice once;
 };
 
 struct slice media_type_name(enum media_type type); /* "image" */
@@ -38,7 +40,15 @@ struct slice media_status_name(enum media_status status);
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
  * job and the event media.uploaded. job may be NULL (nothing to make of this type). */
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job);
+/* What was created under this `once`; also to ask when media_create() says ERR_CONFLICT.
+ * ERR_NOT_FOUND: nothing, or it is deleted. */
+enum err media_find_once(struct task *task, struct state *state, struct slice owner,
+                         struct slice once, struct media *out);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
+/* Title, description, tags and is_public become those of `now`, whose time of update is filled in;
+ * emits media.updated. ERR_CONFLICT: the tags of `was` are no longer its tags; load it again. */
+enum err media_update(struct task *task, struct state *state, const struct media *was,
+                      struct media *now);
 /* Emits media.deleted; jobs of the media end by themselves. ERR_NOT_FOUND: somebody was faster. */
 enum err media_delete(struct task *task, struct state *state, const struct media *media);
 

@@ -7,7 +7,11 @@
 #include "handlers.h"
 #include "store/variant.h"
 
-enum { MEDIA_JSON_MAX = 256 << 10, LIST_JSON_MAX = MEDIAVAULT_PAGE_SIZE_MAX * MEDIA_JSON_MAX };
+enum {
+    MEDIA_JSON_MAX = 256 << 10,
+    LIST_JSON_MAX = MEDIAVAULT_PAGE_SIZE_MAX * MEDIA_JSON_MAX,
+    UPDATE_TRIES = 5, /* somebody else changes the tags at the same time */
+};
 
 static bool is_owner(const struct request *req, const struct media *media)
 {
@@ -35,6 +39,23 @@ bool mediavault_media_load_or_reply(struct request *req, enum media_right right,
     if (err != OK)
         reply_error(req, err, SLICE_NONE);
     return err == OK;
+}
+
+static bool has_tag(const struct media *media, struct slice tag)
+{
+    for (size_t i = 0; i < media->tag_count; i++)
+        if (slice_eq(media->tags[i], tag))
+            return true;
+    return false;
+}
+
+void mediavault_media_add_tag(struct arena *arena, struct media *media, struct slice tag)
+{
+    if (!media->tags)
+        media->tags = ARENA_ARRAY(arena, struct slice, MEDIA_TAGS_MAX);
+    tag = slice_trim(tag);
+    if (tag.n && media->tag_count < MEDIA_TAGS_MAX && !has_tag(media, tag))
+        media->tags[media->tag_count++] = tag;
 }
 
 struct slice mediavault_filename_stem(struct slice filename)
@@ -225,6 +246,46 @@ void mediavault_media_delete(struct request *req)
         reply_data(req, 200,
                    arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"deleted\":true}",
                                 SLICE_ARG(media.id)));
+}
+
+/* `was` with what the body gives in its place; null empties the description. */
+static struct media changed(struct request *req, const struct media *was)
+{
+    const json_t *tags = json_object_get(req->body, "tags"), *tag;
+    const json_t *is_public = json_object_get(req->body, "is_public");
+    struct media now = *was;
+    size_t i;
+
+    if (json_object_get(req->body, "title"))
+        now.title = json_get_slice(req->body, "title");
+    if (json_object_get(req->body, "description"))
+        now.description = json_get_slice(req->body, "description");
+    if (is_public)
+        now.is_public = json_is_true(is_public);
+    if (tags) {
+        now.tags = NULL;
+        now.tag_count = 0;
+    }
+    json_array_foreach(tags, i, tag) mediavault_media_add_tag(
+        req->task.arena, &now, (struct slice){json_string_value(tag), json_string_length(tag)});
+    return now;
+}
+
+void mediavault_media_update(struct request *req)
+{
+    struct media was, now;
+    enum err err = ERR_CONFLICT;
+
+    for (unsigned i = 0; i < UPDATE_TRIES && err == ERR_CONFLICT; i++) {
+        if (!mediavault_media_load_or_reply(req, MEDIA_CHANGE, &was))
+            return;
+        now = changed(req, &was);
+        err = media_update(&req->task, req->gateway->state, &was, &now);
+    }
+    if (err == OK)
+        mediavault_media_reply(req, 200, &now);
+    else
+        reply_error(req, err, SLICE_NONE);
 }
 
 /* The schema has checked the words. */

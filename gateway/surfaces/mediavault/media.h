@@ -18,5 +18,10 @@ bool mediavault_media_load_or_reply(struct request *req, enum media_right right,
 void mediavault_media_write(struct json_writer *w, struct request *req, const struct media *media);
 void mediavault_media_reply(struct request *req, int status, const struct media *media);
 
+/* Adds a tag unless it is there already; blanks around it do not count, nor does an empty one. The
+ * list has room for MEDIA_TAGS_MAX, which the schemas allow; more are left out. */
+enum { MEDIA_TAGS_MAX = 64 };
+void mediavault_media_add_tag(struct arena *arena, struct media *media, struct slice tag);
+
 /* "IMG_1054.JPG" -> "IMG_1054" */
 struct slice mediavault_filename_stem(struct slice filename);

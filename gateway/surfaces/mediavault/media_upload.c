@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { TAGS_MAX = 64 };
+enum { ONCE_MAX = 255 };
 
 static enum media_type type_of(struct slice mime_type)
 {
@@ -19,27 +19,6 @@ static enum media_type type_of(struct slice mime_type)
     return type;
 }
 
-static bool has_tag(const struct media *media, struct slice tag)
-{
-    for (size_t i = 0; i < media->tag_count; i++)
-        if (slice_eq(media->tags[i], tag))
-            return true;
-    return false;
-}
-
-/* "sea, night,,sea" is two tags. */
-static void read_tags(struct arena *arena, struct slice list, struct media *media)
-{
-    struct slice tag;
-
-    media->tags = ARENA_ARRAY(arena, struct slice, TAGS_MAX);
-    while (media->tag_count < TAGS_MAX && slice_split(list, ',', &tag, &list)) {
-        tag = slice_trim(tag);
-        if (tag.n && !has_tag(media, tag))
-            media->tags[media->tag_count++] = tag;
-    }
-}
-
 /* What nobody named is called like its file. */
 static struct slice title_of(const struct upload_form *form)
 {
@@ -50,8 +29,11 @@ static struct slice title_of(const struct upload_form *form)
     return title.n ? title : SLICE("Untitled");
 }
 
-static void describe(struct request *req, const struct upload_form *form, struct media *media)
+static void describe(struct request *req, const struct upload_form *form, struct slice once,
+                     struct media *media)
 {
+    struct slice tags = upload_form_text(form, "tags"), tag;
+
     *media = (struct media){
         .owner = req->principal.user_id,
         .partition = req->principal.partition,
@@ -61,8 +43,10 @@ static void describe(struct request *req, const struct upload_form *form, struct
         .mime_type = form->mime_type,
         .type = type_of(form->mime_type),
         .size = upload_size(form->upload),
+        .once = once,
     };
-    read_tags(req->task.arena, upload_form_text(form, "tags"), media);
+    while (slice_split(tags, ',', &tag, &tags))
+        mediavault_media_add_tag(req->task.arena, media, tag);
     media->status = media->type == MEDIA_AUDIO ? MEDIA_READY : MEDIA_PROCESSING;
 }
 
@@ -89,28 +73,70 @@ static bool collection_or_reply(struct request *req, const struct upload_form *f
     return false;
 }
 
+static void reply_created(struct request *req, const struct media *media)
+{
+    reply_header(req, "Location",
+                 arena_printf(req->task.arena, "%.*s/media/%.*s",
+                              SLICE_ARG(req->surface->prefixes[0]), SLICE_ARG(media->id)));
+    mediavault_media_reply(req, 201, media);
+}
+
+/* A key that was used answers at once, before the body is read. False: the client has its answer.
+ */
+static bool is_first_or_reply(struct request *req, struct slice once)
+{
+    struct media media;
+
+    if (once.n == 0)
+        return true;
+    if (once.n > ONCE_MAX) {
+        reply_error(req, ERR_VALIDATION, SLICE("Idempotency-Key has at most 255 characters."));
+        return false;
+    }
+    enum err err =
+        media_find_once(&req->task, req->gateway->state, req->principal.user_id, once, &media);
+    if (err == ERR_NOT_FOUND)
+        return true;
+    if (err == OK)
+        reply_created(req, &media);
+    else
+        reply_error(req, err, SLICE_NONE);
+    return false;
+}
+
+/* Somebody used the key while this body was read: theirs was first. */
+static enum err create_once(struct request *req, struct media *media)
+{
+    enum err err = create(req, media);
+
+    if (err == ERR_CONFLICT && media->once.n) {
+        err = media_find_once(&req->task, req->gateway->state, media->owner, media->once, media);
+        if (err == ERR_NOT_FOUND)
+            err = ERR_CONFLICT;
+    }
+    return err;
+}
+
 void mediavault_media_upload(struct request *req)
 {
     uint64_t max_bytes = config_number(req->gateway->config, "upload.max_bytes");
+    struct slice once = request_header(req, "Idempotency-Key");
     struct upload_form form;
     struct media media;
 
-    if (!upload_form_read_or_reply(req, SLICE("file"), max_bytes, &form))
+    if (!is_first_or_reply(req, once) ||
+        !upload_form_read_or_reply(req, SLICE("file"), max_bytes, &form))
         return;
     if (!collection_or_reply(req, &form)) {
         upload_drop(&req->task, form.upload);
         return;
     }
-    describe(req, &form, &media);
+    describe(req, &form, once, &media);
     enum err err = upload_keep(&req->task, form.upload, &media.sha256);
     if (err == OK)
-        err = create(req, &media);
-    if (err != OK) {
+        err = create_once(req, &media);
+    if (err == OK)
+        reply_created(req, &media);
+    else
         reply_error(req, err, SLICE_NONE);
-        return;
-    }
-    reply_header(req, "Location",
-                 arena_printf(req->task.arena, "%.*s/media/%.*s",
-                              SLICE_ARG(req->surface->prefixes[0]), SLICE_ARG(media.id)));
-    mediavault_media_reply(req, 201, &media);
 }

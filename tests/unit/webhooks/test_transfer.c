@@ -1,0 +1,338 @@
+/* Against receivers on this machine's loopback that answer with fixed bytes, or not at all. */
+#include "webhooks/transfer.h"
+
+#include "unit.h"
+
+#include "base/crypto.h"
+#include "base/loop.h"
+#include "base/memory.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RECEIVED_MAX = 4096, ENDLESS_BYTES = 64 << 10 };
+
+struct receiver {
+    uv_tcp_t listener;
+    int port, connections;
+    const char *answer; /* NULL: never answers */
+    bool endless;       /* after the answer: bytes without end */
+    size_t received_n;
+    char received[RECEIVED_MAX];
+};
+
+struct peer {
+    uv_tcp_t tcp;
+    struct receiver *receiver;
+    uv_write_t write;
+    char head[64];
+};
+
+static char filler[ENDLESS_BYTES];
+static struct arena *arena;
+
+static void on_peer_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+static void peer_close(struct peer *peer)
+{
+    if (!uv_is_closing((uv_handle_t *)&peer->tcp))
+        uv_close((uv_handle_t *)&peer->tcp, on_peer_closed);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct peer *peer = write->data;
+    uv_buf_t more = uv_buf_init(filler, sizeof filler);
+
+    if (status < 0)
+        peer_close(peer);
+    else if (peer->receiver->endless)
+        uv_write(&peer->write, (uv_stream_t *)&peer->tcp, &more, 1, on_written);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct receiver *receiver = ((struct peer *)handle->data)->receiver;
+
+    *buf = uv_buf_init(receiver->received + receiver->received_n,
+                       (unsigned)(sizeof receiver->received - 1 - receiver->received_n));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct peer *peer = stream->data;
+    struct receiver *receiver = peer->receiver;
+
+    if (n < 0) {
+        peer_close(peer);
+        return;
+    }
+    receiver->received_n += (size_t)n;
+    receiver->received[receiver->received_n] = '\0';
+    if (!receiver->answer || !strstr(receiver->received, "\r\n\r\n{}"))
+        return;
+    uv_buf_t answer =
+        uv_buf_init((char *)(uintptr_t)receiver->answer, (unsigned)strlen(receiver->answer));
+    peer->write.data = peer;
+    uv_write(&peer->write, stream, &answer, 1, on_written);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct peer *peer = MEM_NEW(struct peer);
+
+    assert_int_equal(status, 0);
+    peer->receiver = listener->data;
+    peer->receiver->connections++;
+    uv_tcp_init(loop_get(), &peer->tcp);
+    peer->tcp.data = peer;
+    assert_int_equal(uv_accept(listener, (uv_stream_t *)&peer->tcp), 0);
+    uv_read_start((uv_stream_t *)&peer->tcp, on_alloc, on_read);
+}
+
+/* Lives until the test's loop has ended: connections outlive the listener. */
+static struct receiver *receiver_open(const char *answer)
+{
+    struct receiver *receiver = ARENA_NEW(arena, struct receiver);
+    struct sockaddr_in address;
+    int n = sizeof address;
+
+    receiver->answer = answer;
+    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_tcp_init(loop_get(), &receiver->listener);
+    receiver->listener.data = receiver;
+    uv_tcp_bind(&receiver->listener, (const struct sockaddr *)&address, 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&receiver->listener, 16, on_connection), 0);
+    uv_tcp_getsockname(&receiver->listener, (struct sockaddr *)&address, &n);
+    receiver->port = ntohs(address.sin_port);
+    return receiver;
+}
+
+static void receiver_close(struct receiver *receiver)
+{
+    uv_close((uv_handle_t *)&receiver->listener, NULL);
+}
+
+static const struct target_policy open_policy = {.everything = true};
+static struct transfer_result last;
+static int ended;
+
+static void on_done(void *arg, const struct transfer_result *result)
+{
+    last = *result;
+    ended++;
+    uv_stop(loop_get());
+}
+
+static void start(struct transfers *transfers, const char *host, int port)
+{
+    static const struct slice headers[] = {SLICE_INIT("webhook-id: evt_1"),
+                                           SLICE_INIT("Content-Type: application/json")};
+    static char urls[8][128];
+    static unsigned next;
+    char *url = urls[next++ % 8];
+
+    snprintf(url, sizeof urls[0], "http://%s:%d/hook", host, port);
+    struct transfer_request request = {slice_from(url), false, headers, 2, SLICE("{}")};
+    transfer_start(transfers, &request, on_done, NULL);
+}
+
+/* Runs the loop until `count` transfers have ended. */
+static void wait_for(int count)
+{
+    while (ended < count)
+        uv_run(loop_get(), UV_RUN_DEFAULT);
+    assert_int_equal(ended, count);
+}
+
+static struct transfers *open_transfers(const struct target_policy *policy)
+{
+    ended = 0;
+    arena = arena_new();
+    loop_init(4);
+    return transfers_new(policy);
+}
+
+static void close_transfers(struct transfers *transfers)
+{
+    transfers_free(transfers);
+    uv_run(loop_get(), UV_RUN_DEFAULT);
+    assert_true(loop_fini());
+    arena_free(arena);
+}
+
+static void answers_are_told(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool endless;
+        enum transfer_error error;
+        unsigned status;
+        uint64_t retry_after_s;
+    } cases[] = {
+        {"HTTP/1.1 204 No Content\r\n\r\n", false, TRANSFER_ANSWERED, 204, 0},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false, TRANSFER_ANSWERED, 200, 0},
+        {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", false,
+         TRANSFER_ANSWERED, 302, 0},
+        {"HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n", false,
+         TRANSFER_ANSWERED, 503, 120},
+        {"HTTP/1.1 200 OK\r\n\r\n", true, TRANSFER_ANSWERED, 200, 0},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", false,
+         TRANSFER_ANSWERED, 410, 0},
+        {"what is this?\r\n\r\n", false, TRANSFER_BROKEN, 0, 0},
+    };
+    struct transfers *transfers = open_transfers(&open_policy);
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct receiver *receiver = receiver_open(cases[i].answer);
+        receiver->endless = cases[i].endless;
+        start(transfers, "127.0.0.1", receiver->port);
+        wait_for((int)i + 1);
+        if (last.error != cases[i].error || last.status != cases[i].status ||
+            last.retry_after_s != cases[i].retry_after_s)
+            fail_msg("case %zu: %d %u %llu", i, last.error, last.status,
+                     (unsigned long long)last.retry_after_s);
+        receiver_close(receiver);
+    }
+    close_transfers(transfers);
+}
+
+static void requests_are_as_given(void **state)
+{
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    start(transfers, "127.0.0.1", receiver->port);
+    wait_for(1);
+    assert_int_equal(strncmp(receiver->received, "POST /hook HTTP/1.1\r\n", 21), 0);
+    assert_non_null(strstr(receiver->received, "\r\nwebhook-id: evt_1\r\n"));
+    assert_non_null(strstr(receiver->received, "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(receiver->received, "\r\nContent-Length: 2\r\n"));
+    assert_null(strstr(receiver->received, "Expect:"));
+    assert_null(strstr(receiver->received, "Accept-Encoding"));
+    receiver_close(receiver);
+    close_transfers(transfers);
+}
+
+static void connections_are_used_again(void **state)
+{
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for (int i = 0; i < 5; i++) {
+        receiver->received_n = 0;
+        start(transfers, "127.0.0.1", receiver->port);
+        wait_for(i + 1);
+        assert_int_equal(last.status, 200);
+    }
+    assert_int_equal(receiver->connections, 1);
+    receiver_close(receiver);
+    close_transfers(transfers);
+}
+
+/* Nothing is sent to an address that the policy does not open, however it is written; the receiver
+ * would notice the connection. */
+static void forbidden_addresses_are_not_connected_to(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1"};
+    struct target_policy closed = {0};
+    struct transfers *transfers = open_transfers(&closed);
+    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        start(transfers, hosts[i], receiver->port);
+        wait_for((int)i + 1);
+        assert_int_equal(last.error, TRANSFER_REFUSED_ADDRESS);
+        assert_int_equal(last.status, 0);
+    }
+    assert_int_equal(receiver->connections, 0);
+    receiver_close(receiver);
+    close_transfers(transfers);
+}
+
+/* A connection that is open already is judged again, by the policy of now. */
+static void open_connections_are_judged_again(void **state)
+{
+    struct target_policy policy = {.everything = true};
+    struct transfers *transfers = open_transfers(&policy);
+    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    start(transfers, "127.0.0.1", receiver->port);
+    wait_for(1);
+    assert_int_equal(last.status, 200);
+    policy.everything = false;
+    receiver->received_n = 0;
+    start(transfers, "127.0.0.1", receiver->port);
+    wait_for(2);
+    assert_int_equal(last.error, TRANSFER_REFUSED_ADDRESS);
+    assert_int_equal(receiver->received_n, 0);
+    receiver_close(receiver);
+    close_transfers(transfers);
+}
+
+static void one_that_hangs_delays_no_other(void **state)
+{
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct receiver *hung = receiver_open(NULL);
+    struct receiver *healthy = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for (int i = 0; i < 4; i++)
+        start(transfers, "127.0.0.1", hung->port);
+    start(transfers, "127.0.0.1", healthy->port);
+    wait_for(1);
+    assert_int_equal(last.status, 200);
+    assert_true(last.duration_ms < 5000);
+    transfer_abort_all(transfers);
+    assert_int_equal(ended, 5);
+    assert_int_equal(last.error, TRANSFER_ABORTED);
+    receiver_close(hung);
+    receiver_close(healthy);
+    close_transfers(transfers);
+}
+
+static void nobody_there(void **state)
+{
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct receiver *receiver = receiver_open(NULL);
+    receiver_close(receiver);
+    uv_run(loop_get(), UV_RUN_NOWAIT);
+    start(transfers, "127.0.0.1", receiver->port);
+    wait_for(1);
+    assert_int_equal(last.error, TRANSFER_NO_CONNECTION);
+    /* A label that no name server is asked for. */
+    start(transfers, "a23456789b23456789c23456789d23456789e23456789f23456789g23456789h.invalid",
+          receiver->port);
+    wait_for(2);
+    assert_int_equal(last.error, TRANSFER_NO_NAME);
+    close_transfers(transfers);
+}
+
+static void header_floods_end(void **state)
+{
+    static char flood[16 << 10] = "HTTP/1.1 200 OK\r\n";
+    struct transfers *transfers = open_transfers(&open_policy);
+    for (int i = 0; i < 1000; i++)
+        memcpy(flood + 17 + 8 * i, "a: bcd\r\n", 9);
+    struct receiver *receiver = receiver_open(flood);
+    start(transfers, "127.0.0.1", receiver->port);
+    wait_for(1);
+    assert_int_equal(last.error, TRANSFER_BROKEN);
+    assert_int_equal(last.status, 0);
+    receiver_close(receiver);
+    close_transfers(transfers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_are_told),
+        cmocka_unit_test(requests_are_as_given),
+        cmocka_unit_test(connections_are_used_again),
+        cmocka_unit_test(forbidden_addresses_are_not_connected_to),
+        cmocka_unit_test(open_connections_are_judged_again),
+        cmocka_unit_test(one_that_hangs_delays_no_other),
+        cmocka_unit_test(nobody_there),
+        cmocka_unit_test(header_floods_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

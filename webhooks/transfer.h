@@ -34,7 +34,7 @@ struct transfer_result {
     uint64_t retry_after_s; /* 0: none given */
 };
 
-/* Lives, with all that it points to, until `done` is called. */
+/* What it points to lives until `done` is called. */
 struct transfer_request {
     struct slice url;
     bool tls;

@@ -1,0 +1,196 @@
+#include "webhooks/shard.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "state/stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SWEEP_ID_MAX = 48 };
+
+struct sweep {
+    struct sweep *next;
+    bool deleted;
+    char id[SWEEP_ID_MAX];
+};
+
+/* -- Sweeping ---------------------------------------------------------------------------------- */
+
+void dispatcher_sweep(struct dispatcher *dispatcher, struct slice id, bool deleted)
+{
+    struct sweep **link = &dispatcher->sweeps;
+
+    if (id.n >= SWEEP_ID_MAX)
+        return;
+    for (; *link; link = &(*link)->next)
+        if (slice_eq(slice_from((*link)->id), id) && (*link)->deleted == deleted)
+            return;
+    *link = MEM_NEW(struct sweep);
+    (*link)->deleted = deleted;
+    memcpy((*link)->id, id.p, id.n);
+    bell_ring(&dispatcher->sweep_bell);
+}
+
+/* Its deliveries stand where the events were: anywhere, for an admin's endpoint. */
+static enum err sweep_one(struct task *task, struct dispatcher *dispatcher,
+                          const struct sweep *sweep)
+{
+    enum err err = OK;
+
+    for (unsigned p = 0; p < dispatcher->state->partitions && err == OK; p++)
+        err = delivery_cancel(task, dispatcher->state, p, slice_from(sweep->id), sweep->deleted);
+    return err;
+}
+
+static void sweeper_run(struct task *task, void *arg)
+{
+    struct dispatcher *dispatcher = arg;
+    struct task step = {.arena = arena_new()};
+
+    while (!dispatcher->stopping) {
+        struct sweep *sweep = dispatcher->sweeps;
+
+        if (!sweep) {
+            bell_wait(&dispatcher->sweep_bell, FIBER_FOREVER);
+            continue;
+        }
+        if (sweep_one(&step, dispatcher, sweep) == OK) {
+            dispatcher->sweeps = sweep->next;
+            mem_free(sweep);
+        } else {
+            fiber_sleep(SHARD_AWAY_MS);
+        }
+        arena_reset(step.arena);
+    }
+    arena_free(step.arena);
+}
+
+static void on_ended(void *arg, struct slice id, bool deleted)
+{
+    dispatcher_sweep(arg, id, deleted);
+}
+
+/* -- The stream rings -------------------------------------------------------------------------- */
+
+static void on_event(void *arg, const struct event *event)
+{
+    struct dispatcher *dispatcher = arg;
+
+    bell_ring(&dispatcher->shards[event->partition].news);
+}
+
+/* The acceptor finds out by itself. */
+static void on_fork(void *arg, unsigned partition, const struct head *head)
+{
+    struct dispatcher *dispatcher = arg;
+
+    bell_ring(&dispatcher->shards[partition].news);
+}
+
+/* -- Start and stop ---------------------------------------------------------------------------- */
+
+struct job {
+    struct dispatcher *dispatcher;
+    task_fn *fn;
+    void *arg;
+};
+
+static void run_job(struct task *task, void *arg)
+{
+    struct job job = *(struct job *)arg;
+
+    mem_free(arg);
+    job.fn(task, job.arg);
+    if (--job.dispatcher->fibers == 0)
+        job.dispatcher->on_stopped(job.dispatcher->arg);
+}
+
+static void spawn(struct dispatcher *dispatcher, task_fn *fn, void *arg)
+{
+    struct job *job = MEM_NEW(struct job);
+
+    *job = (struct job){dispatcher, fn, arg};
+    dispatcher->fibers++;
+    bool spawned = task_spawn(run_job, job);
+    assert(spawned); /* main() asked for enough of them */
+    (void)spawned;
+}
+
+struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
+                                    void (*on_stopped)(void *arg), void *arg)
+{
+    struct dispatcher *dispatcher = MEM_NEW(struct dispatcher);
+    struct stream_handlers handlers = {.arg = dispatcher, .on_event = on_event, .on_fork = on_fork};
+    uint64_t name;
+
+    random_bytes(&name, sizeof name);
+    snprintf(dispatcher->name, sizeof dispatcher->name, "%016llx", (unsigned long long)name);
+    dispatcher->state = settings->state;
+    dispatcher->retention_s = settings->retention_s;
+    dispatcher->on_stopped = on_stopped;
+    dispatcher->arg = arg;
+    dispatcher->directory = directory_new(settings->state, on_ended, dispatcher);
+    dispatcher->transfers = transfers_new(settings->policy);
+    dispatcher->shards = mem_alloc(settings->state->partitions * sizeof *dispatcher->shards);
+    dispatcher->stream = stream_open(settings->state, NULL, &handlers);
+    assert(dispatcher->stream);
+    for (unsigned p = 0; p < settings->state->partitions; p++) {
+        struct shard *shard = &dispatcher->shards[p];
+
+        shard->dispatcher = dispatcher;
+        shard->partition = p;
+        shard->ready_tail = &shard->ready_head;
+        shard->ended_tail = &shard->ended_head;
+        spawn(dispatcher, acceptor_run, shard);
+        spawn(dispatcher, sender_run, shard);
+    }
+    spawn(dispatcher, sweeper_run, dispatcher);
+    return dispatcher;
+}
+
+static void on_grace_over(struct timer *timer)
+{
+    transfer_abort_all(CONTAINER_OF(timer, struct dispatcher, grace)->transfers);
+}
+
+void dispatcher_stop(struct dispatcher *dispatcher)
+{
+    assert(!dispatcher->stopping);
+    dispatcher->stopping = true;
+    dispatcher->give_up_ms = clock_ms() + DISPATCHER_GRACE_MS + DISPATCHER_FLUSH_MS;
+    timer_start(&dispatcher->grace, DISPATCHER_GRACE_MS, on_grace_over);
+    stream_close(dispatcher->stream);
+    bell_ring(&dispatcher->sweep_bell);
+    for (unsigned p = 0; p < dispatcher->state->partitions; p++) {
+        bell_ring(&dispatcher->shards[p].news);
+        bell_ring(&dispatcher->shards[p].work);
+    }
+}
+
+void dispatcher_free(struct dispatcher *dispatcher)
+{
+    assert(dispatcher->fibers == 0);
+    timer_stop(&dispatcher->grace);
+    transfers_free(dispatcher->transfers);
+    directory_free(dispatcher->directory);
+    while (dispatcher->sweeps) {
+        struct sweep *sweep = dispatcher->sweeps;
+
+        dispatcher->sweeps = sweep->next;
+        mem_free(sweep);
+    }
+    mem_free(dispatcher->shards);
+    mem_free(dispatcher);
+}
+
+bool dispatcher_ready(const struct dispatcher *dispatcher)
+{
+    for (unsigned p = 0; p < dispatcher->state->partitions; p++)
+        if (!dispatcher->shards[p].cursor_known)
+            return false;
+    return true;
+}

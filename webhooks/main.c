@@ -1,0 +1,123 @@
+/* mediahub-webhooks: the dispatcher as a program. */
+#include "webhooks/dispatcher.h"
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/process.h"
+#include "state/id.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum {
+    FIBERS_MAX = 4096,
+    STATE_WAIT_MS = 5000,
+    READY_POLL_MS = 10,
+    RETENTION_MIN_S = 60,
+};
+
+static struct {
+    const struct config *config;
+    struct arena *arena;
+    struct target_policy policy;
+    struct dispatcher_settings settings;
+    struct dispatcher *dispatcher;
+    bool stopping;
+} program;
+
+/* Every connection to a receiver is a descriptor. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void finish(void *arg)
+{
+    if (program.dispatcher)
+        dispatcher_free(program.dispatcher);
+    state_close(program.settings.state);
+    process_stop_watching();
+}
+
+static void on_stop(void *arg)
+{
+    program.stopping = true;
+    if (program.dispatcher)
+        dispatcher_stop(program.dispatcher);
+}
+
+/* Redis may come later than we do. */
+static bool wait_for_state(struct task *task)
+{
+    unsigned partitions = (unsigned)config_number(program.config, "partitions");
+    enum err err = ERR_STATE_UNAVAILABLE;
+
+    while (!program.stopping && err == ERR_STATE_UNAVAILABLE) {
+        err = state_wait(task, program.settings.state, partitions, STATE_WAIT_MS);
+        if (err != OK)
+            log_event(LOG_WARN, "waiting_for_state", F("error", err_row(err)->slug));
+    }
+    if (err != OK && !program.stopping)
+        process_fail("the state server holds nothing that this version can read");
+    return err == OK && !program.stopping;
+}
+
+static void run(struct task *task, void *arg)
+{
+    if (!wait_for_state(task)) {
+        finish(NULL);
+        return;
+    }
+    program.dispatcher = dispatcher_start(&program.settings, finish, NULL);
+    while (!program.stopping && !dispatcher_ready(program.dispatcher))
+        fiber_sleep(READY_POLL_MS);
+    if (!program.stopping)
+        process_ready();
+}
+
+static void read_settings(void)
+{
+    struct slice durable = config_text(program.config, "redis");
+    struct slice fleeting = config_text(program.config, "redis_volatile");
+
+    if (durable.n == 0)
+        process_fail("--redis is needed: the state server whose events are to be delivered");
+    if (config_number(program.config, "partitions") < 1 ||
+        config_number(program.config, "partitions") > PARTITION_MAX + 1)
+        process_fail("--partitions must be 1 to %d", PARTITION_MAX + 1);
+    if (!target_policy_parse(program.arena, config_text(program.config, "webhooks.allow_private"),
+                             &program.policy))
+        process_fail("webhooks.allow_private must be off, on, or CIDRs separated by commas");
+    program.settings.policy = &program.policy;
+    program.settings.retention_s = config_number(program.config, "webhooks.retention");
+    if (program.settings.retention_s < RETENTION_MIN_S)
+        process_fail("webhooks.retention must be at least %d seconds", RETENTION_MIN_S);
+    program.settings.state = state_open(durable, fleeting.n > 0 ? fleeting : durable);
+    if (!program.settings.state)
+        process_fail("--redis or --redis-volatile is not a Redis URL");
+}
+
+int main(int argc, char **argv)
+{
+    process_init("mediahub-webhooks");
+    struct config *config = process_config(argc, argv);
+
+    program.config = config;
+    program.arena = arena_new();
+    raise_descriptor_limit();
+    uv_loop_t *loop = loop_init(FIBERS_MAX);
+    read_settings();
+    process_on_stop(loop, on_stop, NULL);
+    if (!task_spawn(run, NULL))
+        abort();
+    uv_run(loop, UV_RUN_DEFAULT);
+    bool clean = loop_fini();
+    arena_free(program.arena);
+    config_free(config);
+    return clean ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -131,6 +131,7 @@ struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
     snprintf(dispatcher->name, sizeof dispatcher->name, "%016llx", (unsigned long long)name);
     dispatcher->state = settings->state;
     dispatcher->retention_s = settings->retention_s;
+    dispatcher->grace_ms = settings->grace_ms;
     dispatcher->on_stopped = on_stopped;
     dispatcher->arg = arg;
     dispatcher->directory = directory_new(settings->state, on_ended, dispatcher);
@@ -161,8 +162,8 @@ void dispatcher_stop(struct dispatcher *dispatcher)
 {
     assert(!dispatcher->stopping);
     dispatcher->stopping = true;
-    dispatcher->give_up_ms = clock_ms() + DISPATCHER_GRACE_MS + DISPATCHER_FLUSH_MS;
-    timer_start(&dispatcher->grace, DISPATCHER_GRACE_MS, on_grace_over);
+    dispatcher->give_up_ms = clock_ms() + dispatcher->grace_ms + DISPATCHER_FLUSH_MS;
+    timer_start(&dispatcher->grace, dispatcher->grace_ms, on_grace_over);
     stream_close(dispatcher->stream);
     bell_ring(&dispatcher->sweep_bell);
     for (unsigned p = 0; p < dispatcher->state->partitions; p++) {

@@ -12,6 +12,7 @@ struct dispatcher_settings {
     struct state *state;                /* after state_wait() */
     const struct target_policy *policy; /* borrowed for life */
     uint64_t retention_s;
+    uint64_t grace_ms; /* see dispatcher_stop() */
 };
 
 /* on_stopped runs once, after dispatcher_stop(), when nothing of it is running any more: free it
@@ -20,8 +21,10 @@ struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
                                     void (*on_stopped)(void *arg), void *arg);
 void dispatcher_free(struct dispatcher *dispatcher);
 
-/* Claims nothing more; what is in flight has until DISPATCHER_GRACE_MS, then it is given back. */
-enum { DISPATCHER_GRACE_MS = 4000, DISPATCHER_FLUSH_MS = 1000 };
+/* Claims nothing more; what is in flight has grace_ms to end, then it is given back. All is over
+ * within DISPATCHER_FLUSH_MS more; what could not be recorded by then comes back as its leases
+ * expire. */
+enum { DISPATCHER_FLUSH_MS = 1000 };
 void dispatcher_stop(struct dispatcher *dispatcher);
 
 /* Is the accept cursor of every partition known? */

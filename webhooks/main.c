@@ -14,6 +14,7 @@ enum {
     STATE_WAIT_MS = 5000,
     READY_POLL_MS = 10,
     RETENTION_MIN_S = 60,
+    GRACE_MS = 4000,
 };
 
 static struct {
@@ -94,6 +95,7 @@ static void read_settings(void)
                              &program.policy))
         process_fail("webhooks.allow_private must be off, on, or CIDRs separated by commas");
     program.settings.policy = &program.policy;
+    program.settings.grace_ms = GRACE_MS;
     program.settings.retention_s = config_number(program.config, "webhooks.retention");
     if (program.settings.retention_s < RETENTION_MIN_S)
         process_fail("webhooks.retention must be at least %d seconds", RETENTION_MIN_S);

@@ -1,122 +1,9 @@
 /* Against receivers on this machine's loopback that answer with fixed bytes, or not at all. */
 #include "webhooks/transfer.h"
 
-#include "unit.h"
+#include "catcher.h"
 
-#include "base/crypto.h"
-#include "base/loop.h"
-#include "base/memory.h"
-
-#include <netinet/in.h>
-#include <stdio.h>
-#include <string.h>
-
-enum { RECEIVED_MAX = 4096, ENDLESS_BYTES = 64 << 10 };
-
-struct receiver {
-    uv_tcp_t listener;
-    int port, connections;
-    const char *answer; /* NULL: never answers */
-    bool endless;       /* after the answer: bytes without end */
-    size_t received_n;
-    char received[RECEIVED_MAX];
-};
-
-struct peer {
-    uv_tcp_t tcp;
-    struct receiver *receiver;
-    uv_write_t write;
-    char head[64];
-};
-
-static char filler[ENDLESS_BYTES];
 static struct arena *arena;
-
-static void on_peer_closed(uv_handle_t *handle)
-{
-    mem_free(handle->data);
-}
-
-static void peer_close(struct peer *peer)
-{
-    if (!uv_is_closing((uv_handle_t *)&peer->tcp))
-        uv_close((uv_handle_t *)&peer->tcp, on_peer_closed);
-}
-
-static void on_written(uv_write_t *write, int status)
-{
-    struct peer *peer = write->data;
-    uv_buf_t more = uv_buf_init(filler, sizeof filler);
-
-    if (status < 0)
-        peer_close(peer);
-    else if (peer->receiver->endless)
-        uv_write(&peer->write, (uv_stream_t *)&peer->tcp, &more, 1, on_written);
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-    struct receiver *receiver = ((struct peer *)handle->data)->receiver;
-
-    *buf = uv_buf_init(receiver->received + receiver->received_n,
-                       (unsigned)(sizeof receiver->received - 1 - receiver->received_n));
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-    struct peer *peer = stream->data;
-    struct receiver *receiver = peer->receiver;
-
-    if (n < 0) {
-        peer_close(peer);
-        return;
-    }
-    receiver->received_n += (size_t)n;
-    receiver->received[receiver->received_n] = '\0';
-    if (!receiver->answer || !strstr(receiver->received, "\r\n\r\n{}"))
-        return;
-    uv_buf_t answer =
-        uv_buf_init((char *)(uintptr_t)receiver->answer, (unsigned)strlen(receiver->answer));
-    peer->write.data = peer;
-    uv_write(&peer->write, stream, &answer, 1, on_written);
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    struct peer *peer = MEM_NEW(struct peer);
-
-    assert_int_equal(status, 0);
-    peer->receiver = listener->data;
-    peer->receiver->connections++;
-    uv_tcp_init(loop_get(), &peer->tcp);
-    peer->tcp.data = peer;
-    assert_int_equal(uv_accept(listener, (uv_stream_t *)&peer->tcp), 0);
-    uv_read_start((uv_stream_t *)&peer->tcp, on_alloc, on_read);
-}
-
-/* Lives until the test's loop has ended: connections outlive the listener. */
-static struct receiver *receiver_open(const char *answer)
-{
-    struct receiver *receiver = ARENA_NEW(arena, struct receiver);
-    struct sockaddr_in address;
-    int n = sizeof address;
-
-    receiver->answer = answer;
-    uv_ip4_addr("127.0.0.1", 0, &address);
-    uv_tcp_init(loop_get(), &receiver->listener);
-    receiver->listener.data = receiver;
-    uv_tcp_bind(&receiver->listener, (const struct sockaddr *)&address, 0);
-    assert_int_equal(uv_listen((uv_stream_t *)&receiver->listener, 16, on_connection), 0);
-    uv_tcp_getsockname(&receiver->listener, (struct sockaddr *)&address, &n);
-    receiver->port = ntohs(address.sin_port);
-    return receiver;
-}
-
-static void receiver_close(struct receiver *receiver)
-{
-    uv_close((uv_handle_t *)&receiver->listener, NULL);
-}
-
 static const struct target_policy open_policy = {.everything = true};
 static struct transfer_result last;
 static int ended;
@@ -188,15 +75,15 @@ static void answers_are_told(void **state)
     struct transfers *transfers = open_transfers(&open_policy);
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct receiver *receiver = receiver_open(cases[i].answer);
-        receiver->endless = cases[i].endless;
-        start(transfers, "127.0.0.1", receiver->port);
+        struct catcher *catcher = catcher_open(arena, cases[i].answer);
+        catcher->endless = cases[i].endless;
+        start(transfers, "127.0.0.1", catcher->port);
         wait_for((int)i + 1);
         if (last.error != cases[i].error || last.status != cases[i].status ||
             last.retry_after_s != cases[i].retry_after_s)
             fail_msg("case %zu: %d %u %llu", i, last.error, last.status,
                      (unsigned long long)last.retry_after_s);
-        receiver_close(receiver);
+        catcher_close(catcher);
     }
     close_transfers(transfers);
 }
@@ -204,50 +91,50 @@ static void answers_are_told(void **state)
 static void requests_are_as_given(void **state)
 {
     struct transfers *transfers = open_transfers(&open_policy);
-    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    start(transfers, "127.0.0.1", receiver->port);
+    struct catcher *catcher = catcher_open(arena, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    start(transfers, "127.0.0.1", catcher->port);
     wait_for(1);
-    assert_int_equal(strncmp(receiver->received, "POST /hook HTTP/1.1\r\n", 21), 0);
-    assert_non_null(strstr(receiver->received, "\r\nwebhook-id: evt_1\r\n"));
-    assert_non_null(strstr(receiver->received, "\r\nContent-Type: application/json\r\n"));
-    assert_non_null(strstr(receiver->received, "\r\nContent-Length: 2\r\n"));
-    assert_null(strstr(receiver->received, "Expect:"));
-    assert_null(strstr(receiver->received, "Accept-Encoding"));
-    receiver_close(receiver);
+    assert_int_equal(strncmp(catcher->request, "POST /hook HTTP/1.1\r\n", 21), 0);
+    assert_non_null(strstr(catcher->request, "\r\nwebhook-id: evt_1\r\n"));
+    assert_non_null(strstr(catcher->request, "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(catcher->request, "\r\nContent-Length: 2\r\n"));
+    assert_null(strstr(catcher->request, "Expect:"));
+    assert_null(strstr(catcher->request, "Accept-Encoding"));
+    catcher_close(catcher);
     close_transfers(transfers);
 }
 
 static void connections_are_used_again(void **state)
 {
     struct transfers *transfers = open_transfers(&open_policy);
-    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    struct catcher *catcher = catcher_open(arena, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     for (int i = 0; i < 5; i++) {
-        receiver->received_n = 0;
-        start(transfers, "127.0.0.1", receiver->port);
+        catcher->received_bytes = 0;
+        start(transfers, "127.0.0.1", catcher->port);
         wait_for(i + 1);
         assert_int_equal(last.status, 200);
     }
-    assert_int_equal(receiver->connections, 1);
-    receiver_close(receiver);
+    assert_int_equal(catcher->connections, 1);
+    catcher_close(catcher);
     close_transfers(transfers);
 }
 
-/* Nothing is sent to an address that the policy does not open, however it is written; the receiver
+/* Nothing is sent to an address that the policy does not open, however it is written; the catcher
  * would notice the connection. */
 static void forbidden_addresses_are_not_connected_to(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1"};
     struct target_policy closed = {0};
     struct transfers *transfers = open_transfers(&closed);
-    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    struct catcher *catcher = catcher_open(arena, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     for (size_t i = 0; i < COUNT_OF(hosts); i++) {
-        start(transfers, hosts[i], receiver->port);
+        start(transfers, hosts[i], catcher->port);
         wait_for((int)i + 1);
         assert_int_equal(last.error, TRANSFER_REFUSED_ADDRESS);
         assert_int_equal(last.status, 0);
     }
-    assert_int_equal(receiver->connections, 0);
-    receiver_close(receiver);
+    assert_int_equal(catcher->connections, 0);
+    catcher_close(catcher);
     close_transfers(transfers);
 }
 
@@ -256,25 +143,25 @@ static void open_connections_are_judged_again(void **state)
 {
     struct target_policy policy = {.everything = true};
     struct transfers *transfers = open_transfers(&policy);
-    struct receiver *receiver = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    start(transfers, "127.0.0.1", receiver->port);
+    struct catcher *catcher = catcher_open(arena, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    start(transfers, "127.0.0.1", catcher->port);
     wait_for(1);
     assert_int_equal(last.status, 200);
     policy.everything = false;
-    receiver->received_n = 0;
-    start(transfers, "127.0.0.1", receiver->port);
+    catcher->received_bytes = 0;
+    start(transfers, "127.0.0.1", catcher->port);
     wait_for(2);
     assert_int_equal(last.error, TRANSFER_REFUSED_ADDRESS);
-    assert_int_equal(receiver->received_n, 0);
-    receiver_close(receiver);
+    assert_int_equal(catcher->received_bytes, 0);
+    catcher_close(catcher);
     close_transfers(transfers);
 }
 
 static void one_that_hangs_delays_no_other(void **state)
 {
     struct transfers *transfers = open_transfers(&open_policy);
-    struct receiver *hung = receiver_open(NULL);
-    struct receiver *healthy = receiver_open("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    struct catcher *hung = catcher_open(arena, NULL);
+    struct catcher *healthy = catcher_open(arena, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     for (int i = 0; i < 4; i++)
         start(transfers, "127.0.0.1", hung->port);
     start(transfers, "127.0.0.1", healthy->port);
@@ -284,23 +171,23 @@ static void one_that_hangs_delays_no_other(void **state)
     transfer_abort_all(transfers);
     assert_int_equal(ended, 5);
     assert_int_equal(last.error, TRANSFER_ABORTED);
-    receiver_close(hung);
-    receiver_close(healthy);
+    catcher_close(hung);
+    catcher_close(healthy);
     close_transfers(transfers);
 }
 
 static void nobody_there(void **state)
 {
     struct transfers *transfers = open_transfers(&open_policy);
-    struct receiver *receiver = receiver_open(NULL);
-    receiver_close(receiver);
+    struct catcher *catcher = catcher_open(arena, NULL);
+    catcher_close(catcher);
     uv_run(loop_get(), UV_RUN_NOWAIT);
-    start(transfers, "127.0.0.1", receiver->port);
+    start(transfers, "127.0.0.1", catcher->port);
     wait_for(1);
     assert_int_equal(last.error, TRANSFER_NO_CONNECTION);
     /* A label that no name server is asked for. */
     start(transfers, "a23456789b23456789c23456789d23456789e23456789f23456789g23456789h.invalid",
-          receiver->port);
+          catcher->port);
     wait_for(2);
     assert_int_equal(last.error, TRANSFER_NO_NAME);
     close_transfers(transfers);
@@ -312,12 +199,12 @@ static void header_floods_end(void **state)
     struct transfers *transfers = open_transfers(&open_policy);
     for (int i = 0; i < 1000; i++)
         memcpy(flood + 17 + 8 * i, "a: bcd\r\n", 9);
-    struct receiver *receiver = receiver_open(flood);
-    start(transfers, "127.0.0.1", receiver->port);
+    struct catcher *catcher = catcher_open(arena, flood);
+    start(transfers, "127.0.0.1", catcher->port);
     wait_for(1);
     assert_int_equal(last.error, TRANSFER_BROKEN);
     assert_int_equal(last.status, 0);
-    receiver_close(receiver);
+    catcher_close(catcher);
     close_transfers(transfers);
 }
 

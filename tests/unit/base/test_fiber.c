@@ -350,7 +350,7 @@ static void deep_json_fits_the_stack(void **state)
 
 static volatile int depth;
 
-static int recurse(int n)
+__attribute__((noinline)) static int recurse(int n)
 {
     volatile char frame[1024];
 

@@ -180,6 +180,17 @@ static bool has_no_body(int status)
     return status < 200 || status == 204 || status == 304;
 }
 
+static void add_status(struct buf *out, int status)
+{
+    char digits[] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                     (char)('0' + status % 10), ' '};
+
+    buf_add(out, SLICE("HTTP/1.1 "));
+    buf_add(out, (struct slice){digits, sizeof digits});
+    buf_add(out, reason(status));
+    buf_add(out, SLICE("\r\n"));
+}
+
 static void begin(struct buf *out, struct request *req, int status, const char *content_type,
                   uint64_t body_bytes)
 {
@@ -187,7 +198,7 @@ static void begin(struct buf *out, struct request *req, int status, const char *
     req->answered = true;
     req->status = status;
     buf_clear(out);
-    buf_printf(out, "HTTP/1.1 %d %.*s\r\n", status, SLICE_ARG(reason(status)));
+    add_status(out, status);
     if (content_type)
         add(out, SLICE("Content-Type"), slice_from(content_type));
     if (!has_no_body(status))

@@ -1,9 +1,8 @@
 /* HTTP over real sockets, plain and TLS, without routes: dispatch_run() is this file's, and answers
  * by path. The client is a thread with blocking calls that compares bytes. */
-#include "peer.h"
+#include "http_peer.h"
 
 #include "base/loop.h"
-#include "base/memory.h"
 #include "gateway/exchange.h"
 #include "gateway/gateway.h"
 #include "gateway/listener.h"
@@ -113,56 +112,6 @@ void dispatch_run(struct request *req)
 
 /* --- the client's side -------------------------------------------------------------------------
  */
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static void say(struct peer *peer, const char *text)
-{
-    EXPECT(peer_send(peer, text, strlen(text)));
-}
-
-struct answer {
-    int status;
-    char head[768];
-    char *body;
-    size_t body_n;
-};
-
-static void read_head(struct peer *peer, char *head, size_t size)
-{
-    size_t n = 0;
-
-    while (n < 4 || memcmp(head + n - 4, "\r\n\r\n", 4) != 0) {
-        EXPECT(n < size - 1);
-        EXPECT(peer_receive(peer, head + n, 1) == 1);
-        n++;
-    }
-    head[n] = '\0';
-}
-
-/* One answer with its Content-Length; no_body: to HEAD, or 1xx, 204. */
-static struct answer hear(struct peer *peer, bool no_body)
-{
-    struct answer answer = {0};
-
-    read_head(peer, answer.head, sizeof answer.head);
-    EXPECT(sscanf(answer.head, "HTTP/1.1 %d ", &answer.status) == 1);
-    const char *length = strstr(answer.head, "Content-Length: ");
-    if (length)
-        answer.body_n = strtoul(length + 16, NULL, 10);
-    if (no_body)
-        return answer;
-    answer.body = mem_alloc(answer.body_n + 1);
-    EXPECT(peer_receive_all(peer, answer.body, answer.body_n) == answer.body_n);
-    answer.body[answer.body_n] = '\0';
-    return answer;
-}
 
 static void expect(struct peer *peer, int status, const char *body)
 {

@@ -38,11 +38,6 @@ def hub_contract(hub):
 
 
 @pytest.fixture
-def photo():
-    return pathlib.Path("/usr/share/forensics-samples/original-files/pic2/IMG_20200124_231153.jpg")
-
-
-@pytest.fixture
 def receiver():
     receiver = Receiver()
     yield receiver

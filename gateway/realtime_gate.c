@@ -1,0 +1,298 @@
+#include "gateway/realtime_gate.h"
+
+#include "base/timer.h"
+#include "gateway/authentication.h"
+#include "gateway/connection.h"
+#include "gateway/cors.h"
+#include "gateway/forwarded.h"
+#include "gateway/gateway.h"
+#include "gateway/reply.h"
+#include "handlers.h"
+#include "state/media.h"
+
+#include <assert.h>
+
+enum { CANARY_EVERY_MS = 1000 };
+
+static const struct realtime_limits limits = {
+    .queue_bytes = 64 << 10,
+    .messages_per_s = 20,
+    .subscriptions = 100,
+    .sockets_per_user = 20,
+    .ring_events = 10000,
+};
+
+/* --- what realtime asks ------------------------------------------------------------------------
+ */
+
+static enum err on_authenticate(void *arg, struct task *task, struct slice token,
+                                struct principal *out)
+{
+    return authenticate_token(task, arg, token, out);
+}
+
+static enum err may_see_media(struct task *task, struct gateway *gateway,
+                              const struct principal *principal, struct slice id)
+{
+    struct media media;
+    enum err err = media_load(task, gateway->state, id, &media);
+
+    if (err == OK && !principal->admin && !slice_eq(media.owner, principal->user_id))
+        err = ERR_NOT_FOUND;
+    return err;
+}
+
+/* A user's own account; of others admins hear by subscribing to all. */
+static enum err may_see_user(struct task *task, struct gateway *gateway,
+                             const struct principal *principal, struct slice id)
+{
+    return slice_eq(id, principal->user_id) ? OK : ERR_NOT_FOUND;
+}
+
+static const struct {
+    struct slice channel;
+    enum err (*may_see)(struct task *task, struct gateway *gateway,
+                        const struct principal *principal, struct slice id);
+} resources[] = {
+    {SLICE_INIT("media_updates"), may_see_media},
+    {SLICE_INIT("job_progress"), may_see_media},
+    {SLICE_INIT("user_updates"), may_see_user},
+};
+
+static enum err on_may_see(void *arg, struct task *task, const struct principal *principal,
+                           struct slice channel, struct slice resource_id)
+{
+    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++)
+        if (slice_eq(resources[i].channel, channel))
+            return resources[i].may_see(task, arg, principal, resource_id);
+    return ERR_NOT_FOUND;
+}
+
+static bool on_head(void *arg, unsigned partition, struct head *out)
+{
+    const struct gateway *gateway = arg;
+
+    if (!gateway->stream || !stream_started(gateway->stream))
+        return false;
+    *out = *stream_head(gateway->stream, partition);
+    return true;
+}
+
+/* --- what the streams tell ---------------------------------------------------------------------
+ */
+
+static void on_event(void *arg, const struct event *event)
+{
+    realtime_publish(((struct gateway *)arg)->realtime, event);
+}
+
+static void on_fork(void *arg, unsigned partition, const struct head *head)
+{
+    realtime_forked(((struct gateway *)arg)->realtime, partition, head);
+}
+
+static void on_canary(void *arg, uint64_t written_ms)
+{
+    realtime_canary(((struct gateway *)arg)->realtime, written_ms);
+}
+
+static struct {
+    struct gateway *gateway;
+    struct timer timer;
+} canary;
+
+static void on_canary_due(struct timer *timer)
+{
+    if (state_ready(canary.gateway->state))
+        stream_canary_write(canary.gateway->state);
+    timer_start(timer, CANARY_EVERY_MS, on_canary_due);
+}
+
+bool realtime_gate_start(struct gateway *gateway)
+{
+    const struct realtime_hooks hooks = {gateway, on_authenticate, on_may_see, on_head};
+    const struct stream_handlers handlers = {gateway, on_event, on_fork, on_canary};
+
+    assert(!gateway->realtime);
+    gateway->realtime = realtime_new(gateway->state, &hooks, &limits);
+    gateway->stream = stream_open(gateway->state, NULL, &handlers);
+    if (!gateway->stream)
+        return false;
+    canary.gateway = gateway;
+    on_canary_due(&canary.timer);
+    return true;
+}
+
+void realtime_gate_stop(struct gateway *gateway)
+{
+    timer_stop(&canary.timer);
+    if (gateway->stream)
+        stream_close(gateway->stream);
+    gateway->stream = NULL;
+    realtime_free(gateway->realtime);
+    gateway->realtime = NULL;
+}
+
+/* --- the connection ----------------------------------------------------------------------------
+ */
+
+static bool transport_write(void *connection, struct slice bytes)
+{
+    return connection_write(connection, bytes);
+}
+
+static size_t transport_backlog(const void *connection)
+{
+    return connection_backlog(connection);
+}
+
+static void transport_want_writable(void *connection)
+{
+    connection_want_writable(connection);
+}
+
+static void transport_set_reading(void *connection, bool on)
+{
+    connection_set_reading(connection, on);
+}
+
+static void transport_finish(void *connection)
+{
+    connection_finish(connection);
+}
+
+static const struct transport transport = {
+    .write = transport_write,
+    .backlog = transport_backlog,
+    .want_writable = transport_want_writable,
+    .set_reading = transport_set_reading,
+    .finish = transport_finish,
+};
+
+static void on_bytes(void *client, struct slice bytes)
+{
+    client_bytes(client, bytes);
+}
+
+static void on_writable(void *client)
+{
+    client_writable(client);
+}
+
+static void on_gone(void *client)
+{
+    client_gone(client);
+}
+
+/* Realtime keeps its deadlines itself and never asks the connection for one. */
+static void on_deadline(void *client)
+{
+    abort();
+}
+
+static const struct connection_owner owner = {on_bytes, on_writable, on_gone, on_deadline};
+
+static void open_client(struct connection *connection, struct slice early_bytes, void *arg)
+{
+    const struct request *req = arg;
+    bool given = request_header(req, "Authorization").n || request_header(req, "X-API-Key").n;
+    struct client *client =
+        client_open(req->gateway->realtime, &transport, connection, given ? &req->principal : NULL);
+
+    connection_set_owner(connection, &owner, client);
+    if (early_bytes.n)
+        client_bytes(client, early_bytes);
+}
+
+/* --- the upgrade -------------------------------------------------------------------------------
+ */
+
+static bool has_word(struct slice list, struct slice word)
+{
+    struct slice one;
+
+    while (slice_split(list, ',', &one, &list))
+        if (slice_eq_nocase(slice_trim(one), word))
+            return true;
+    return false;
+}
+
+/* A page of this very host, or of a listed origin. Programs send no Origin. */
+static bool origin_is_welcome(const struct request *req)
+{
+    struct slice origin = request_header(req, "Origin"), host = request_header(req, "Host");
+    struct slice scheme = req->tls ? SLICE("https://") : SLICE("http://");
+
+    if (!origin.n || cors_allows(req->gateway, origin))
+        return true;
+    return slice_starts_with(origin, scheme) &&
+           slice_eq_nocase(slice_from_offset(origin, scheme.n), host);
+}
+
+/* Tokens in a query end in the logs of every proxy on the way. */
+static bool query_has_token(const struct request *req)
+{
+    return request_query(req, "token").n || request_query(req, "access_token").n;
+}
+
+static enum err judge(const struct request *req, struct slice *detail)
+{
+    if (config_bool(req->gateway->config, "mediavault.require_https") && !req->tls &&
+        !forwarded_is_loopback(req->peer_ip)) {
+        *detail = SLICE("HTTPS is required here.");
+        return ERR_FORBIDDEN;
+    }
+    if (!has_word(request_header(req, "Upgrade"), SLICE("websocket")) ||
+        !has_word(request_header(req, "Connection"), SLICE("upgrade")) ||
+        req->head.minor_version < 1)
+        return ERR_UPGRADE_REQUIRED;
+    if (!origin_is_welcome(req)) {
+        *detail = SLICE("This origin may not connect.");
+        return ERR_FORBIDDEN;
+    }
+    if (query_has_token(req)) {
+        *detail = SLICE("Send the token in an `auth` message or the Authorization header.");
+        return ERR_BAD_REQUEST;
+    }
+    return req->gateway->draining ? ERR_DRAINING : OK;
+}
+
+static void refuse(struct request *req, enum err why, struct slice detail)
+{
+    if (why == ERR_UPGRADE_REQUIRED) {
+        reply_header(req, "Upgrade", SLICE("websocket"));
+        reply_header(req, "Connection", SLICE("Upgrade"));
+        reply_header(req, "Sec-WebSocket-Version", SLICE("13"));
+    }
+    reply_error(req, why, detail);
+}
+
+/* Wrong credentials are told in the WebSocket, where browsers can read it (close 4001), so only a
+ * failure of ours is answered here. */
+static enum err authenticate(struct request *req)
+{
+    struct authentication authentication;
+
+    authentication_begin(req->task.arena, req->gateway, request_header(req, "Authorization"),
+                         request_header(req, "X-API-Key"), &authentication);
+    enum err err = authentication_end(&req->task, req->gateway, &authentication);
+    req->principal = err == OK ? authentication.principal : (struct principal){0};
+    return err == ERR_UNAUTHORIZED ? OK : err;
+}
+
+void hub_realtime(struct request *req)
+{
+    struct slice answer = SLICE_NONE, detail = SLICE_NONE;
+    enum err err = judge(req, &detail);
+
+    if (err == OK)
+        err = websocket_accept(req->task.arena, request_header(req, "Sec-WebSocket-Key"),
+                               request_header(req, "Sec-WebSocket-Version"),
+                               request_header(req, "Sec-WebSocket-Protocol"), &answer);
+    if (err == OK)
+        err = authenticate(req);
+    if (err != OK)
+        refuse(req, err, detail);
+    else
+        reply_upgrade(req, answer, open_client, req);
+}

@@ -1,0 +1,15 @@
+/* realtime_gate.h: the door between HTTP and realtime: the handler of /realtime (hub_realtime, see
+ * schemas/hub.yaml), what realtime asks about tokens and records, and its feed from the event
+ * streams. */
+#pragma once
+
+#include <stdbool.h>
+
+struct gateway;
+
+/* Makes gateway->realtime and gateway->stream and writes the canary every second. After
+ * state_wait(), once. False: no fiber is left. */
+bool realtime_gate_start(struct gateway *gateway);
+
+/* After every connection is gone, before the state is closed: frees both. */
+void realtime_gate_stop(struct gateway *gateway);

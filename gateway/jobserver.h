@@ -9,6 +9,8 @@
 struct gateway;
 struct jobserver;
 
-struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, char **problem);
-void jobserver_stop(struct jobserver *server); /* answers "drain" to the parked first */
+/* NULL on failure, with a static text in *problem. */
+struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, const char **problem);
+/* Answers "drain" to the parked, closes, and frees itself from the loop. */
+void jobserver_stop(struct jobserver *server);
 void jobserver_wake(struct jobserver *server); /* a job may be waiting: called on media events */

@@ -6,6 +6,7 @@
 #include "gateway/cors.h"
 #include "gateway/forwarded.h"
 #include "gateway/gateway.h"
+#include "gateway/jobserver.h"
 #include "gateway/reply.h"
 #include "handlers.h"
 #include "state/media.h"
@@ -83,7 +84,11 @@ static bool on_head(void *arg, unsigned partition, struct head *out)
 
 static void on_event(void *arg, const struct event *event)
 {
-    realtime_publish(((struct gateway *)arg)->realtime, event);
+    struct gateway *gateway = arg;
+
+    realtime_publish(gateway->realtime, event);
+    if (gateway->jobs)
+        jobserver_wake(gateway->jobs);
 }
 
 static void on_fork(void *arg, unsigned partition, const struct head *head)

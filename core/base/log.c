@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -121,4 +122,9 @@ struct log_field log_field_cstr(const char *key, const char *value)
 struct log_field log_field_int(const char *key, long long value)
 {
     return (struct log_field){.key = key, .kind = LOG_NUMBER, .number = value};
+}
+
+struct log_field log_field_count(const char *key, unsigned long value)
+{
+    return log_field_int(key, value > LLONG_MAX ? LLONG_MAX : (long long)value);
 }

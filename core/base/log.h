@@ -22,10 +22,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 struct log_field log_field_slice(const char *key, struct slice value);
 struct log_field log_field_cstr(const char *key, const char *value);
 struct log_field log_field_int(const char *key, long long value);
+struct log_field log_field_count(const char *key, unsigned long value); /* past LLONG_MAX: that */
 
 #define F(key, value)                                                                              \
     _Generic((value), struct slice: log_field_slice, char *: log_field_cstr, \
-             const char *: log_field_cstr, default: log_field_int)((key), (value))
+             const char *: log_field_cstr, unsigned long: log_field_count,                        \
+             default: log_field_int)((key), (value))
 
 #define log_event(level, event, ...)                                                               \
     log_write((level), (event), (struct log_field[]){{0}, ##__VA_ARGS__} + 1,                      \

@@ -366,11 +366,13 @@ enum err media_park(struct task *task, struct state *state, const struct job *jo
     if (err != OK)
         return err == ERR_NOT_FOUND ? ERR_CONFLICT : err;
     struct commit *commit = commit_new(task, state, media.partition);
-    media.status = MEDIA_FAILED;
+    bool fatal = job->kind != JOB_TRANSCODE;
+    if (fatal)
+        media.status = MEDIA_FAILED;
     media.failure_code = code;
     media.failure_message = message;
     job_park(commit, job, message);
-    return send_result(task, commit, &media, EVENT_MEDIA_FAILED);
+    return send_result(task, commit, &media, fatal ? EVENT_MEDIA_FAILED : EVENT_MEDIA_UPDATED);
 }
 
 enum err media_processing(struct task *task, struct state *state, const struct job *job)

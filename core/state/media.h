@@ -57,8 +57,9 @@ enum err media_delete(struct task *task, struct state *state, const struct media
 enum err media_finish(struct task *task, struct state *state, const struct media *changed,
                       enum event_type event, const struct job *job, struct job *next);
 
-/* The job's attempts are used up: the media has failed with this code and message (media.failed),
- * the job is parked with them. ERR_CONFLICT as above. */
+/* The job cannot succeed: it is parked with this message, and the media has failed with them
+ * (media.failed); only a transcode's failure leaves the media as it was (media.updated), because
+ * the original serves. ERR_CONFLICT as above. */
 enum err media_park(struct task *task, struct state *state, const struct job *job,
                     struct slice code, struct slice message);
 

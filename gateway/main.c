@@ -1,0 +1,202 @@
+/* mediahub-gateway: REST, uploads, downloads, /realtime and the job server, on one thread and one
+ * loop. What a gateway holds is made here, in the order of who needs whom, and ended in reverse. */
+#include "base/clock.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "base/password.h"
+#include "base/process.h"
+#include "base/timer.h"
+#include "gateway/authentication.h"
+#include "gateway/connection.h"
+#include "gateway/exchange.h"
+#include "gateway/gateway.h"
+#include "gateway/housekeeping.h"
+#include "gateway/jobserver.h"
+#include "gateway/listener.h"
+#include "gateway/realtime_gate.h"
+
+enum {
+    FIBERS_MAX = 4096,
+    STATE_WAIT_MS = 30000,
+    DRAIN_GRACE_MS = 10000, /* for requests in flight, after the realtime window */
+    DRAIN_LOOK_MS = 20,
+};
+
+/* One in a process; static, because an accepted connection comes with no argument. */
+static struct program {
+    struct gateway gateway;
+    struct arena *arena;
+    struct listener *plain, *tls;
+    struct housekeeping *housekeeping;
+    struct timer drain;
+    uint64_t drain_until_ms;
+} program;
+
+static const struct slice *origins_from(struct arena *arena, struct slice list)
+{
+    size_t n = 0, commas = 0;
+    struct slice origin;
+
+    for (size_t i = 0; i < list.n; i++)
+        commas += list.p[i] == ',';
+    struct slice *origins = ARENA_ARRAY(arena, struct slice, commas + 2);
+    while (slice_split(list, ',', &origin, &list)) {
+        origin = slice_trim(origin);
+        if (origin.n)
+            origins[n++] = origin;
+    }
+    return origins;
+}
+
+static void open_listeners(void)
+{
+    struct gateway *gateway = &program.gateway;
+    struct slice plain = config_text(gateway->config, "listen"), problem;
+    struct slice tls = listen_tls_address(gateway->config);
+
+    program.plain =
+        listener_open(loop_get(), gateway->connections, plain, false, program.arena, &problem);
+    if (program.plain && tls.n)
+        program.tls =
+            listener_open(loop_get(), gateway->connections, tls, true, program.arena, &problem);
+    if (!program.plain || (tls.n && !program.tls))
+        process_fail("%.*s", SLICE_ARG(problem));
+}
+
+static void start_jobs(struct gateway *gateway)
+{
+    struct slice url = config_text(gateway->config, "jobs");
+    const char *problem;
+
+    if (url.n == 0)
+        return;
+    gateway->jobs = jobserver_start(gateway, url, &problem);
+    if (!gateway->jobs)
+        process_fail("cannot serve jobs on %.*s: %s", SLICE_ARG(url), problem);
+}
+
+/* What must wait for Redis, on a fiber; then the doors open. */
+static void start(struct task *task, void *arg)
+{
+    struct gateway *gateway = &program.gateway;
+
+    enum err err =
+        state_wait(task, gateway->state, (unsigned)config_number(gateway->config, "partitions"),
+                   STATE_WAIT_MS);
+    if (err == OK)
+        err = keyring_load(task, gateway->state, &gateway->keyring);
+    if (err != OK)
+        process_fail("the state server cannot be used: %.*s", SLICE_ARG(err_row(err)->message));
+    if (!realtime_gate_start(gateway))
+        process_fail("no fiber is left at the start");
+    start_jobs(gateway);
+    program.housekeeping = housekeeping_start(gateway);
+    open_listeners();
+    process_ready();
+}
+
+/* Everything is idle or out of time: end what is left, in the reverse order of making. */
+static void finish(void)
+{
+    struct gateway *gateway = &program.gateway;
+
+    connection_server_free(gateway->connections);
+    housekeeping_stop(program.housekeeping);
+    if (gateway->jobs)
+        jobserver_stop(gateway->jobs);
+    realtime_gate_stop(gateway);
+    state_close(gateway->state);
+    process_stop_watching();
+}
+
+static void on_drain_look(struct timer *timer)
+{
+
+    if (connection_count(program.gateway.connections) > 0 && clock_ms() < program.drain_until_ms)
+        timer_start(timer, DRAIN_LOOK_MS, on_drain_look);
+    else
+        finish();
+}
+
+static void on_stop(void *arg)
+{
+    struct gateway *gateway = &program.gateway;
+    uint64_t window_ms = config_number(gateway->config, "drain.window") * 1000;
+
+    log_event(LOG_INFO, "draining", F("connections", connection_count(gateway->connections)));
+    gateway->draining = true;
+    listener_close(program.plain);
+    listener_close(program.tls);
+    realtime_drain(gateway->realtime, window_ms);
+    exchange_drain();
+    program.drain_until_ms = clock_ms() + window_ms + DRAIN_GRACE_MS;
+    on_drain_look(&program.drain);
+}
+
+static void open_store(struct gateway *gateway, struct arena *arena)
+{
+    const struct config *config = gateway->config;
+    struct slice folder = config_text(config, "store");
+    char *problem;
+
+    if (folder.n == 0)
+        folder = arena_printf(arena, "%.*s/store", SLICE_ARG(config_text(config, "data")));
+    gateway->store = store_open(folder, config_number(config, "store.reserve"), &problem);
+    if (!gateway->store)
+        process_fail("%s", problem);
+}
+
+static void *on_accept(struct connection *connection, const struct connection_owner **owner)
+{
+    return exchange_accept(&program.gateway, connection, owner);
+}
+
+static void open_connections(void)
+{
+    struct gateway *gateway = &program.gateway;
+    struct slice certificate = config_text(gateway->config, "tls_cert");
+    struct slice key = config_text(gateway->config, "tls_key");
+    struct connection_tls tls = {0};
+
+    if (certificate.n) {
+        tls.cert_path = arena_cstr(program.arena, certificate);
+        tls.key_path = arena_cstr(program.arena, key);
+    }
+    gateway->connections = connection_server_new(loop_get(), &tls, on_accept);
+    if (!gateway->connections)
+        process_fail("the certificate or its key cannot be used");
+}
+
+int main(int argc, char **argv)
+{
+    struct gateway *gateway = &program.gateway;
+
+    process_init("gateway");
+    struct config *config = process_config(argc, argv);
+    loop_init(FIBERS_MAX);
+    program.arena = arena_new();
+    gateway->config = config;
+    gateway->started_ms = clock_ms();
+    gateway->limits.anonymous = config_number(config, "limits.anonymous");
+    gateway->limits.user = config_number(config, "limits.user");
+    gateway->limits.api_key = config_number(config, "limits.api_key");
+    gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
+    open_store(gateway, program.arena);
+    gateway->passwords = password_thread_start();
+    gateway->state =
+        state_open(config_text(config, "redis"), config_text(config, "redis_volatile"));
+    open_connections();
+    process_on_stop(loop_get(), on_stop, NULL);
+    if (!task_spawn(start, NULL))
+        process_fail("no fiber is left at the start");
+
+    uv_run(loop_get(), UV_RUN_DEFAULT);
+
+    password_thread_stop(gateway->passwords);
+    store_close(gateway->store);
+    arena_free(program.arena);
+    config_free(config);
+    return loop_fini() ? 0 : 1;
+}

@@ -1,0 +1,528 @@
+/* What a client of /realtime is told, on a recorded transport. */
+#include "client_fixture.h"
+
+#include "realtime/client.h"
+
+static struct state fixture_state = {.partitions = 1};
+static struct realtime *hub;
+
+static int open_hub(void **unused)
+{
+    fixture_open();
+    memset(fixture_heads, 0, sizeof fixture_heads);
+    fixture_heads[0] = (struct head){.epoch = 9, .offset = 100};
+    memset(fixture_heads[0].hash, 'a', 16);
+    fixture_started = true;
+    hub = realtime_new(&fixture_state, &fixture_hooks, &fixture_limits);
+    return 0;
+}
+
+static int close_hub(void **unused)
+{
+    RUN_UNTIL(fiber_count() == 0);
+    assert_int_equal(realtime_clients(hub), 0);
+    realtime_free(hub);
+    fixture_close();
+    return 0;
+}
+
+/* As the stream's reader does: its head is at the event already. */
+static void publish(enum event_type type, const char *owner, const char *resource,
+                    const char *changes)
+{
+    struct arena *arena = arena_new();
+    struct event event = {.type = type,
+                          .id = SLICE("evt_x"),
+                          .owner = slice_from(owner),
+                          .resource = slice_from(resource),
+                          .resource_type = SLICE("image"),
+                          .changes = slice_from(changes),
+                          .timestamp_ms = clock_unix_ms(),
+                          .offset = ++fixture_heads[0].offset};
+
+    snprintf(fixture_heads[0].hash, 17, "%016llx", (unsigned long long)event.offset);
+    memcpy(event.hash, fixture_heads[0].hash, sizeof event.hash);
+    event.body = event_body(arena, &event);
+    realtime_publish(hub, &event);
+    arena_free(arena);
+}
+
+static void publish_media(const char *owner, const char *resource)
+{
+    publish(EVENT_MEDIA_UPDATED, owner, resource, "");
+}
+
+static struct socket *log_in(const char *token, const char *subscription)
+{
+    struct socket *s = connect_socket(hub, NULL);
+    char text[256];
+
+    snprintf(text, sizeof text, "{\"type\":\"auth\",\"token\":\"%s\"}", token);
+    say(s, text);
+    RUN_UNTIL(socket_has(s, "\"auth_ok\""));
+    if (subscription) {
+        say(s, subscription);
+        RUN_UNTIL(socket_has(s, "\"subscribed\""));
+    }
+    socket_forget(s);
+    return s;
+}
+
+#define SUBSCRIBE_ALL "{\"type\":\"subscribe\",\"channel\":\"media_updates\"}"
+
+static void subscribe_waits_behind_auth(void **unused)
+{
+    struct socket *s = connect_socket(hub, NULL);
+
+    say(s, "{\"type\":\"auth\",\"token\":\"slow:ann\",\"id\":1}");
+    say(s, "{\"type\":\"subscribe\",\"channel\":\"media_updates\",\"resource_id\":\"media_1\","
+           "\"id\":2}");
+    say(s, "{\"type\":\"ping\",\"id\":3}");
+    RUN_UNTIL(socket_has(s, "\"pong\""));
+    const char *text = socket_text(s);
+    const char *welcome = strstr(text, "\"welcome\"");
+    const char *ok = strstr(text, "\"auth_ok\",\"reply_to\":1,\"user_id\":\"user_ann\"");
+    const char *subscribed = strstr(text, "\"subscribed\",\"reply_to\":2");
+    const char *pong = strstr(text, "\"pong\",\"reply_to\":3");
+    assert_true(welcome && ok && subscribed && pong);
+    assert_true(welcome < ok && ok < subscribed && subscribed < pong);
+    disconnect(s);
+}
+
+static void refusals_leave_the_socket_open(void **unused)
+{
+    static const struct {
+        const char *text, *answer;
+    } cases[] = {
+        {"not json", "\"validation_error\""},
+        {"{\"type\":\"dance\"}", "\"validation_error\""},
+        {"{\"type\":\"subscribe\",\"channel\":\"nothing\",\"id\":\"x\"}",
+         "\"reply_to\":\"x\",\"error\":{\"code\":\"validation_error\""},
+        {"{\"type\":\"subscribe\",\"channel\":\"session\"}", "\"validation_error\""},
+        {"{\"type\":\"subscribe\",\"channel\":\"media_updates\",\"resource_id\":\"nobody\"}",
+         "\"not_found\""},
+        {"{\"type\":\"unsubscribe\",\"channel\":\"nothing\"}", "\"validation_error\""},
+    };
+    struct socket *s = connect_socket(hub, NULL);
+
+    say(s, SUBSCRIBE_ALL);
+    RUN_UNTIL(socket_has(s, "\"unauthorized\""));
+    say(s, "{\"type\":\"auth\",\"token\":\"ann\"}");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        socket_forget(s);
+        say(s, cases[i].text);
+        RUN_UNTIL(socket_has(s, "\"type\":\"error\""));
+        assert_true(socket_has(s, cases[i].answer));
+    }
+    assert_false(s->finished);
+    disconnect(s);
+}
+
+static void wrong_credentials_end_it(void **unused)
+{
+    static const struct {
+        const char *token, *text, *close;
+    } cases[] = {
+        {"bad", "\"auth_error\"", "close 4001 "},
+        {"unscoped", "\"auth_error\"", "close 4001 "},
+        {"down", "\"service_unavailable\"", "close 4102 retry_ms="},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct socket *s = connect_socket(hub, NULL);
+        char text[128];
+
+        snprintf(text, sizeof text, "{\"type\":\"auth\",\"token\":\"%s\"}", cases[i].token);
+        say(s, text);
+        say(s, SUBSCRIBE_ALL);
+        RUN_UNTIL(s->finished);
+        assert_true(socket_has(s, cases[i].text));
+        assert_true(socket_has(s, cases[i].close));
+        assert_false(socket_has(s, "\"subscribed\""));
+        disconnect(s);
+    }
+}
+
+static void credentials_can_come_with_the_upgrade(void **unused)
+{
+    const struct principal bad = {.kind = PRINCIPAL_NONE};
+    const struct principal good = {.kind = PRINCIPAL_KEY,
+                                   .user_id = SLICE("user_ann"),
+                                   .session_id = SLICE("key_1"),
+                                   .scopes = SCOPE_REALTIME};
+    struct socket *s = connect_socket(hub, &good);
+
+    run_some();
+    assert_true(socket_has(s, "\"auth_ok\",\"user_id\":\"user_ann\",\"expires_at\":null"));
+    disconnect(s);
+    s = connect_socket(hub, &bad);
+    assert_true(s->finished);
+    assert_true(socket_has(s, "\"auth_error\""));
+    assert_true(socket_has(s, "close 4001"));
+    disconnect(s);
+}
+
+static void renewal_is_for_the_same_user(void **unused)
+{
+    struct socket *s = log_in("ann", SUBSCRIBE_ALL);
+
+    say(s, "{\"type\":\"auth\",\"token\":\"slow:ann\"}");
+    RUN_UNTIL(socket_has(s, "\"auth_ok\""));
+    publish_media("user_ann", "media_1");
+    RUN_UNTIL(socket_has(s, "\"media_1\""));
+    say(s, "{\"type\":\"auth\",\"token\":\"bob\"}");
+    RUN_UNTIL(s->finished);
+    assert_true(socket_has(s, "close 4001"));
+    disconnect(s);
+}
+
+static void events_reach_whom_they_concern(void **unused)
+{
+    struct socket *ann = log_in("ann", SUBSCRIBE_ALL);
+    struct socket *one = log_in("ann", "{\"type\":\"subscribe\",\"channel\":\"media_updates\","
+                                       "\"resource_id\":\"media_1\"}");
+    struct socket *bob = log_in("bob", SUBSCRIBE_ALL);
+    /* Bob may have named a resource that is not his: delivery looks again. */
+    struct socket *spy = log_in("bob", "{\"type\":\"subscribe\",\"channel\":\"media_updates\","
+                                       "\"resource_id\":\"media_1\"}");
+    struct socket *admin = log_in("admin", SUBSCRIBE_ALL);
+    struct socket *other = log_in("ann", "{\"type\":\"subscribe\",\"channel\":\"user_updates\"}");
+
+    publish(EVENT_MEDIA_UPLOADED, "user_ann", "media_1", "{\"title\":\"x\"}");
+    publish_media("user_ann", "media_2");
+    run_some();
+    assert_int_equal(socket_count(ann, "\"type\":\"event\""), 2);
+    assert_true(socket_has(ann, "\"resource_id\":\"media_1\",\"event\":\"media.uploaded\""));
+    assert_true(socket_has(ann, "\"changes\":{\"title\":\"x\"}}"));
+    assert_int_equal(ann->writes, 1); /* both frames in one write */
+    assert_int_equal(socket_count(one, "\"type\":\"event\""), 1);
+    assert_int_equal(socket_count(admin, "\"type\":\"event\""), 2);
+    assert_string_equal(socket_text(bob), "");
+    assert_string_equal(socket_text(spy), "");
+    assert_string_equal(socket_text(other), "");
+    /* Every subscriber got the same bytes. */
+    assert_string_equal(socket_text(ann), socket_text(admin));
+    disconnect(ann), disconnect(one), disconnect(bob);
+    disconnect(spy), disconnect(admin), disconnect(other);
+}
+
+static void one_frame_however_many_subscriptions_match(void **unused)
+{
+    struct socket *s = log_in("ann", SUBSCRIBE_ALL);
+
+    say(s, "{\"type\":\"subscribe\",\"channel\":\"media_updates\",\"resource_id\":\"media_1\"}");
+    say(s, SUBSCRIBE_ALL);
+    say(s, "{\"type\":\"subscribe\",\"channel\":\"media_updates\",\"resource_id\":\"*\"}");
+    RUN_UNTIL(socket_count(s, "\"subscribed\"") == 3);
+    publish_media("user_ann", "media_1");
+    RUN_UNTIL(socket_has(s, "\"event\""));
+    assert_int_equal(socket_count(s, "\"type\":\"event\""), 1);
+    socket_forget(s);
+    say(s, "{\"type\":\"unsubscribe\",\"channel\":\"media_updates\"}");
+    RUN_UNTIL(socket_has(s, "\"unsubscribed\""));
+    publish_media("user_ann", "media_2");
+    publish_media("user_ann", "media_1");
+    run_some();
+    assert_int_equal(socket_count(s, "\"type\":\"event\""), 1);
+    disconnect(s);
+}
+
+static void limits_hold(void **unused)
+{
+    struct socket *s = log_in("ann", NULL);
+    struct socket *more[3];
+
+    for (int i = 0; i < 6; i++) {
+        char text[128];
+
+        snprintf(
+            text, sizeof text,
+            "{\"type\":\"subscribe\",\"channel\":\"media_updates\",\"resource_id\":\"media_%d\"}",
+            i);
+        say(s, text);
+    }
+    RUN_UNTIL(socket_has(s, "\"rate_limited\""));
+    assert_int_equal(socket_count(s, "\"subscribed\""), 5);
+    socket_forget(s);
+    for (int i = 0; i < 30; i++)
+        say(s, "{\"type\":\"ping\",\"id\":8}");
+    RUN_UNTIL(socket_count(s, "\"pong\"") + socket_count(s, "\"rate_limited\"") == 30);
+    assert_in_range(socket_count(s, "\"pong\""), 1, 20);
+    assert_true(socket_has(s, "\"error\",\"reply_to\":8,\"error\":{\"code\":\"rate_limited\""));
+    assert_false(s->finished);
+
+    for (int i = 0; i < 3; i++) {
+        more[i] = connect_socket(hub, NULL);
+        say(more[i], "{\"type\":\"auth\",\"token\":\"ann\"}");
+    }
+    RUN_UNTIL(more[2]->finished);
+    assert_true(socket_has(more[2], "close 4100 retry_ms="));
+    assert_false(more[1]->finished);
+    disconnect(s);
+    for (int i = 0; i < 3; i++)
+        disconnect(more[i]);
+}
+
+static void a_slow_client_gets_a_gap(void **unused)
+{
+    struct socket *slow = log_in("ann", SUBSCRIBE_ALL);
+    struct socket *quick = log_in("ann", SUBSCRIBE_ALL);
+
+    slow->blocked = true;
+    for (int i = 0; i < 50; i++) {
+        publish_media("user_ann", "media_1");
+        run_some();
+    }
+    assert_true(client_queued_bytes(slow->client) <= fixture_limits.queue_bytes);
+    assert_int_equal(socket_count(quick, "\"type\":\"event\""), 50);
+    socket_unblock(slow);
+    RUN_UNTIL(socket_has(slow, "\"gap\""));
+    size_t heard = socket_count(slow, "\"type\":\"event\"");
+    assert_in_range(heard, 5, 20);
+    assert_int_equal(socket_count(slow, "\"gap\""), 1);
+    assert_true(socket_has(slow, "\"resource_id\":null"));
+    assert_true(socket_has(slow, "\"reason\":\"slow_consumer\""));
+    publish_media("user_ann", "media_2");
+    RUN_UNTIL(socket_has(slow, "\"media_2\""));
+    assert_int_equal(socket_count(slow, "\"type\":\"event\""), heard + 1);
+    disconnect(slow);
+    disconnect(quick);
+}
+
+static void control_and_answers_pass_a_full_queue(void **unused)
+{
+    struct socket *s = log_in("ann", SUBSCRIBE_ALL);
+
+    s->blocked = true;
+    for (int i = 0; i < 50; i++) {
+        publish_media("user_ann", "media_1");
+        run_some();
+    }
+    say(s, "{\"type\":\"ping\",\"id\":77}");
+    run_some();
+    socket_unblock(s);
+    RUN_UNTIL(socket_has(s, "\"pong\",\"reply_to\":77"));
+    disconnect(s);
+}
+
+static void progress_is_the_latest_of_each_job(void **unused)
+{
+    struct socket *s = log_in("ann", "{\"type\":\"subscribe\",\"channel\":\"job_progress\"}");
+
+    realtime_progress(hub, SLICE("media_1"), SLICE("user_ann"), SLICE("transcode"), 3);
+    RUN_UNTIL(socket_has(s, "\"percent\":3}"));
+    assert_true(socket_has(s, "\"position\":null,\"channel\":\"job_progress\","
+                              "\"resource_id\":\"media_1\",\"event\":\"job.progress\""));
+    s->blocked = true;
+    for (unsigned i = 0; i < 100; i++) {
+        realtime_progress(hub, SLICE("media_1"), SLICE("user_ann"), SLICE("transcode"), i);
+        realtime_progress(hub, SLICE("media_2"), SLICE("user_ann"), SLICE("transcode"), i);
+        realtime_progress(hub, SLICE("media_3"), SLICE("user_bob"), SLICE("transcode"), i);
+        run_some();
+    }
+    socket_forget(s);
+    socket_unblock(s);
+    RUN_UNTIL(socket_count(s, "\"percent\":99}") == 2);
+    assert_false(socket_has(s, "media_3"));
+    assert_false(socket_has(s, "\"gap\""));
+    disconnect(s);
+}
+
+static void an_ended_session_closes_its_sockets(void **unused)
+{
+    struct socket *ann = log_in("ann", NULL);
+    struct socket *bob = log_in("bob", NULL);
+
+    publish(EVENT_SESSION_ENDED, "user_ann", "ses_other", "");
+    assert_false(ann->finished);
+    publish(EVENT_SESSION_ENDED, "user_ann", "ses_ann", "");
+    assert_true(ann->finished);
+    assert_true(socket_has(ann, "close 4001"));
+    assert_false(bob->finished);
+    disconnect(ann);
+    disconnect(bob);
+}
+
+static void a_token_that_ends_is_announced(void **unused)
+{
+    struct socket *s = connect_socket(hub, NULL);
+
+    say(s, "{\"type\":\"auth\",\"token\":\"late:ann\"}");
+    RUN_UNTIL(socket_has(s, "\"token_expiring\""));
+    RUN_UNTIL(s->finished);
+    assert_true(socket_has(s, "close 4001"));
+    disconnect(s);
+
+    s = connect_socket(hub, NULL);
+    say(s, "{\"type\":\"auth\",\"token\":\"late:ann\"}");
+    RUN_UNTIL(socket_has(s, "\"token_expiring\""));
+    say(s, "{\"type\":\"auth\",\"token\":\"ann\"}");
+    RUN_UNTIL(socket_count(s, "\"auth_ok\"") == 2);
+    assert_false(timer_armed(&s->client->lifetime));
+    disconnect(s);
+}
+
+static void bad_frames_end_it(void **unused)
+{
+    static const struct {
+        unsigned first;
+        struct slice payload;
+        const char *close;
+    } cases[] = {
+        {0x82, SLICE_INIT("binary"), "close 1003 "},
+        {0x81, SLICE_INIT("\xFF"), "close 1007 "},
+        {0xC1, SLICE_INIT("rsv"), "close 1002 "},
+        {0x88, SLICE_INIT("\x03\xE8"), "close 1000 "},
+        {0x88, SLICE_INIT(""), "close 0 "},
+        {0x88, SLICE_INIT("\x03\xED"), "close 1002 "},
+        {0x88, SLICE_INIT("\x0F\xA0x"), "close 4000 x"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct socket *s = connect_socket(hub, NULL);
+
+        send_frame(s, cases[i].first, cases[i].payload);
+        assert_true(s->finished);
+        assert_true(socket_has(s, cases[i].close));
+        say(s, "{\"type\":\"ping\"}"); /* after the end nothing is heard */
+        run_some();
+        assert_false(socket_has(s, "\"pong\""));
+        disconnect(s);
+    }
+}
+
+static void pings_are_answered_at_once(void **unused)
+{
+    struct socket *s = connect_socket(hub, NULL);
+
+    send_frame(s, 0x89, SLICE("are you there"));
+    RUN_UNTIL(socket_has(s, "pong are you there"));
+    disconnect(s);
+}
+
+static void a_full_inbox_stops_the_reading(void **unused)
+{
+    struct socket *s = connect_socket(hub, NULL);
+    unsigned said = INBOX_MAX_MESSAGES + 20;
+
+    say(s, "{\"type\":\"auth\",\"token\":\"slow:ann\"}");
+    for (unsigned i = 0; i < said; i++)
+        say(s, "{\"type\":\"ping\"}");
+    assert_false(s->reading);
+    assert_true(s->client->stash.n > 0);
+    RUN_UNTIL(s->reading);
+    RUN_UNTIL(socket_count(s, "\"pong\"") + socket_count(s, "\"rate_limited\"") == said);
+    assert_int_equal(s->client->stash.size, 0);
+    disconnect(s);
+}
+
+static void who_leaves_early_leaves_nothing(void **unused)
+{
+    struct socket *s = connect_socket(hub, NULL);
+
+    say(s, "{\"type\":\"auth\",\"token\":\"slow:ann\"}");
+    say(s, SUBSCRIBE_ALL);
+    run_some();
+    assert_int_equal(fiber_count(), 1);
+    disconnect(s); /* in the middle of the authentication */
+    assert_int_equal(realtime_clients(hub), 0);
+    RUN_UNTIL(fiber_count() == 0);
+}
+
+static void a_fork_is_told(void **unused)
+{
+    struct socket *ann = log_in("ann", SUBSCRIBE_ALL);
+    struct socket *idle = log_in("ann", NULL);
+
+    publish_media("user_ann", "media_1");
+    fixture_heads[0] = (struct head){.epoch = 10, .offset = 3, .hash = "00000000000000ff"};
+    realtime_forked(hub, 0, &fixture_heads[0]);
+    RUN_UNTIL(socket_has(ann, "\"reason\":\"history_forked\""));
+    fixture_heads[0].offset = 50;
+    realtime_forked(hub, 0, &fixture_heads[0]);
+    RUN_UNTIL(socket_has(ann, "\"reason\":\"history_gone\""));
+    publish_media("user_ann", "media_2");
+    RUN_UNTIL(socket_has(ann, "\"media_2\""));
+    assert_string_equal(socket_text(idle), "");
+    disconnect(ann);
+    disconnect(idle);
+}
+
+static void draining_spreads_the_closes(void **unused)
+{
+    struct socket *sockets[3];
+
+    for (size_t i = 0; i < COUNT_OF(sockets); i++)
+        sockets[i] = log_in("ann", NULL);
+    realtime_drain(hub, 90);
+    uint64_t began_ms = clock_ms();
+    RUN_UNTIL(sockets[0]->finished && sockets[1]->finished && sockets[2]->finished);
+    assert_in_range(clock_ms() - began_ms, 50, 2000);
+    for (size_t i = 0; i < COUNT_OF(sockets); i++) {
+        assert_true(socket_has(sockets[i], "close 4200 retry_ms="));
+        disconnect(sockets[i]);
+    }
+    struct socket *late = connect_socket(hub, NULL);
+    assert_true(late->finished);
+    assert_true(socket_has(late, "close 4200 retry_ms="));
+    disconnect(late);
+}
+
+static void idle_clients_are_small(void **unused)
+{
+    assert_in_range(sizeof(struct client), 1, 900);
+}
+
+static void figures_are_told(void **unused)
+{
+    struct socket *s = log_in("ann", SUBSCRIBE_ALL);
+    struct buf out;
+
+    publish_media("user_ann", "media_1");
+    run_some();
+    buf_init(&out, 1 << 20);
+    realtime_metrics(hub, &out);
+    buf_add_char(&out, '\0');
+    const char *text = buf_slice(&out).p;
+    assert_non_null(strstr(text, "\nmediahub_realtime_clients 1\n"));
+    assert_non_null(strstr(text, "\nmediahub_realtime_subscriptions 1\n"));
+    assert_non_null(strstr(text, "\nmediahub_realtime_encoded_total 1\n"));
+    assert_non_null(strstr(text, "\nmediahub_realtime_lag_seconds_count 1\n"));
+    buf_fini(&out);
+    assert_true(realtime_canary_age_ms(hub) == UINT64_MAX);
+    realtime_canary(hub, clock_unix_ms());
+    assert_true(realtime_canary_age_ms(hub) < 1000);
+    disconnect(s);
+}
+
+#define WITH_HUB(fn) cmocka_unit_test_setup_teardown(fn, open_hub, close_hub)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_HUB(subscribe_waits_behind_auth),
+        WITH_HUB(refusals_leave_the_socket_open),
+        WITH_HUB(wrong_credentials_end_it),
+        WITH_HUB(credentials_can_come_with_the_upgrade),
+        WITH_HUB(renewal_is_for_the_same_user),
+        WITH_HUB(events_reach_whom_they_concern),
+        WITH_HUB(one_frame_however_many_subscriptions_match),
+        WITH_HUB(limits_hold),
+        WITH_HUB(a_slow_client_gets_a_gap),
+        WITH_HUB(control_and_answers_pass_a_full_queue),
+        WITH_HUB(progress_is_the_latest_of_each_job),
+        WITH_HUB(an_ended_session_closes_its_sockets),
+        WITH_HUB(a_token_that_ends_is_announced),
+        WITH_HUB(bad_frames_end_it),
+        WITH_HUB(pings_are_answered_at_once),
+        WITH_HUB(a_full_inbox_stops_the_reading),
+        WITH_HUB(who_leaves_early_leaves_nothing),
+        WITH_HUB(a_fork_is_told),
+        WITH_HUB(draining_spreads_the_closes),
+        WITH_HUB(idle_clients_are_small),
+        WITH_HUB(figures_are_told),
+    };
+
+    crypto_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -62,6 +62,7 @@ static struct endpoint endpoint_copy(struct arena *arena, const struct endpoint 
     to.url = arena_dup(arena, from->url);
     to.description = arena_dup(arena, from->description);
     to.secret = arena_dup(arena, from->secret);
+    to.old_secret = arena_dup(arena, from->old_secret);
     to.disabled_reason = arena_dup(arena, from->disabled_reason);
     to.events = ARENA_ARRAY(arena, struct slice, from->event_count + 1);
     for (size_t i = 0; i < from->event_count; i++)
@@ -98,6 +99,8 @@ static void receiver_configure(struct receiver *receiver, const struct endpoint 
         receiver->key = SLICE_NONE;
         log_event(LOG_ERROR, "endpoint_secret_unusable", F("endpoint", endpoint->id));
     }
+    if (!signing_key_parse(arena, receiver->endpoint.old_secret, &receiver->old_key))
+        receiver->old_key = SLICE_NONE;
 }
 
 static struct receiver *receiver_new(const struct directory *directory,
@@ -129,14 +132,14 @@ static void drop(const struct directory *directory, struct receiver *receiver, b
     receiver_unref(receiver);
 }
 
-/* The receiver for what an endpoint is now. One that has moved to another host gets a new gate, and
- * what is still in flight to the old host keeps the old one. */
+/* The receiver for what an endpoint is now. One that has moved to another host, or is active again,
+ * gets a new gate; what is still in flight keeps the old one. */
 static struct receiver *update(const struct directory *directory, struct receiver *old,
                                const struct endpoint *endpoint)
 {
     bool was_active = old->endpoint.active;
 
-    if (same_host(&old->endpoint, endpoint)) {
+    if (same_host(&old->endpoint, endpoint) && was_active >= endpoint->active) {
         receiver_configure(old, endpoint);
     } else {
         drop(directory, old, false);

@@ -12,8 +12,9 @@ struct receiver {
     unsigned refs;
     struct arena *arena; /* of what stands below; replaced with the configuration */
     struct endpoint endpoint;
-    struct slice key; /* for signing; empty: the secret is not one */
-    bool gone;        /* deleted, or replaced by another receiver */
+    struct slice key;     /* for signing; empty: the secret is not one */
+    struct slice old_key; /* of the secret before, which signs as well for a while; or empty */
+    bool gone;            /* deleted, or replaced by another receiver */
     struct gate gate;
     bool failing;            /* as the health record was last told */
     uint64_t health_told_ms; /* clock_ms(); 0: never */

@@ -115,6 +115,22 @@ static void on_transfer_done(void *arg, const struct transfer_result *transfer)
     attempt_ended(attempt);
 }
 
+/* By the secret of before too, while a rotation is young. */
+static struct slice sign(const struct attempt *attempt, uint64_t timestamp_s)
+{
+    const struct receiver *receiver = attempt->receiver;
+    const struct claimed *claimed = &attempt->claimed;
+    struct arena *arena = attempt->arena;
+    struct slice signature =
+        signing_v1(arena, receiver->key, claimed->event_id, timestamp_s, claimed->body);
+
+    if (receiver->old_key.n == 0 || attempt->started_ms >= receiver->endpoint.old_secret_until_ms)
+        return signature;
+    struct slice old =
+        signing_v1(arena, receiver->old_key, claimed->event_id, timestamp_s, claimed->body);
+    return arena_printf(arena, "%.*s %.*s", SLICE_ARG(signature), SLICE_ARG(old));
+}
+
 static void post(struct attempt *attempt)
 {
     struct arena *arena = attempt->arena;
@@ -122,8 +138,7 @@ static void post(struct attempt *attempt)
     const struct claimed *claimed = &attempt->claimed;
     uint64_t now_s = attempt->started_ms / 1000;
     struct slice *headers = ARENA_ARRAY(arena, struct slice, HEADERS_MAX);
-    struct slice signature =
-        signing_v1(arena, receiver->key, claimed->event_id, now_s, claimed->body);
+    struct slice signature = sign(attempt, now_s);
     size_t n = 0;
 
     headers[n++] = arena_printf(arena, "webhook-id: %.*s", SLICE_ARG(claimed->event_id));

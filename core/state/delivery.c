@@ -1,5 +1,6 @@
 #include "state/delivery.h"
 
+#include "state/endpoint.h"
 #include "state/id.h"
 #include "state/record.h"
 
@@ -272,10 +273,9 @@ enum err delivery_health(struct task *task, struct state *state, unsigned endpoi
 
     add(&args, success ? SLICE("ok") : SLICE("failed"));
     add_number(&args, now_ms);
-    enum err err =
-        state_fcall(task, state, SLICE("webhook_health"),
-                    state_key(task->arena, endpoint_partition, "health:%.*s", SLICE_ARG(endpoint)),
-                    args.v, args.n, &reply);
+    enum err err = state_fcall(task, state, SLICE("webhook_health"),
+                               endpoint_health_key(task->arena, endpoint_partition, endpoint),
+                               args.v, args.n, &reply);
     if (err == OK)
         *failing_since_ms = reply.n > 0 ? number_of(reply.items[0].text) : 0;
     return err;
@@ -314,6 +314,26 @@ enum err delivery_retry(struct task *task, struct state *state, struct slice end
     if (err != OK)
         return err;
     return reply.n > 0 && slice_eq(reply.items[0].text, SLICE("ok")) ? OK : ERR_NOT_FOUND;
+}
+
+enum err delivery_send(struct task *task, struct state *state, struct slice endpoint,
+                       const struct acceptance *message, uint64_t now_ms, uint64_t retention_s)
+{
+    struct args args = args_new(task, 7);
+    struct redis_value reply;
+    unsigned partition;
+    bool known = id_parse(message->event_id, SLICE("evt_"), state->partitions, &partition);
+
+    assert(known);
+    (void)known;
+    add(&args, endpoint);
+    add(&args, message->event_id);
+    add(&args, message->type);
+    add(&args, message->body);
+    add(&args, message->owner);
+    add_number(&args, now_ms);
+    add_number(&args, retention_s);
+    return call(task, state, partition, SLICE("webhook_send"), &args, &reply);
 }
 
 /* -- Listing --------------------------------------------------------------------------------- */

@@ -106,6 +106,10 @@ enum err delivery_retry(struct task *task, struct state *state, struct slice end
                         struct slice event_id, struct slice owner, uint64_t now_ms,
                         uint64_t retention_s);
 
+/* Queues a message that no event of the stream made, for one endpoint. */
+enum err delivery_send(struct task *task, struct state *state, struct slice endpoint,
+                       const struct acceptance *message, uint64_t now_ms, uint64_t retention_s);
+
 struct delivery {
     struct slice event_id, type;
     enum delivery_state state;

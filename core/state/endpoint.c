@@ -42,6 +42,11 @@ bool endpoint_wants(const struct endpoint *endpoint, const struct event *event)
            (row->webhook == WEBHOOK_ALWAYS && names(endpoint, SLICE("*")));
 }
 
+struct slice endpoint_health_key(struct arena *arena, unsigned partition, struct slice id)
+{
+    return state_key(arena, partition, "health:%.*s", SLICE_ARG(id));
+}
+
 static void changed(struct commit *commit)
 {
     commit_write(commit, SLICE("INCRBY"),
@@ -97,6 +102,8 @@ static void from_fields(struct arena *arena, struct slice id, unsigned partition
         .url = redis_field(fields, SLICE("url")),
         .description = redis_field(fields, SLICE("description")),
         .secret = redis_field(fields, SLICE("secret")),
+        .old_secret = redis_field(fields, SLICE("old_secret")),
+        .old_secret_until_ms = record_get_number(fields, SLICE("old_secret_until")),
         .active = record_get_flag(fields, SLICE("active")),
         .disabled_reason = redis_field(fields, SLICE("disabled_reason")),
         .created_ms = record_get_number(fields, SLICE("created")),
@@ -130,13 +137,43 @@ static enum err send_change(struct commit *commit)
     return err == ERR_CONFLICT ? ERR_NOT_FOUND : err;
 }
 
+void endpoint_rotate_secret(struct arena *arena, struct endpoint *endpoint)
+{
+    endpoint->old_secret = endpoint->secret;
+    endpoint->old_secret_until_ms = clock_unix_ms() + ENDPOINT_OLD_SECRET_MS;
+    endpoint->secret = new_secret(arena);
+}
+
+enum err endpoint_update(struct task *task, struct state *state, struct endpoint *endpoint)
+{
+    struct arena *arena = task->arena;
+    struct commit *commit = commit_new(task, state, endpoint->partition);
+    struct slice key = endpoint_key(arena, endpoint->partition, endpoint->id);
+
+    endpoint->updated_ms = clock_unix_ms();
+    commit_require_present(commit, key);
+    commit_write(commit, SLICE("HSET"), key, SLICE("url"), endpoint->url, SLICE("description"),
+                 endpoint->description, SLICE("events"),
+                 record_join(arena, endpoint->events, endpoint->event_count), SLICE("secret"),
+                 endpoint->secret, SLICE("old_secret"), endpoint->old_secret,
+                 SLICE("old_secret_until"), record_number(arena, endpoint->old_secret_until_ms),
+                 SLICE("active"), record_flag(endpoint->active), SLICE("disabled_reason"),
+                 endpoint->disabled_reason, SLICE("updated"),
+                 record_number(arena, endpoint->updated_ms));
+    if (endpoint->active)
+        commit_write(commit, SLICE("DEL"),
+                     endpoint_health_key(arena, endpoint->partition, endpoint->id));
+    return send_change(commit);
+}
+
 enum err endpoint_delete(struct task *task, struct state *state, const struct endpoint *endpoint)
 {
     struct commit *commit = commit_new(task, state, endpoint->partition);
     struct slice key = endpoint_key(task->arena, endpoint->partition, endpoint->id);
 
     commit_require_present(commit, key);
-    commit_write(commit, SLICE("DEL"), key);
+    commit_write(commit, SLICE("DEL"), key,
+                 endpoint_health_key(task->arena, endpoint->partition, endpoint->id));
     commit_write(commit, SLICE("ZREM"), list_key(task->arena, endpoint->partition), endpoint->id);
     return send_change(commit);
 }

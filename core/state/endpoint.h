@@ -13,7 +13,9 @@ struct endpoint {
     struct slice url, description;
     struct slice *events; /* names, or one "*" */
     size_t event_count;
-    struct slice secret; /* "whsec_" + base64 of 24 bytes */
+    struct slice secret;          /* "whsec_" + base64 of 24 bytes */
+    struct slice old_secret;      /* before the last rotation; signs as well until then */
+    uint64_t old_secret_until_ms; /* 0: none */
     bool active;
     struct slice disabled_reason; /* empty while active */
     uint64_t created_ms, updated_ms;
@@ -27,6 +29,13 @@ bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint);
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
                        struct endpoint *out);
+/* Writes what may change: URL, description, events, secrets, active and its reason; sets
+ * updated_ms. An endpoint that is active starts with a clean record of its health. */
+enum err endpoint_update(struct task *task, struct state *state, struct endpoint *endpoint);
+/* A new secret; the old one signs as well for ENDPOINT_OLD_SECRET_MS. Write it by
+ * endpoint_update(). */
+enum { ENDPOINT_OLD_SECRET_MS = 24 * 3600 * 1000 };
+void endpoint_rotate_secret(struct arena *arena, struct endpoint *endpoint);
 enum err endpoint_delete(struct task *task, struct state *state, const struct endpoint *endpoint);
 enum err endpoint_disable(struct task *task, struct state *state, const struct endpoint *endpoint,
                           struct slice reason);
@@ -35,6 +44,8 @@ enum err endpoint_disable(struct task *task, struct state *state, const struct e
 enum { ENDPOINTS_MAX = 10000 };
 enum err endpoint_list(struct task *task, struct state *state, unsigned partition,
                        struct slice owner, struct endpoint **out, size_t *n);
+/* The hash in which core/state/delivery.h keeps how its deliveries go. */
+struct slice endpoint_health_key(struct arena *arena, unsigned partition, struct slice id);
 /* 0: never changed. */
 enum err endpoint_version(struct task *task, struct state *state, unsigned partition,
                           uint64_t *out);

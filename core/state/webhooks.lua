@@ -59,6 +59,12 @@ local function forget(tag, whk, evt)
     redis.call('DEL', delivery_key(tag, member))
 end
 
+local function add_message(tag, evt, event_type, body, owner, retention)
+    local key = tag .. 'message:' .. evt
+    redis.call('HSET', key, 'type', event_type, 'body', body, 'owner', owner)
+    redis.call('EXPIRE', key, retention)
+end
+
 -- The new delivery of a message; past the bound an endpoint's oldest one gives way.
 local function add_delivery(tag, whk, evt, event_type, now, retention)
     local index = tag .. 'deliveries:' .. whk
@@ -122,10 +128,7 @@ local function accept(keys, args)
     local now, retention, dropped, at = args[5], tonumber(args[6]), 0, 7
     while at <= #args do
         local evt, event_type, n = args[at], args[at + 1], tonumber(args[at + 4])
-        local message = tag .. 'message:' .. evt
-        redis.call('HSET', message, 'type', event_type, 'body', args[at + 2],
-            'owner', args[at + 3])
-        redis.call('EXPIRE', message, retention)
+        add_message(tag, evt, event_type, args[at + 2], args[at + 3], retention)
         for i = at + 5, at + 4 + n do
             dropped = dropped + add_delivery(tag, args[i], evt, event_type, now, retention)
         end
@@ -339,6 +342,17 @@ local function retry(keys, args)
     return {'ok'}
 end
 
+-- send {pN}:accepted whk evt type body owner now retention_s -> {"ok"}. For messages that are no
+-- events of the stream; a repetition changes nothing.
+local function send(keys, args)
+    local tag, whk, evt = tag_of(keys[1]), args[1], args[2]
+    if redis.call('EXISTS', delivery_key(tag, pair(whk, evt))) == 0 then
+        add_message(tag, evt, args[3], args[4], args[5], tonumber(args[7]))
+        add_delivery(tag, whk, evt, args[3], args[6], tonumber(args[7]))
+    end
+    return {'ok'}
+end
+
 -- health {pN}:health:<whk> "ok" or "failed" now -> {since when it only fails, or ""}. A run of
 -- failures ends with a success, and with two days without any attempt.
 local function health(keys, args)
@@ -408,5 +422,6 @@ redis.register_function('webhook_finish', finish)
 redis.register_function('webhook_tick', tick)
 redis.register_function('webhook_cancel', cancel)
 redis.register_function('webhook_retry', retry)
+redis.register_function('webhook_send', send)
 redis.register_function('webhook_health', health)
 redis.register_function('webhook_trim', trim)

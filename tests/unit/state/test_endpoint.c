@@ -67,6 +67,51 @@ static void test_endpoints(void **unused)
     with_state(3, endpoints);
 }
 
+static void changes(struct task *task, struct state *state)
+{
+    struct slice star = SLICE("*");
+    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), 0),
+                           .url = SLICE("https://example.org/"),
+                           .events = &star,
+                           .event_count = 1,
+                           .active = true};
+    struct endpoint got;
+    struct redis_value health;
+
+    assert_int_equal(endpoint_create(task, state, &one), OK);
+    struct slice first = one.secret, key = endpoint_health_key(task->arena, 0, one.id);
+    redis_post(state->durable, SLICE("HSET"), key, SLICE("failing_since"), SLICE("1"));
+    one.url = SLICE("https://example.net/");
+    one.active = false;
+    one.disabled_reason = SLICE("gone");
+    endpoint_rotate_secret(task->arena, &one);
+    assert_int_equal(endpoint_update(task, state, &one), OK);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(slice_eq(got.url, one.url) && slice_eq(got.disabled_reason, SLICE("gone")));
+    assert_true(slice_eq(got.old_secret, first) && slice_eq(got.secret, one.secret));
+    assert_false(slice_eq(got.secret, first));
+    assert_in_range(got.old_secret_until_ms, clock_unix_ms() + ENDPOINT_OLD_SECRET_MS - 10000,
+                    clock_unix_ms() + ENDPOINT_OLD_SECRET_MS);
+    assert_int_equal(redis_command(task, state->durable, &health, SLICE("EXISTS"), key), OK);
+    assert_int_equal(health.number, 1);
+
+    /* Back to life: what went wrong before is not held against it. */
+    one.active = true;
+    one.disabled_reason = SLICE_NONE;
+    assert_int_equal(endpoint_update(task, state, &one), OK);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(got.active && !got.disabled_reason.n);
+    assert_int_equal(redis_command(task, state->durable, &health, SLICE("EXISTS"), key), OK);
+    assert_int_equal(health.number, 0);
+    assert_int_equal(endpoint_delete(task, state, &one), OK);
+    assert_int_equal(endpoint_update(task, state, &one), ERR_NOT_FOUND);
+}
+
+static void test_changes(void **unused)
+{
+    with_state(1, changes);
+}
+
 static void test_wants(void **unused)
 {
     struct slice star[] = {SLICE("*")}, ready[] = {SLICE("media.ready")},
@@ -106,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wants),
         cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_changes),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -272,6 +272,57 @@ static void nothing_is_lost(struct task *task, struct state *state)
     catcher_close(catcher);
 }
 
+/* While a rotation is young, receivers may verify by the old secret or the new one. */
+static void signed_twice_after_a_rotation(struct task *task, struct state *state)
+{
+    struct hub hub = hub_open(task, state);
+    struct catcher *catcher = catcher_open(catchers, ANSWER("200 OK"));
+    struct endpoint endpoint = listen_at(&hub, catcher, "*");
+    struct slice keys[2], tokens[2], rest;
+    uint64_t timestamp_s;
+
+    endpoint_rotate_secret(task->arena, &endpoint);
+    assert_int_equal(endpoint_update(task, state, &endpoint), OK);
+    dispatch(&hub);
+    struct event event = happen(&hub, EVENT_MEDIA_UPLOADED);
+    WAIT_UNTIL(look(&hub, &endpoint).state == DELIVERY_DELIVERED);
+    stop_dispatching(&hub);
+
+    assert_true(signing_key_parse(task->arena, endpoint.secret, &keys[0]));
+    assert_true(signing_key_parse(task->arena, endpoint.old_secret, &keys[1]));
+    assert_false(slice_eq(keys[0], keys[1]));
+    rest = header(task->arena, catcher->request, "webhook-signature");
+    assert_true(slice_split(rest, ' ', &tokens[0], &tokens[1]));
+    slice_to_u64(header(task->arena, catcher->request, "webhook-timestamp"), &timestamp_s);
+    for (int i = 0; i < 2; i++)
+        assert_true(slice_eq(tokens[i], signing_v1(task->arena, keys[i], event.id, timestamp_s,
+                                                   event_body(task->arena, &event))));
+    catcher_close(catcher);
+}
+
+/* A message that no event made goes to one endpoint, and through all the same steps. */
+static void sent_to_one(struct task *task, struct state *state)
+{
+    struct hub hub = hub_open(task, state);
+    struct catcher *catcher = catcher_open(catchers, ANSWER("200 OK"));
+    struct endpoint endpoint = listen_at(&hub, catcher, "collection.created");
+    struct acceptance message = {.event_id = id_new(task->arena, SLICE("evt_"), 0),
+                                 .type = SLICE("webhook.test"),
+                                 .body = SLICE("{}"),
+                                 .owner = hub.owner};
+
+    listen_at(&hub, catcher, "*");
+    dispatch(&hub);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(delivery_send(task, state, endpoint.id, &message, clock_unix_ms(), 60),
+                         OK);
+    WAIT_UNTIL(look(&hub, &endpoint).state == DELIVERY_DELIVERED);
+    stop_dispatching(&hub);
+    assert_int_equal(catcher->requests, 1);
+    assert_true(slice_eq(header(task->arena, catcher->request, "webhook-id"), message.event_id));
+    catcher_close(catcher);
+}
+
 static void deleted_leaves_nothing(struct task *task, struct state *state)
 {
     struct hub hub = hub_open(task, state);
@@ -295,6 +346,8 @@ static void deleted_leaves_nothing(struct task *task, struct state *state)
     X(failed_and_asked_for_again, 1)                                                               \
     X(gone_means_disabled, 1)                                                                      \
     X(a_hung_receiver_delays_no_other, 1)                                                          \
+    X(signed_twice_after_a_rotation, 1)                                                            \
+    X(sent_to_one, 1)                                                                              \
     X(nothing_is_lost, 1)                                                                          \
     X(deleted_leaves_nothing, 1)
 #define CASE(name, partitions)                                                                     \

@@ -1,0 +1,385 @@
+/* Endpoints of webhooks and what was sent to them (contracts/mediavault.md section 11). The events
+ * become deliveries in another process; here are only its records. */
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/surfaces/mediavault/surface.h"
+#include "handlers.h"
+#include "state/delivery.h"
+#include "state/endpoint.h"
+#include "state/id.h"
+#include "state/target.h"
+
+enum {
+    WEBHOOK_JSON_MAX = 32 << 10,
+    DELIVERY_JSON_MAX = 8 << 10,
+    WEBHOOKS_PER_USER = 100,
+};
+
+/* JSON */
+
+static void write_webhook(struct json_writer *w, const struct endpoint *endpoint, bool with_secret)
+{
+    jw_object(w);
+    jw_str(w, "id", endpoint->id);
+    jw_str(w, "url", endpoint->url);
+    jw_key(w, "events");
+    jw_array(w);
+    for (size_t i = 0; i < endpoint->event_count; i++)
+        jw_slice(w, endpoint->events[i]);
+    jw_array_end(w);
+    jw_str_or_null(w, "description", endpoint->description);
+    jw_flag(w, "active", endpoint->active);
+    jw_str_or_null(w, "disabled_reason", endpoint->disabled_reason);
+    jw_time(w, "created_at", endpoint->created_ms);
+    jw_time(w, "updated_at", endpoint->updated_ms);
+    if (with_secret)
+        jw_str(w, "secret", endpoint->secret);
+    jw_object_end(w);
+}
+
+static void reply_webhook(struct request *req, int status, const struct endpoint *endpoint,
+                          bool with_secret)
+{
+    struct json_writer w;
+    struct buf out;
+
+    buf_init(&out, WEBHOOK_JSON_MAX);
+    jw_init(&w, &out);
+    write_webhook(&w, endpoint, with_secret);
+    if (out.overflow)
+        reply_error(req, ERR_INTERNAL, SLICE_NONE);
+    else
+        reply_data(req, status, buf_slice(&out));
+    buf_fini(&out);
+}
+
+static void write_attempt(struct json_writer *w, const struct delivery_attempt *attempt)
+{
+    jw_object(w);
+    jw_time(w, "at", attempt->at_ms);
+    jw_key(w, "status");
+    if (attempt->status)
+        jw_i64(w, attempt->status);
+    else
+        jw_null(w);
+    jw_str_or_null(w, "error", attempt->error);
+    jw_int(w, "duration_ms", (int64_t)attempt->duration_ms);
+    jw_object_end(w);
+}
+
+static void write_delivery(struct json_writer *w, const struct delivery *delivery)
+{
+    jw_object(w);
+    jw_str(w, "id", delivery->event_id);
+    jw_str(w, "event", delivery->type);
+    jw_str(w, "state", delivery_state_name(delivery->state));
+    jw_time(w, "next_attempt_at", delivery->next_ms);
+    jw_key(w, "attempts");
+    jw_array(w);
+    for (size_t i = 0; i < delivery->attempt_count; i++)
+        write_attempt(w, &delivery->attempts[i]);
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+static void reply_queued(struct request *req, struct slice event_id)
+{
+    reply_data(req, 202,
+               arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"state\":\"pending\"}",
+                            SLICE_ARG(event_id)));
+}
+
+/* What comes in */
+
+static void reply_field(struct request *req, const char *field, struct slice message)
+{
+    reply_field_errors(req, ERR_VALIDATION, &(struct field_error){slice_from(field), message}, 1);
+}
+
+static bool url_or_reply(struct request *req, struct slice url)
+{
+    struct target_policy policy;
+    struct target target;
+    struct slice setting = config_text(req->gateway->config, "webhooks.allow_private");
+
+    if (!target_policy_parse(req->task.arena, setting, &policy))
+        policy = (struct target_policy){0};
+    enum target_verdict verdict = target_judge(&policy, url, &target);
+    if (verdict != TARGET_OK)
+        reply_field(req, "url", target_explain(verdict));
+    return verdict == TARGET_OK;
+}
+
+static bool can_be_named(struct slice name)
+{
+    enum event_type type;
+
+    return slice_eq(name, SLICE("*")) ||
+           (event_type_parse(name, &type) && event_row(type)->webhook != WEBHOOK_NEVER);
+}
+
+static bool is_among(struct slice name, const struct slice *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Each name once. */
+static bool events_or_reply(struct request *req, const json_t *names, struct endpoint *endpoint)
+{
+    struct arena *arena = req->task.arena;
+
+    endpoint->events = ARENA_ARRAY(arena, struct slice, json_array_size(names));
+    endpoint->event_count = 0;
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const json_t *item = json_array_get(names, i);
+        struct slice name = {json_string_value(item), json_string_length(item)};
+
+        if (!can_be_named(name)) {
+            reply_field(
+                req, "events",
+                arena_printf(arena, "There is no event \"%.*s\" for webhooks.", SLICE_ARG(name)));
+            return false;
+        }
+        if (!is_among(name, endpoint->events, endpoint->event_count))
+            endpoint->events[endpoint->event_count++] = name;
+    }
+    return true;
+}
+
+/* Puts what the body gives into the endpoint; the schema has checked its shape. */
+static bool take_body_or_reply(struct request *req, struct endpoint *endpoint)
+{
+    const json_t *events = json_object_get(req->body, "events");
+    const json_t *active = json_object_get(req->body, "active");
+
+    if (json_object_get(req->body, "url")) {
+        endpoint->url = json_get_slice(req->body, "url");
+        if (!url_or_reply(req, endpoint->url))
+            return false;
+    }
+    if (events && !events_or_reply(req, events, endpoint))
+        return false;
+    if (json_object_get(req->body, "description"))
+        endpoint->description = json_get_slice(req->body, "description");
+    if (active) {
+        endpoint->active = json_is_true(active);
+        endpoint->disabled_reason = SLICE_NONE;
+    }
+    return true;
+}
+
+/* The caller's, or anybody's for admins; others see that there is none. */
+static bool load_or_reply(struct request *req, struct endpoint *out)
+{
+    enum err err = endpoint_load(&req->task, req->gateway->state, request_param(req, "id"), out);
+
+    if (err == OK && !req->principal.admin && !slice_eq(out->owner, req->principal.user_id))
+        err = ERR_NOT_FOUND;
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    return err == OK;
+}
+
+static bool active_or_reply(struct request *req, const struct endpoint *endpoint)
+{
+    if (!endpoint->active)
+        reply_error(req, ERR_CONFLICT, SLICE("This webhook is not active."));
+    return endpoint->active;
+}
+
+static uint64_t retention_s(const struct request *req)
+{
+    return config_number(req->gateway->config, "webhooks.retention");
+}
+
+/* Handlers */
+
+static bool list_or_reply(struct request *req, struct endpoint **list, size_t *n)
+{
+    enum err err = endpoint_list(&req->task, req->gateway->state, req->principal.partition,
+                                 req->principal.user_id, list, n);
+
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    return err == OK;
+}
+
+void mediavault_webhooks_create(struct request *req)
+{
+    struct endpoint endpoint = {
+        .owner = req->principal.user_id, .owner_is_admin = req->principal.admin, .active = true};
+    struct endpoint *present;
+    size_t n;
+
+    if (!take_body_or_reply(req, &endpoint) || !list_or_reply(req, &present, &n))
+        return;
+    if (n >= WEBHOOKS_PER_USER) {
+        reply_error(req, ERR_CONFLICT, SLICE("An account can have 100 webhooks."));
+        return;
+    }
+    enum err err = endpoint_create(&req->task, req->gateway->state, &endpoint);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    reply_header(req, "Location",
+                 arena_printf(req->task.arena, "%.*s/webhooks/%.*s",
+                              SLICE_ARG(req->surface->prefixes[0]), SLICE_ARG(endpoint.id)));
+    reply_webhook(req, 201, &endpoint, true);
+}
+
+void mediavault_webhooks_list(struct request *req)
+{
+    struct page page = mediavault_page(req);
+    struct endpoint *list;
+    struct json_writer w;
+    struct buf out;
+    size_t n;
+
+    if (!list_or_reply(req, &list, &n))
+        return;
+    buf_init(&out, MEDIAVAULT_PAGE_SIZE_MAX * WEBHOOK_JSON_MAX);
+    jw_init(&w, &out);
+    jw_array(&w);
+    for (uint64_t i = (page.number - 1) * page.size; i < n && page.count < page.size; i++) {
+        write_webhook(&w, &list[i], false);
+        page.count++;
+    }
+    jw_array_end(&w);
+    page.total = n;
+    reply_page(req, buf_slice(&out), &page);
+    buf_fini(&out);
+}
+
+void mediavault_webhooks_get(struct request *req)
+{
+    struct endpoint endpoint;
+
+    if (load_or_reply(req, &endpoint))
+        reply_webhook(req, 200, &endpoint, false);
+}
+
+static void reply_updated(struct request *req, struct endpoint *endpoint, bool with_secret)
+{
+    enum err err = endpoint_update(&req->task, req->gateway->state, endpoint);
+
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_webhook(req, 200, endpoint, with_secret);
+}
+
+void mediavault_webhooks_update(struct request *req)
+{
+    struct endpoint endpoint;
+
+    if (load_or_reply(req, &endpoint) && take_body_or_reply(req, &endpoint))
+        reply_updated(req, &endpoint, false);
+}
+
+void mediavault_webhooks_rotate_secret(struct request *req)
+{
+    struct endpoint endpoint;
+
+    if (!load_or_reply(req, &endpoint))
+        return;
+    endpoint_rotate_secret(req->task.arena, &endpoint);
+    reply_updated(req, &endpoint, true);
+}
+
+void mediavault_webhooks_delete(struct request *req)
+{
+    struct endpoint endpoint;
+
+    if (!load_or_reply(req, &endpoint))
+        return;
+    enum err err = endpoint_delete(&req->task, req->gateway->state, &endpoint);
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_data(req, 200,
+                   arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"deleted\":true}",
+                                SLICE_ARG(endpoint.id)));
+}
+
+/* The body has the keys of every other message. */
+static struct slice trial_body(struct request *req, const struct endpoint *endpoint,
+                               uint64_t now_ms)
+{
+    struct slice now = clock_rfc3339(req->task.arena, now_ms);
+
+    return arena_printf(req->task.arena,
+                        "{\"event\":\"webhook.test\",\"data\":{\"id\":\"%.*s\",\"type\":"
+                        "\"webhook\",\"user_id\":\"%.*s\"},\"timestamp\":\"%.*s\"}",
+                        SLICE_ARG(endpoint->id), SLICE_ARG(endpoint->owner), SLICE_ARG(now));
+}
+
+void mediavault_webhooks_test(struct request *req)
+{
+    uint64_t now_ms = clock_unix_ms();
+    struct endpoint endpoint;
+
+    if (!load_or_reply(req, &endpoint) || !active_or_reply(req, &endpoint))
+        return;
+    struct acceptance message = {
+        .event_id = id_new(req->task.arena, SLICE("evt_"), endpoint.partition),
+        .type = SLICE("webhook.test"),
+        .body = trial_body(req, &endpoint, now_ms),
+        .owner = endpoint.owner,
+    };
+    enum err err = delivery_send(&req->task, req->gateway->state, endpoint.id, &message, now_ms,
+                                 retention_s(req));
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_queued(req, message.event_id);
+}
+
+void mediavault_webhooks_deliveries(struct request *req)
+{
+    struct page page = mediavault_page(req);
+    uint64_t since_ms = clock_unix_ms() - retention_s(req) * 1000;
+    struct endpoint endpoint;
+    struct delivery *list;
+    struct json_writer w;
+    struct buf out;
+    size_t n;
+
+    if (!load_or_reply(req, &endpoint))
+        return;
+    enum err err = delivery_list(&req->task, req->gateway->state, endpoint.id, endpoint.partition,
+                                 endpoint.owner_is_admin, since_ms, (page.number - 1) * page.size,
+                                 page.size, &list, &n, &page.total);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    buf_init(&out, MEDIAVAULT_PAGE_SIZE_MAX * DELIVERY_JSON_MAX);
+    jw_init(&w, &out);
+    jw_array(&w);
+    for (size_t i = 0; i < n; i++)
+        write_delivery(&w, &list[i]);
+    jw_array_end(&w);
+    page.count = n;
+    reply_page(req, buf_slice(&out), &page);
+    buf_fini(&out);
+}
+
+void mediavault_webhooks_retry(struct request *req)
+{
+    struct slice event_id = request_param(req, "evt");
+    struct endpoint endpoint;
+
+    if (!load_or_reply(req, &endpoint) || !active_or_reply(req, &endpoint))
+        return;
+    enum err err = delivery_retry(&req->task, req->gateway->state, endpoint.id, event_id,
+                                  endpoint.owner_is_admin ? SLICE_NONE : endpoint.owner,
+                                  clock_unix_ms(), retention_s(req));
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_queued(req, event_id);
+}

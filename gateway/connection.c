@@ -22,7 +22,6 @@ enum {
     LINGER_MAX_BYTES = 256 << 10,
     FD_LIMIT = 64 << 10,   /* libwebsockets' tables cost 16 bytes for each */
     NEVER_S = 365 * 86400, /* deadlines are ours */
-    DESTROY_TURNS_MAX = 10000,
 };
 
 enum connection_state {

@@ -20,7 +20,8 @@ enum {
     FLUSH_STALL_MS = 60000,
     LINGER_MS = 2000,
     LINGER_MAX_BYTES = 256 << 10,
-    FD_LIMIT = 64 << 10,   /* libwebsockets' tables cost 16 bytes for each */
+    FD_LIMIT = 64 << 10, /* libwebsockets' tables cost 16 bytes for each */
+    DESTROY_TURNS = 4,
     NEVER_S = 365 * 86400, /* deadlines are ours */
 };
 
@@ -50,12 +51,13 @@ struct connection {
 };
 
 struct connection_server {
-    uv_loop_t *loop;
     struct lws_context *context; /* set to NULL by libwebsockets when it is destroyed */
     struct lws_vhost *plain, *tls;
     void *(*on_accept)(struct connection *connection, const struct connection_owner **owner);
     size_t count;
     bool waking;
+    uv_idle_t idle; /* turns the loop while the context is being destroyed */
+    int turns;
 };
 
 /* --- writing -----------------------------------------------------------------------------------
@@ -366,7 +368,7 @@ struct connection_server *connection_server_new(
 
     limit_descriptors();
     lws_set_log_level(LLL_ERR, on_lws_log);
-    server->loop = loop;
+    uv_idle_init(loop, &server->idle);
     server->on_accept = on_accept;
     server->context = lws_create_context(&info);
     if (server->context)
@@ -379,18 +381,31 @@ struct connection_server *connection_server_new(
     return NULL;
 }
 
-/* libwebsockets closes its handles on the loop; only when all are closed can what they point to be
- * freed, and on a loop that is not its own it leaves that last step to a second call. */
+static void on_idle_closed(uv_handle_t *handle)
+{
+    mem_free(CONTAINER_OF(handle, struct connection_server, idle));
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct connection_server *server = CONTAINER_OF(idle, struct connection_server, idle);
+
+    if (++server->turns < DESTROY_TURNS)
+        return;
+    if (server->context)
+        lws_context_destroy(server->context);
+    uv_close((uv_handle_t *)idle, on_idle_closed);
+}
+
+/* libwebsockets closes its handles on the loop: those of connections in one turn, then its own in
+ * the next. Only then may what they point to be freed, and on a loop that is not its own it leaves
+ * that last step to a second call. */
 void connection_server_free(struct connection_server *server)
 {
     if (server->context)
         lws_context_destroy(server->context);
-    for (int i = 0; i < 4 && server->context; i++)
-        uv_run(server->loop, UV_RUN_NOWAIT);
-    if (server->context)
-        lws_context_destroy(server->context);
     assert(server->count == 0);
-    mem_free(server);
+    uv_idle_start(&server->idle, on_idle);
 }
 
 size_t connection_count(const struct connection_server *server)

@@ -31,7 +31,8 @@ struct connection_tls {
 struct connection_server *connection_server_new(
     uv_loop_t *loop, const struct connection_tls *tls,
     void *(*on_accept)(struct connection *connection, const struct connection_owner **owner));
-/* Closes every connection (owners get on_gone) and destroys the context. */
+/* Closes every connection (owners get on_gone now); the rest, its memory too, goes with the loop's
+ * next turns. */
 void connection_server_free(struct connection_server *server);
 /* Takes an accepted socket. peer_ip is copied. False: it was refused and closed. */
 bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip);

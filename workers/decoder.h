@@ -1,0 +1,32 @@
+/* decoder.h: the worker's resident mediahub-decode child, kept alive: started at once, started
+ * again when it dies. Gives it one request at a time, watches clock and memory meanwhile, and kills
+ * it when it does not behave: a child after an unclean end is not used again. */
+#pragma once
+
+#include "base/task.h"
+#include "wire/wire.h"
+
+struct decoder;
+
+enum decoder_end {
+    DECODER_ANSWERED,    /* `decoded` or `undecodable` */
+    DECODER_UNAVAILABLE, /* no child could be had: says nothing about the file */
+    DECODER_CRASHED,
+    DECODER_TIMED_OUT,
+    DECODER_OUT_OF_MEMORY,
+    DECODER_CANCELLED,
+};
+
+/* The path of a program beside this one. In the arena. */
+const char *decoder_program(struct arena *arena);
+
+struct decoder *decoder_start(void);
+/* Kills the child; suspends until nothing of it is left, and frees. */
+void decoder_stop(struct task *task, struct decoder *decoder);
+
+/* fds: the original and the outputs, borrowed. The answer lives in the task's arena. */
+enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
+                             const struct wire_decode *request, const int *fds, size_t n,
+                             struct wire_message *answer);
+/* Kills the child when it works on something: decoder_ask() returns DECODER_CANCELLED. */
+void decoder_cancel(struct decoder *decoder);

@@ -1,0 +1,249 @@
+#include "workers/transcode.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "base/timer.h"
+#include "workers/decoder.h"
+#include "workers/watch.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+enum {
+    WATCH_MS = 250,
+    STALL_MS = 15000, /* without a line of progress and without a byte written */
+    LINE_MAX_BYTES = 1024,
+    TAIL_MAX_BYTES = 1500, /* of the log, kept for the message */
+};
+static const uint64_t MAX_RESIDENT_BYTES = 3ULL << 30;
+
+struct run {
+    const struct transcode *transcode;
+    uv_process_t process;
+    uv_pipe_t progress, log;
+    struct timer watch;
+    struct fiber_wait over; /* process and pipes are closed */
+    size_t open_handles;
+    bool exited;
+    int64_t status;
+    enum transcode_end killed_as;  /* TRANSCODE_DONE: not killed */
+    uint64_t started_ms, alive_ms; /* clock_ms() */
+    struct timespec written;       /* the output's mtime when last looked at */
+    struct buf line, tail;
+    char room[4096];
+};
+
+bool transcode_progress(struct slice line, uint64_t duration_ms, unsigned *percent)
+{
+    struct slice key, value;
+    uint64_t out_us;
+
+    slice_split(line, '=', &key, &value);
+    /* "N/A" until the first frame is written, and negative for streams that begin before zero. */
+    if (!slice_eq(key, SLICE("out_time_us")) || !slice_to_u64(slice_trim(value), &out_us))
+        return false;
+    uint64_t done = duration_ms ? out_us / 10 / duration_ms : 0;
+    *percent = done > 99 ? 99 : (unsigned)done;
+    return true;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct run *run = handle->data;
+
+    if (--run->open_handles == 0)
+        fiber_resume(&run->over);
+}
+
+static void kill_run(struct run *run, enum transcode_end why)
+{
+    if (run->exited || run->killed_as != TRANSCODE_DONE)
+        return;
+    run->killed_as = why;
+    uv_process_kill(&run->process, SIGKILL);
+}
+
+/* The last pass (moving the index to the front) reports nothing, but it writes. */
+static bool has_written(struct run *run)
+{
+    struct stat status;
+
+    if (fstat(run->transcode->output, &status) != 0 ||
+        (status.st_mtim.tv_sec == run->written.tv_sec &&
+         status.st_mtim.tv_nsec == run->written.tv_nsec))
+        return false;
+    run->written = status.st_mtim;
+    return true;
+}
+
+static void on_watch(struct timer *timer)
+{
+    struct run *run = CONTAINER_OF(timer, struct run, watch);
+    uint64_t now_ms = clock_ms();
+
+    timer_start(timer, WATCH_MS, on_watch);
+    if (has_written(run))
+        run->alive_ms = now_ms;
+    if (*run->transcode->cancelled)
+        kill_run(run, TRANSCODE_CANCELLED);
+    else if (now_ms - run->alive_ms > STALL_MS ||
+             now_ms - run->started_ms > run->transcode->deadline_ms)
+        kill_run(run, TRANSCODE_STALLED);
+    else if (watch_resident_bytes(run->process.pid) > MAX_RESIDENT_BYTES)
+        kill_run(run, TRANSCODE_OUT_OF_MEMORY);
+}
+
+static void on_exit_of_ffmpeg(uv_process_t *process, int64_t status, int signal)
+{
+    struct run *run = process->data;
+
+    run->exited = true;
+    run->status = signal ? -signal : status;
+    timer_stop(&run->watch);
+    uv_close((uv_handle_t *)process, on_closed);
+}
+
+static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
+{
+    struct run *run = handle->data;
+
+    *room = uv_buf_init(run->room, sizeof(run->room));
+}
+
+static void note_percent(struct run *run, unsigned percent)
+{
+    const struct transcode *transcode = run->transcode;
+    unsigned width = transcode->percent_to - transcode->percent_from;
+
+    *transcode->percent = transcode->percent_from + percent * width / 100;
+}
+
+static void take_lines(struct run *run)
+{
+    struct slice rest = buf_slice(&run->line), line;
+    size_t at;
+    unsigned percent;
+
+    while (slice_find(rest, '\n', &at)) {
+        line = (struct slice){rest.p, at};
+        rest = slice_from_offset(rest, at + 1);
+        if (transcode_progress(line, run->transcode->duration_ms, &percent))
+            note_percent(run, percent);
+    }
+    buf_consume(&run->line, run->line.n - rest.n);
+}
+
+static void on_progress(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
+{
+    struct run *run = stream->data;
+
+    if (n < 0) {
+        uv_close((uv_handle_t *)stream, on_closed);
+        return;
+    }
+    run->alive_ms = clock_ms();
+    if (!buf_add(&run->line, (struct slice){bytes->base, (size_t)n}))
+        buf_clear(&run->line); /* no line of ffmpeg's is that long */
+    take_lines(run);
+}
+
+static void on_log(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
+{
+    struct run *run = stream->data;
+
+    if (n < 0) {
+        uv_close((uv_handle_t *)stream, on_closed);
+        return;
+    }
+    struct slice text = {bytes->base, (size_t)n};
+    if (text.n > TAIL_MAX_BYTES)
+        text = slice_from_offset(text, text.n - TAIL_MAX_BYTES);
+    if (run->tail.n + text.n > TAIL_MAX_BYTES)
+        buf_consume(&run->tail, run->tail.n + text.n - TAIL_MAX_BYTES);
+    buf_add(&run->tail, text);
+}
+
+static int spawn(struct task *task, struct run *run)
+{
+    const char *program = decoder_program(task->arena);
+    struct slice pixels =
+        arena_printf(task->arena, "%llu", (unsigned long long)run->transcode->pixels);
+    char *arguments[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "transcode",
+                         (char *)(uintptr_t)pixels.p, NULL};
+    uv_stdio_container_t stdio[] = {
+        {.flags = UV_IGNORE},
+        {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&run->progress},
+        {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&run->log},
+        {.flags = UV_INHERIT_FD, .data.fd = run->transcode->input},
+        {.flags = UV_INHERIT_FD, .data.fd = run->transcode->output},
+    };
+    uv_process_options_t options = {
+        .file = program,
+        .args = arguments,
+        .exit_cb = on_exit_of_ffmpeg,
+        .stdio = stdio,
+        .stdio_count = 5,
+    };
+    return uv_spawn(loop_get(), &run->process, &options);
+}
+
+static void begin(struct run *run)
+{
+    run->started_ms = run->alive_ms = clock_ms();
+    timer_start(&run->watch, WATCH_MS, on_watch);
+    uv_read_start((uv_stream_t *)&run->progress, on_room, on_progress);
+    uv_read_start((uv_stream_t *)&run->log, on_room, on_log);
+}
+
+static void fail_to_begin(struct run *run, int failed)
+{
+    log_event(LOG_ERROR, "transcoder_start_failed", F("why", uv_strerror(failed)));
+    run->killed_as = TRANSCODE_UNAVAILABLE;
+    uv_close((uv_handle_t *)&run->process, on_closed);
+    uv_close((uv_handle_t *)&run->progress, on_closed);
+    uv_close((uv_handle_t *)&run->log, on_closed);
+}
+
+static enum transcode_end judge(struct task *task, struct run *run, struct slice *message)
+{
+    struct stat status;
+
+    *message = wire_clip(task->arena, buf_slice(&run->tail), TAIL_MAX_BYTES);
+    if (run->killed_as != TRANSCODE_DONE)
+        return run->killed_as;
+    if (run->status < 0)
+        return TRANSCODE_CRASHED;
+    /* ffmpeg can end well without having written anything. */
+    bool made =
+        run->status == 0 && fstat(run->transcode->output, &status) == 0 && status.st_size > 0;
+    return made ? TRANSCODE_DONE : TRANSCODE_REFUSED;
+}
+
+enum transcode_end transcode_run(struct task *task, const struct transcode *transcode,
+                                 struct slice *message)
+{
+    struct run *run = MEM_NEW(struct run);
+
+    run->transcode = transcode;
+    run->process.data = run->progress.data = run->log.data = run;
+    run->open_handles = 3;
+    buf_init(&run->line, LINE_MAX_BYTES + sizeof(run->room));
+    buf_init(&run->tail, TAIL_MAX_BYTES);
+    uv_pipe_init(loop_get(), &run->progress, 0);
+    uv_pipe_init(loop_get(), &run->log, 0);
+    int failed = spawn(task, run);
+    if (failed)
+        fail_to_begin(run, failed);
+    else
+        begin(run);
+    fiber_await(&run->over, FIBER_FOREVER); /* the watch ends it */
+    enum transcode_end end = judge(task, run, message);
+    buf_fini(&run->line);
+    buf_fini(&run->tail);
+    mem_free(run);
+    return end;
+}

@@ -1,0 +1,221 @@
+#include "workers/work.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "workers/transcode.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_OUTPUTS = 16 };
+
+struct files {
+    struct work *work;
+    int fds[1 + MAX_OUTPUTS];                /* the original, then the outputs */
+    char paths[MAX_OUTPUTS][STORE_PATH_MAX]; /* "" once it was kept */
+    size_t n;                                /* outputs that are open */
+    bool failed;
+    bool wanted[MAX_OUTPUTS];
+};
+
+static bool fail(struct work *work, enum wire_reason reason, const char *message, bool retryable,
+                 bool counts)
+{
+    work->reason = reason;
+    work->message = slice_from(message);
+    work->retryable = retryable;
+    work->counts = counts;
+    return false;
+}
+
+static bool fail_storage(struct work *work)
+{
+    return fail(work, WIRE_REASON_STORAGE, "The store cannot be read or written.", true, false);
+}
+
+/* ---- files, on the thread pool ---- */
+
+static void open_outputs(void *arg)
+{
+    struct files *files = arg;
+
+    for (size_t i = 0; i < files->work->job->outputs_count; i++) {
+        if (store_incoming_open(files->work->store, files->paths[i], &files->fds[1 + i]) != OK) {
+            files->paths[i][0] = '\0';
+            files->failed = true;
+            return;
+        }
+        files->n++;
+    }
+}
+
+static void keep_outputs(void *arg)
+{
+    struct files *files = arg;
+    const struct wire_job *job = files->work->job;
+
+    for (size_t i = 0; i < files->n && !files->failed; i++) {
+        if (!files->wanted[i])
+            continue;
+        files->failed = fsync(files->fds[1 + i]) != 0 ||
+                        store_variant_keep(files->work->store, job->input, job->outputs[i].file,
+                                           files->paths[i]) != OK;
+        if (!files->failed)
+            files->paths[i][0] = '\0';
+    }
+}
+
+static void close_all(void *arg)
+{
+    struct files *files = arg;
+
+    if (files->fds[0] >= 0)
+        close(files->fds[0]);
+    for (size_t i = 0; i < files->n; i++) {
+        close(files->fds[1 + i]);
+        if (files->paths[i][0])
+            store_incoming_remove(files->work->store, files->paths[i]);
+    }
+}
+
+/* ---- what the child made ---- */
+
+/* Only what was asked for counts, however the child names it. */
+static bool keep_made(struct task *task, struct files *files)
+{
+    struct work *work = files->work;
+    struct wire_output *kept = ARENA_ARRAY(task->arena, struct wire_output, MAX_OUTPUTS);
+    size_t n = 0;
+
+    for (size_t i = 0; i < files->n; i++) {
+        for (size_t v = 0; v < work->results.variants_count && !files->wanted[i]; v++)
+            files->wanted[i] = slice_eq(work->results.variants[v].file, work->job->outputs[i].file);
+        if (files->wanted[i])
+            kept[n++] = work->job->outputs[i];
+    }
+    work->results.variants = kept;
+    work->results.variants_count = n;
+    task_offload(task, keep_outputs, files);
+    return !files->failed || fail_storage(work);
+}
+
+static bool from_decoder(struct work *work, enum decoder_end end, const struct wire_message *answer)
+{
+    switch (end) {
+    case DECODER_ANSWERED:
+        if (answer->type == WIRE_DECODED) {
+            work->results = answer->decoded.results;
+            return true;
+        }
+        fail(work, answer->undecodable.reason, "", false, false);
+        work->message = answer->undecodable.message;
+        return false;
+    case DECODER_UNAVAILABLE:
+        return fail(work, WIRE_REASON_INTERNAL, "No decoder could be started.", true, false);
+    case DECODER_CRASHED:
+        return fail(work, WIRE_REASON_CRASHED, "The decoder crashed on this file.", true, true);
+    case DECODER_TIMED_OUT:
+        return fail(work, WIRE_REASON_TIMED_OUT, "Decoding took too long.", true, true);
+    case DECODER_OUT_OF_MEMORY:
+        return fail(work, WIRE_REASON_OUT_OF_MEMORY, "Decoding took too much memory.", false, true);
+    case DECODER_CANCELLED:
+        break;
+    }
+    return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
+}
+
+static bool decode(struct task *task, struct work *work, struct files *files)
+{
+    const struct wire_job *job = work->job;
+    struct wire_decode request = {job->kind, job->outputs, job->outputs_count,
+                                  job->params.max_pixels, job->deadline_ms};
+    struct wire_message answer;
+    enum decoder_end end =
+        decoder_ask(task, work->decoder, &request, files->fds, 1 + files->n, &answer);
+
+    return from_decoder(work, end, &answer) && keep_made(task, files);
+}
+
+static bool from_transcoder(struct work *work, enum transcode_end end, struct slice message)
+{
+    switch (end) {
+    case TRANSCODE_DONE:
+        return true;
+    case TRANSCODE_REFUSED:
+        fail(work, WIRE_REASON_DAMAGED, "The video cannot be converted.", false, false);
+        if (message.n)
+            work->message = message;
+        return false;
+    case TRANSCODE_CRASHED:
+        return fail(work, WIRE_REASON_CRASHED, "The converter crashed on this file.", true, true);
+    case TRANSCODE_STALLED:
+        return fail(work, WIRE_REASON_TIMED_OUT, "The conversion came to a halt.", true, true);
+    case TRANSCODE_OUT_OF_MEMORY:
+        return fail(work, WIRE_REASON_OUT_OF_MEMORY, "The conversion took too much memory.", false,
+                    true);
+    case TRANSCODE_UNAVAILABLE:
+        return fail(work, WIRE_REASON_INTERNAL, "No converter could be started.", true, false);
+    case TRANSCODE_CANCELLED:
+        break;
+    }
+    return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
+}
+
+/* Renditions are made one after the other, each with a run of its own. */
+static bool transcode(struct task *task, struct work *work, struct files *files)
+{
+    const struct wire_job *job = work->job;
+
+    for (size_t i = 0; i < files->n; i++) {
+        struct transcode request = {
+            .input = files->fds[0],
+            .output = files->fds[1 + i],
+            .pixels = job->outputs[i].size,
+            .duration_ms = job->params.duration_ms,
+            .deadline_ms = job->deadline_ms,
+            .cancelled = &work->cancelled,
+            .percent = &work->percent,
+            .percent_from = (unsigned)(100 * i / files->n),
+            .percent_to = (unsigned)(100 * (i + 1) / files->n),
+        };
+        struct slice message;
+        enum transcode_end end = transcode_run(task, &request, &message);
+
+        if (!from_transcoder(work, end, message))
+            return false;
+    }
+    work->results =
+        (struct wire_results){.variants = job->outputs, .variants_count = job->outputs_count};
+    return keep_made(task, files);
+}
+
+bool work_run(struct task *task, struct work *work)
+{
+    struct files files = {.work = work, .fds = {-1}};
+    uint64_t size;
+    bool fine = false;
+    enum err err = store_blob_open(task, work->store, work->job->input, &files.fds[0], &size);
+
+    if (err == ERR_NOT_FOUND)
+        fail(work, WIRE_REASON_STORAGE, "The original is not in the store.", false, false);
+    else if (err != OK)
+        fail_storage(work);
+    else {
+        task_offload(task, open_outputs, &files);
+        if (files.failed)
+            fail_storage(work);
+        else if (work->job->kind == WIRE_KIND_TRANSCODE)
+            fine = transcode(task, work, &files);
+        else
+            fine = decode(task, work, &files);
+    }
+    task_offload(task, close_all, &files);
+    return fine;
+}
+
+void work_cancel(struct work *work)
+{
+    work->cancelled = true;
+    decoder_cancel(work->decoder);
+}

@@ -1,0 +1,26 @@
+/* work.h: does one job on this machine: opens its files, has them decoded or transcoded, keeps what
+ * came out. Knows the store and the children; must not know who gave the job or hears the result.
+ */
+#pragma once
+
+#include "base/task.h"
+#include "store/store.h"
+#include "wire/wire.h"
+#include "workers/decoder.h"
+
+struct work {
+    const struct wire_job *job;
+    struct store *store;
+    struct decoder *decoder;
+    bool cancelled; /* set by who no longer wants it, see work_cancel() */
+    unsigned percent;
+    /* The outcome, in the task's arena: */
+    struct wire_results results;
+    enum wire_reason reason;
+    struct slice message;
+    bool retryable, counts; /* see wire.yaml, failed */
+};
+
+/* True: the outputs are in the store, durably, and results says what was made. */
+bool work_run(struct task *task, struct work *work);
+void work_cancel(struct work *work);

@@ -1,7 +1,14 @@
-/* jobserver.h: hands jobs out to workers over nng (REP, a context per parked worker) and takes
- * their results. A worker's `ready` waits here until a job can be claimed, at most 25 s. A lease
- * ends when the worker's pipe closes, its heartbeat stops or the deadline passes. Messages:
- * schemas/wire.yaml. nng's callbacks run on its threads: they only post to the loop. */
+/* jobserver.h: hands jobs out to workers over nng (REP, a context per request) and takes their
+ * results. A worker's `ready` waits here until a job can be claimed, at most 25 s; the one that has
+ * waited longest gets it. A lease ends when the worker's pipe closes, its heartbeat stops or the
+ * deadline passes. Messages: schemas/wire.yaml. nng's callbacks run on its threads: they only post
+ * to the loop; everything that asks Redis runs on a fiber.
+ *
+ * There are 256 contexts, opened before listening, of which a worker holds two at most: good for
+ * 120 workers per gateway, beyond which `ready` is answered with "ask again in a second".
+ *
+ * The last percentage of a running job is kept for 60 s on the fleeting server, in
+ * "{pN}:progress:<media id>" -> "<kind> <percent>". */
 #pragma once
 
 #include "base/slice.h"
@@ -9,8 +16,13 @@
 struct gateway;
 struct jobserver;
 
-/* NULL on failure, with a static text in *problem. */
-struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, const char **problem);
-/* Answers "drain" to the parked, closes, and frees itself from the loop. */
+/* url: nng's, ipc:// (the socket is made 0600), tcp:// or inproc://. NULL with a line in *problem
+ * (mem_free): somebody listens there already, or the URL is no good. */
+struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, char **problem);
+
+/* Answers "drain" to the parked first; waits for that 100 ms at most. Jobs under way stay leased:
+ * their results go to another gateway, or to this one's successor. The memory goes with the loop.
+ */
 void jobserver_stop(struct jobserver *server);
+
 void jobserver_wake(struct jobserver *server); /* a job may be waiting: called on media events */

@@ -68,7 +68,7 @@ static void open_listeners(void)
 static void start_jobs(struct gateway *gateway)
 {
     struct slice url = config_text(gateway->config, "jobs");
-    const char *problem;
+    char *problem;
 
     if (url.n == 0)
         return;

@@ -176,22 +176,6 @@ enum err job_claim(struct task *task, struct state *state, unsigned kinds, struc
     return ERR_NOT_FOUND;
 }
 
-enum err job_load(struct task *task, struct state *state, struct slice id, struct job *out)
-{
-    struct redis_value fields;
-    unsigned partition;
-
-    if (!id_parse(id, SLICE("job_"), state->partitions, &partition))
-        return ERR_NOT_FOUND;
-    enum err err = state_command(task, state->durable, &fields, SLICE("HGETALL"),
-                                 state_key(task->arena, partition, "job:%.*s", SLICE_ARG(id)));
-    if (err != OK)
-        return err;
-    if (!fields.n)
-        return ERR_NOT_FOUND;
-    return job_from(&fields, partition, out) ? OK : ERR_INTERNAL;
-}
-
 enum err job_renew(struct task *task, struct state *state, const struct job *job)
 {
     struct redis_value reply;

@@ -39,8 +39,6 @@ void job_complete(struct commit *commit, const struct job *job);
 /* Takes the next job of these kinds (bits 1 << JOB_*), in any partition, for JOB_OFFER_MS.
  * ERR_NOT_FOUND: none waits. */
 enum err job_claim(struct task *task, struct state *state, unsigned kinds, struct job *out);
-/* The record by its id; lease is the present one. ERR_NOT_FOUND: it has ended. */
-enum err job_load(struct task *task, struct state *state, struct slice id, struct job *out);
 /* Prolongs the lease by JOB_LEASE_MS from now; ERR_CONFLICT: it is lost, stop. */
 enum err job_renew(struct task *task, struct state *state, const struct job *job);
 /* Gives the job back to the head of its queue; ERR_CONFLICT: the lease was lost anyway. counts: a

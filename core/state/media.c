@@ -306,7 +306,7 @@ enum err media_delete(struct task *task, struct state *state, const struct media
 
 /* -- Workers' results ------------------------------------------------------------------------- */
 
-static struct slice changes(struct arena *arena, const struct media *media)
+static struct slice usual_changes(struct arena *arena, const struct media *media)
 {
     struct json_writer w;
     struct buf buf;
@@ -329,12 +329,12 @@ static struct slice changes(struct arena *arena, const struct media *media)
 
 /* The parts that every result has in common; the fence is the first check. */
 static enum err send_result(struct task *task, struct commit *commit, struct media *media,
-                            enum event_type type)
+                            enum event_type type, struct slice changes)
 {
     struct event event = media_event(type, media);
 
     media->updated_ms = clock_unix_ms();
-    event.changes = changes(task->arena, media);
+    event.changes = changes.n ? changes : usual_changes(task->arena, media);
     commit_require_present(commit, media_key(task->arena, media->partition, media->id));
     commit_event(commit, &event);
     write_findings(commit, media);
@@ -342,7 +342,8 @@ static enum err send_result(struct task *task, struct commit *commit, struct med
 }
 
 enum err media_finish(struct task *task, struct state *state, const struct media *changed,
-                      enum event_type event, const struct job *job, struct job *next)
+                      enum event_type event, struct slice changes, const struct job *job,
+                      struct job *next)
 {
     struct commit *commit = commit_new(task, state, changed->partition);
     struct media media = *changed;
@@ -354,7 +355,7 @@ enum err media_finish(struct task *task, struct state *state, const struct media
         next->sha256 = media.sha256;
         job_enqueue(commit, next);
     }
-    return send_result(task, commit, &media, event);
+    return send_result(task, commit, &media, event, changes);
 }
 
 enum err media_park(struct task *task, struct state *state, const struct job *job,
@@ -372,7 +373,8 @@ enum err media_park(struct task *task, struct state *state, const struct job *jo
     media.failure_code = code;
     media.failure_message = message;
     job_park(commit, job, message);
-    return send_result(task, commit, &media, fatal ? EVENT_MEDIA_FAILED : EVENT_MEDIA_UPDATED);
+    return send_result(task, commit, &media, fatal ? EVENT_MEDIA_FAILED : EVENT_MEDIA_UPDATED,
+                       SLICE_NONE);
 }
 
 enum err media_processing(struct task *task, struct state *state, const struct job *job)

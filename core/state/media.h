@@ -53,9 +53,11 @@ enum err media_update(struct task *task, struct state *state, const struct media
 enum err media_delete(struct task *task, struct state *state, const struct media *media);
 
 /* What a worker found, under the fence of its lease (ERR_CONFLICT: the lease is no longer valid,
- * nothing was changed). Removes the job; `next` (may be NULL) is queued in the same commit. */
+ * nothing was changed). Removes the job; `next` (may be NULL) is queued in the same commit.
+ * changes: the event's, a JSON object; empty: status and size. */
 enum err media_finish(struct task *task, struct state *state, const struct media *changed,
-                      enum event_type event, const struct job *job, struct job *next);
+                      enum event_type event, struct slice changes, const struct job *job,
+                      struct job *next);
 
 /* The job cannot succeed: it is parked with this message, and the media has failed with them
  * (media.failed); only a transcode's failure leaves the media as it was (media.updated), because

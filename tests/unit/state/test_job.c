@@ -139,7 +139,7 @@ static void fences(struct task *task, struct state *state)
     media.status = MEDIA_READY;
     media.width = 640, media.height = 480;
     uint64_t events = stream_length(task, state, last);
-    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, &old, &next),
+    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, SLICE_NONE, &old, &next),
                      ERR_CONFLICT);
     assert_int_equal(media_processing(task, state, &old), ERR_CONFLICT);
     assert_int_equal(media_park(task, state, &old, SLICE("x"), SLICE("y")), ERR_CONFLICT);
@@ -151,8 +151,9 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(media_processing(task, state, &new), OK);
     assert_int_equal(media_processing(task, state, &new), OK);
     assert_int_equal(stream_length(task, state, last), events + 1);
-    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, &new, &next), OK);
-    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, &new, NULL),
+    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, SLICE_NONE, &new, &next),
+                     OK);
+    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, SLICE_NONE, &new, NULL),
                      ERR_CONFLICT);
     assert_int_equal(stream_length(task, state, last), events + 2);
     assert_int_equal(media_load(task, state, media.id, &media), OK);
@@ -227,7 +228,8 @@ static void media_gone(struct task *task, struct state *state)
     assert_int_equal(media_delete(task, state, &a), OK);
     assert_int_equal(media_delete(task, state, &a), ERR_NOT_FOUND);
     assert_int_equal(media_delete(task, state, &b), OK);
-    assert_int_equal(media_finish(task, state, &a, EVENT_MEDIA_READY, &job, NULL), ERR_CONFLICT);
+    assert_int_equal(media_finish(task, state, &a, EVENT_MEDIA_READY, SLICE_NONE, &job, NULL),
+                     ERR_CONFLICT);
     assert_int_equal(media_processing(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);

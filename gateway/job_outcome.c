@@ -1,0 +1,245 @@
+#include "gateway/job_outcome.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "gateway/gateway.h"
+#include "state/id.h"
+#include "state/media.h"
+#include "store/variant.h"
+
+#include <assert.h>
+
+_Static_assert((int)JOB_IMAGE == (int)WIRE_KIND_IMAGE && (int)JOB_VIDEO == (int)WIRE_KIND_VIDEO &&
+                   (int)JOB_TRANSCODE == (int)WIRE_KIND_TRANSCODE &&
+                   (int)JOB_KIND_COUNT == (int)WIRE_KIND_COUNT,
+               "kinds are numbered alike in state and on the wire");
+
+enum {
+    /* 200 megapixel phones and wide panoramas pass, claims of 64250 x 64250 do not. */
+    MAX_PIXELS = 270 * 1000 * 1000,
+    METADATA_MAX_BYTES = 4096,
+};
+
+static const uint64_t deadlines_ms[JOB_KIND_COUNT] = {
+    [JOB_IMAGE] = 60 * 1000,
+    [JOB_VIDEO] = 120 * 1000,
+    [JOB_TRANSCODE] = 6 * 3600 * 1000,
+};
+
+/* ---- tokens ---- */
+
+struct slice job_token(struct arena *arena, const struct job *job)
+{
+    return arena_printf(arena, "%.*s:%.*s:%.*s:%d:%d:%llu:%.*s", SLICE_ARG(job->id),
+                        SLICE_ARG(job->media_id), SLICE_ARG(job->owner), (int)job->kind,
+                        (int)job->lane, (unsigned long long)job->attempt, SLICE_ARG(job->lease));
+}
+
+static bool next_number(struct slice *rest, uint64_t below, uint64_t *out)
+{
+    struct slice part;
+
+    return slice_split(*rest, ':', &part, rest) && slice_to_u64(part, out) && *out < below;
+}
+
+bool job_token_parse(struct slice token, unsigned partitions, struct job *out)
+{
+    uint64_t kind, lane;
+
+    *out = (struct job){0};
+    if (!slice_split(token, ':', &out->id, &token) ||
+        !slice_split(token, ':', &out->media_id, &token) ||
+        !slice_split(token, ':', &out->owner, &token) ||
+        !next_number(&token, JOB_KIND_COUNT, &kind) || !next_number(&token, LANE_COUNT, &lane) ||
+        !next_number(&token, UINT64_MAX, &out->attempt))
+        return false;
+    out->lease = token;
+    out->kind = (enum job_kind)kind;
+    out->lane = (enum job_lane)lane;
+    return token.n && out->owner.n && out->media_id.n &&
+           id_parse(out->id, SLICE("job_"), partitions, &out->partition);
+}
+
+/* ---- what to make ---- */
+
+static struct wire_output *list_outputs(struct arena *arena, enum variant_kind kind, size_t *n)
+{
+    struct wire_output *outputs = ARENA_ARRAY(arena, struct wire_output, VARIANT_COUNT);
+
+    *n = 0;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        const struct variant_row *row = variant_row((enum variant)i);
+
+        if (row->kind == kind)
+            outputs[(*n)++] = (struct wire_output){row->file, row->pixels};
+    }
+    return outputs;
+}
+
+/* The job of a record that is gone: nobody will miss it. */
+static enum err drop_job(struct task *task, struct gateway *gateway, const struct job *job)
+{
+    struct commit *commit = commit_new(task, gateway->state, job->partition);
+
+    job_complete(commit, job);
+    return commit_send(commit);
+}
+
+enum err job_describe(struct task *task, struct gateway *gateway, const struct job *job,
+                      struct wire_job *out)
+{
+    struct media media;
+    enum err err = media_load(task, gateway->state, job->media_id, &media);
+
+    if (err == ERR_NOT_FOUND)
+        drop_job(task, gateway, job);
+    if (err != OK)
+        return err;
+    *out = (struct wire_job){
+        .id = job->id,
+        .media = job->media_id,
+        .kind = (enum wire_kind)job->kind,
+        .attempt = job->attempt,
+        .lease = job_token(task->arena, job),
+        .input = media.sha256,
+        .params = {.max_pixels = MAX_PIXELS, .duration_ms = media.duration_ms},
+        .deadline_ms = deadlines_ms[job->kind],
+    };
+    out->outputs = list_outputs(task->arena,
+                                job->kind == JOB_TRANSCODE ? VARIANT_RENDITION : VARIANT_THUMBNAIL,
+                                &out->outputs_count);
+    return OK;
+}
+
+/* ---- done ---- */
+
+static void write_location(struct json_writer *w, const struct wire_location *location)
+{
+    jw_key(w, "location");
+    jw_object(w);
+    jw_key(w, "latitude");
+    jw_double(w, location->latitude);
+    jw_key(w, "longitude");
+    jw_double(w, location->longitude);
+    if (location->has_altitude) {
+        jw_key(w, "altitude");
+        jw_double(w, location->altitude);
+    }
+    jw_object_end(w);
+}
+
+static void write_text(struct json_writer *w, const char *key, struct slice text)
+{
+    if (text.n)
+        jw_str(w, key, text);
+}
+
+static void write_metadata(struct json_writer *w, const struct wire_metadata *metadata)
+{
+    jw_object(w);
+    write_text(w, "camera", metadata->camera);
+    write_text(w, "lens", metadata->lens);
+    if (metadata->has_iso)
+        jw_int(w, "iso", (int64_t)metadata->iso);
+    write_text(w, "exposure", metadata->exposure);
+    if (metadata->has_aperture) {
+        jw_key(w, "aperture");
+        jw_double(w, metadata->aperture);
+    }
+    if (metadata->has_location)
+        write_location(w, &metadata->location);
+    jw_object_end(w);
+}
+
+/* Unknown values are left out; nothing known at all is no object. */
+static struct slice metadata_json(struct arena *arena, const struct wire_metadata *metadata)
+{
+    struct buf buf;
+    struct json_writer w;
+
+    buf_init(&buf, METADATA_MAX_BYTES);
+    jw_init(&w, &buf);
+    write_metadata(&w, metadata);
+    struct slice json = arena_dup(arena, buf_slice(&buf));
+    buf_fini(&buf);
+    return slice_eq(json, SLICE("{}")) ? SLICE_NONE : json;
+}
+
+/* Files of variants that we know; a worker of another version may make others. */
+static unsigned variant_bits(const struct wire_results *results)
+{
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < results->variants_count; i++) {
+        for (unsigned v = 0; v < VARIANT_COUNT; v++) {
+            if (slice_eq(results->variants[i].file, variant_row((enum variant)v)->file))
+                bits |= VARIANT_BIT(v);
+        }
+    }
+    return bits;
+}
+
+static struct slice variants_json(struct arena *arena, unsigned bits)
+{
+    struct slice list = SLICE_NONE;
+
+    for (unsigned v = 0; v < VARIANT_COUNT; v++) {
+        if (bits & VARIANT_BIT(v))
+            list = arena_printf(arena, "%.*s%s\"%.*s\"", SLICE_ARG(list), list.n ? "," : "",
+                                SLICE_ARG(variant_row((enum variant)v)->name));
+    }
+    return arena_printf(arena, "{\"variants\":[%.*s]}", SLICE_ARG(list));
+}
+
+static void take_results(struct task *task, struct media *media, const struct job *job,
+                         const struct wire_results *results)
+{
+    media->variants |= variant_bits(results);
+    media->failure_code = media->failure_message = SLICE_NONE;
+    if (job->kind == JOB_TRANSCODE)
+        return;
+    media->status = MEDIA_READY;
+    media->width = results->width;
+    media->height = results->height;
+    media->duration_ms = results->duration_ms;
+    media->taken_ms = results->has_taken_ms ? results->taken_ms : 0;
+    media->metadata = metadata_json(task->arena, &results->metadata);
+}
+
+enum err job_done(struct task *task, struct gateway *gateway, const struct job *job,
+                  const struct wire_results *results)
+{
+    /* After the thumbnails of fresh uploads, whoever they belong to. */
+    struct job transcode = {.kind = JOB_TRANSCODE, .lane = LANE_ON_DEMAND};
+    struct media media;
+    enum err err = media_load(task, gateway->state, job->media_id, &media);
+
+    if (err == ERR_NOT_FOUND)
+        return drop_job(task, gateway, job);
+    if (err != OK)
+        return err;
+    take_results(task, &media, job, results);
+    if (job->kind == JOB_TRANSCODE)
+        return media_finish(task, gateway->state, &media, EVENT_MEDIA_UPDATED,
+                            variants_json(task->arena, media.variants), job, NULL);
+    bool moves = job->kind == JOB_VIDEO && media.type == MEDIA_VIDEO && results->width > 0;
+    return media_finish(task, gateway->state, &media, EVENT_MEDIA_READY, SLICE_NONE, job,
+                        moves ? &transcode : NULL);
+}
+
+/* ---- failed ---- */
+
+enum err job_failed(struct task *task, struct gateway *gateway, const struct job *job,
+                    const struct wire_failed *failed)
+{
+    struct slice code = wire_reason_name(failed->reason);
+
+    if (!failed->retryable)
+        return media_park(task, gateway->state, job, code, failed->message);
+    enum err err = job_release(task, gateway->state, job, failed->counts, code);
+    if (err != ERR_UNPROCESSABLE)
+        return err;
+    log_event(LOG_WARN, "job_gave_up", F("job", job->id), F("kind", job_kind_name(job->kind)),
+              F("media", job->media_id), F("reason", code));
+    return media_park(task, gateway->state, job, code, failed->message);
+}

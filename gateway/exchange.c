@@ -116,6 +116,16 @@ static void log_request(const struct request *req)
               F("user", req->principal.user_id), F("left", req->task.cancelled));
 }
 
+/* Empties a buffer and gives back what it has beyond a small request's size. */
+static void shrink(struct buf *buf)
+{
+    buf_clear(buf);
+    if (buf->size > KEPT_BYTES) {
+        buf_fini(buf);
+        buf_init(buf, INPUT_MAX_BYTES);
+    }
+}
+
 /* Bytes of the next request that came along with this one's body. */
 static void take_back_held(struct exchange *ex)
 {
@@ -127,11 +137,7 @@ static void take_back_held(struct exchange *ex)
         ex->held = swap;
     }
     ex->held_rest = SLICE_NONE;
-    buf_clear(&ex->held);
-    if (ex->held.size > KEPT_BYTES) {
-        buf_fini(&ex->held);
-        buf_init(&ex->held, INPUT_MAX_BYTES);
-    }
+    shrink(&ex->held);
 }
 
 static void hand_over(struct exchange *ex)
@@ -256,10 +262,8 @@ static void begin_request(struct exchange *ex, size_t head_n)
 
 static void wait_for_head(struct exchange *ex, bool first)
 {
-    if (ex->in.n == 0 && ex->in.size > KEPT_BYTES) {
-        buf_fini(&ex->in);
-        buf_init(&ex->in, INPUT_MAX_BYTES);
-    }
+    if (ex->in.n == 0)
+        shrink(&ex->in);
     connection_set_reading(ex->connection, true);
     connection_deadline(ex->connection, ex->in.n || first ? HEAD_DEADLINE_MS : IDLE_DEADLINE_MS);
 }
@@ -394,9 +398,9 @@ static enum err decode(struct exchange *ex, struct slice *run)
         if (ex->held_rest.n == 0) {
             struct buf swap = ex->held;
 
-            buf_clear(&swap);
             if (ex->in.n == 0)
                 return OK;
+            shrink(&swap); /* an upload then costs one piece, not two */
             ex->held = ex->in;
             ex->in = swap;
             ex->held_rest = buf_slice(&ex->held);

@@ -28,6 +28,7 @@ struct upload {
     char path[STORE_PATH_MAX];
     int fd;
     uint64_t max_bytes, size;
+    size_t block_bytes;
     char head[UPLOAD_HEAD_BYTES];
     size_t head_n;
     struct block filling, writing;
@@ -42,8 +43,11 @@ struct upload {
     enum err err; /* sticky: the first failure of the pool */
 };
 
+static unsigned active; /* uploads of this process, counted on the loop thread */
+
 static void upload_free(struct upload *upload)
 {
+    active--;
     sha256_free(upload->hash);
     mem_free(upload->filling.bytes);
     mem_free(upload->writing.bytes);
@@ -189,6 +193,7 @@ enum err upload_begin(struct task *task, struct store *store, uint64_t max_bytes
     upload->magic = UPLOAD_MAGIC;
     upload->store = store;
     upload->max_bytes = max_bytes;
+    upload->block_bytes = ++active > UPLOAD_CROWD ? UPLOAD_SMALL_BLOCK_BYTES : UPLOAD_BLOCK_BYTES;
     upload->hash = sha256_new();
     task_offload(task, begin_now, &beginning);
     enum err err = upload->err;
@@ -219,13 +224,13 @@ enum err upload_write(struct task *task, struct upload *upload, struct slice byt
         struct block *block = &upload->filling;
 
         if (!block->bytes)
-            block->bytes = mem_alloc(UPLOAD_BLOCK_BYTES);
-        size_t room = UPLOAD_BLOCK_BYTES - block->n;
+            block->bytes = mem_alloc(upload->block_bytes);
+        size_t room = upload->block_bytes - block->n;
         size_t n = bytes.n < room ? bytes.n : room;
         memcpy(block->bytes + block->n, bytes.p, n);
         block->n += n;
         bytes = slice_from_offset(bytes, n);
-        enum err err = block->n == UPLOAD_BLOCK_BYTES ? start_write(upload) : OK;
+        enum err err = block->n == upload->block_bytes ? start_write(upload) : OK;
         if (err != OK)
             return err;
     }

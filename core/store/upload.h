@@ -7,9 +7,15 @@
 
 #include "store/store.h"
 
-/* Two blocks in 100 uploads are 6 MiB; blocks of 64 KiB take 15 % less CPU and are no faster. How
- * many uploads there may be is decided where requests are admitted. */
-enum { UPLOAD_BLOCK_BYTES = 32 << 10, UPLOAD_HEAD_BYTES = 4096 };
+/* Blocks of 64 KiB would take 15 % less CPU than these and are no faster. While more than
+ * UPLOAD_CROWD uploads are under way the next ones get small blocks: 100 have 4 MiB together. How
+ * many there may be is decided where requests are admitted. */
+enum {
+    UPLOAD_BLOCK_BYTES = 32 << 10,
+    UPLOAD_SMALL_BLOCK_BYTES = 16 << 10,
+    UPLOAD_CROWD = 32,
+    UPLOAD_HEAD_BYTES = 4096,
+};
 
 struct upload;
 

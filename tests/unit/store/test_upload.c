@@ -165,7 +165,8 @@ static void test_reserve_is_kept(void **state)
     assert_int_equal(store_errno("write", ENOSPC), ERR_STORAGE_FULL);
 }
 
-static char hashes[20][SHA256_HEX + 1];
+enum { CROWD = UPLOAD_CROWD + 20 };
+static char hashes[CROWD][SHA256_HEX + 1];
 
 static void race(struct task *task, void *arg)
 {
@@ -178,14 +179,14 @@ static void race(struct task *task, void *arg)
 
 static void test_many_at_once(void **state)
 {
-    static size_t numbers[20];
+    static size_t numbers[CROWD];
 
-    for (size_t i = 0; i < 20; i++) {
+    for (size_t i = 0; i < CROWD; i++) {
         numbers[i] = i;
         assert_true(task_spawn(race, &numbers[i]));
     }
     uv_run(loop_get(), UV_RUN_DEFAULT);
-    for (size_t i = 0; i < 20; i++)
+    for (size_t i = 0; i < CROWD; i++)
         assert_string_equal(hashes[i], hashes[0]);
     assert_int_equal(strlen(hashes[0]), SHA256_HEX);
     assert_int_equal(scratch_count("store/incoming"), 0);

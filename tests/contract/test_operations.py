@@ -195,16 +195,17 @@ def check_media_upload(contract):
 
 
 def check_media_list(contract, media):
-    ids = [uploaded(contract, tags="listed")["id"] for _ in range(3)]
-    answer = contract.call("media_list", params={"tag": "listed", "per_page": 2})
+    tag = uuid.uuid4().hex
+    ids = [uploaded(contract, tags=tag)["id"] for _ in range(3)]
+    answer = contract.call("media_list", params={"tag": tag, "per_page": 2})
     body = answer.json()
     assert [m["id"] for m in body["data"]] == ids[:0:-1]
     assert body["meta"]["pagination"] == {
         "total": 3, "count": 2, "per_page": 2, "current_page": 1, "total_pages": 2,
-        "links": {"next": "/media?tag=listed&page=2&per_page=2", "prev": None}}
+        "links": {"next": f"/media?tag={tag}&page=2&per_page=2", "prev": None}}
     assert answer.headers["Link"] == (
-        f'<{contract.base}/media?tag=listed&page=2&per_page=2>; rel="next"')
-    past = contract.call("media_list", params={"tag": "listed", "page": 9}).json()
+        f'<{contract.base}/media?tag={tag}&page=2&per_page=2>; rel="next"')
+    past = contract.call("media_list", params={"tag": tag, "page": 9}).json()
     assert past["data"] == [] and past["meta"]["pagination"]["count"] == 0
     clamped = contract.call("media_list", params={"per_page": 1000}).json()
     assert clamped["meta"]["pagination"]["per_page"] == 100

@@ -359,6 +359,7 @@ struct client *client_open(struct realtime *hub, const struct transport *transpo
     client->magic = CLIENT_MAGIC;
     client->refs = 1;
     client->hub = hub;
+    hub->refs++;
     client->transport = transport;
     client->connection = connection;
     client->reading = true;
@@ -405,6 +406,7 @@ void client_unref(struct client *client)
     websocket_fini(&client->ws);
     buf_fini(&client->stash);
     mem_free((void *)(uintptr_t)client->session_id.p);
+    hub_unref(client->hub);
     client->magic = 0;
     mem_free(client);
 }

@@ -67,6 +67,7 @@ struct counters {
 };
 
 struct realtime {
+    unsigned refs; /* its maker, the prepare handle, and every client: fibers may outlive the end */
     struct state *state;
     struct realtime_hooks hooks;
     struct realtime_limits limits;
@@ -85,6 +86,8 @@ struct realtime {
     uint64_t drain_window_ms;
     struct counters count;
 };
+
+void hub_unref(struct realtime *hub);
 
 /* Knows the hub where all partitions stand? */
 bool hub_started(struct realtime *hub);

@@ -21,6 +21,7 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
     struct realtime *hub = MEM_NEW(struct realtime);
 
     assert(limits->messages_per_s > 0 && limits->messages_per_s <= 1000);
+    hub->refs = 2;
     hub->state = state;
     hub->hooks = *hooks;
     hub->limits = *limits;
@@ -39,16 +40,10 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
     return hub;
 }
 
-static void on_closed(uv_handle_t *prepare)
+void hub_unref(struct realtime *hub)
 {
-    mem_free(CONTAINER_OF(prepare, struct realtime, prepare));
-}
-
-void realtime_free(struct realtime *hub)
-{
-    if (!hub)
+    if (--hub->refs)
         return;
-    assert(hub->client_count == 0);
     for (unsigned p = 0; p < hub->partitions; p++)
         history_fini(&hub->partition[p].history);
     mem_free(hub->partition);
@@ -57,7 +52,21 @@ void realtime_free(struct realtime *hub)
     progress_fini(&hub->progress);
     flush_fini(&hub->flush);
     frame_unref(hub->ping);
+    mem_free(hub);
+}
+
+static void on_closed(uv_handle_t *prepare)
+{
+    hub_unref(CONTAINER_OF(prepare, struct realtime, prepare));
+}
+
+void realtime_free(struct realtime *hub)
+{
+    if (!hub)
+        return;
+    assert(hub->client_count == 0);
     uv_close((uv_handle_t *)&hub->prepare, on_closed);
+    hub_unref(hub);
 }
 
 bool hub_started(struct realtime *hub)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { PAGE_EVENTS = 500, NEWER_LOOK_MS = 10, REPLAY_AHEAD_BYTES = 32 << 10 };
+enum { PAGE_EVENTS = 500, NEWER_LOOK_MS = 10 };
 
 /* The partitions whose events the client may hear: a user's own, or all. */
 struct range {
@@ -293,7 +293,7 @@ static bool replay_partition(struct task *task, struct replay *replay, unsigned 
             continue;
         }
         step(replay, next, p);
-        if (client_queued_bytes(client) < REPLAY_AHEAD_BYTES)
+        if (client_queued_bytes(client) < client->hub->limits.queue_bytes / 2)
             continue;
         *waited = true;
         if (!client_await_drained(task, client))

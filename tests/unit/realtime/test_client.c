@@ -3,6 +3,43 @@
 
 #include "realtime/client.h"
 
+/* Keeps poll from sleeping past what RUN_UNTIL() looks at. */
+static uv_timer_t fixture_tick;
+
+static void on_fixture_tick(uv_timer_t *timer)
+{
+}
+
+static void fixture_open(void)
+{
+    loop_init(64);
+    uv_timer_init(loop_get(), &fixture_tick);
+    uv_timer_start(&fixture_tick, on_fixture_tick, 5, 5);
+}
+
+static void fixture_close(void)
+{
+    uv_close((uv_handle_t *)&fixture_tick, NULL);
+    assert_true(loop_fini());
+}
+
+/* Turns of the loop, until the condition holds or 5 s have passed. */
+#define RUN_UNTIL(condition)                                                                       \
+    do {                                                                                           \
+        uint64_t run_until_ms = clock_ms() + 5000;                                                 \
+        while (!(condition)) {                                                                     \
+            assert_true(clock_ms() < run_until_ms);                                                \
+            uv_run(loop_get(), UV_RUN_ONCE);                                                       \
+        }                                                                                          \
+    } while (0)
+
+/* Lets everything that is ready happen: a fiber's step, its answer, the flush. */
+static void run_some(void)
+{
+    for (int i = 0; i < 6; i++)
+        uv_run(loop_get(), UV_RUN_NOWAIT);
+}
+
 static struct state fixture_state = {.partitions = 1};
 static struct realtime *hub;
 

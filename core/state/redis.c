@@ -7,6 +7,7 @@
 #include "base/timer.h"
 #include "state/redis_address.h"
 #include "state/redis_link.h"
+#include "state/redis_reply.h"
 
 #include <assert.h>
 #include <hiredis/async.h>
@@ -80,90 +81,18 @@ static struct slice reply_text(const redisReply *reply)
     return (struct slice){reply->str, reply->len};
 }
 
-static size_t reply_bytes(const redisReply *reply)
-{
-    size_t bytes = 0;
-
-    if (reply->type != REDIS_REPLY_ARRAY)
-        return reply->len;
-    for (size_t i = 0; i < reply->elements; i++)
-        bytes += reply_bytes(reply->element[i]);
-    return bytes;
-}
-
-static size_t reply_values(const redisReply *reply)
-{
-    size_t values = 0;
-
-    if (reply->type != REDIS_REPLY_ARRAY)
-        return 0;
-    for (size_t i = 0; i < reply->elements; i++)
-        values += 1 + reply_values(reply->element[i]);
-    return values;
-}
-
-struct copy {
-    struct redis_value *values;
-    char *bytes;
-};
-
-static struct slice copy_text(struct copy *copy, const redisReply *reply)
-{
-    struct slice text = {copy->bytes, reply->len};
-
-    if (reply->len)
-        memcpy(copy->bytes, reply->str, reply->len);
-    copy->bytes += reply->len;
-    return text;
-}
-
-/* hiredis accepts at most 8 levels of nesting, which bounds the recursion. */
-static struct redis_value copy_reply(struct copy *copy, const redisReply *reply)
-{
-    struct redis_value value = {.type = REDIS_NIL};
-
-    switch (reply->type) {
-    case REDIS_REPLY_STRING:
-    case REDIS_REPLY_STATUS:
-        value.type = REDIS_TEXT;
-        value.text = copy_text(copy, reply);
-        break;
-    case REDIS_REPLY_ERROR:
-        value.type = REDIS_FAULT;
-        value.text = copy_text(copy, reply);
-        break;
-    case REDIS_REPLY_INTEGER:
-        value.type = REDIS_NUMBER;
-        value.number = reply->integer;
-        break;
-    case REDIS_REPLY_ARRAY:
-        value.type = REDIS_LIST;
-        value.n = reply->elements;
-        value.items = copy->values;
-        copy->values += reply->elements;
-        for (size_t i = 0; i < reply->elements; i++)
-            value.items[i] = copy_reply(copy, reply->element[i]);
-        break;
-    default:
-        break;
-    }
-    return value;
-}
-
-/* One block for the whole reply: in the waiting task's arena, or on the heap when nobody waits
- * yet, which happens to all but the first of a pipeline. */
+/* In the waiting task's arena, or on the heap when nobody waits yet, which happens to all but the
+ * first of a pipeline. */
 static void take_reply(struct redis_call *call, const redisReply *reply)
 {
-    size_t value_bytes = reply_values(reply) * sizeof(struct redis_value);
-    size_t bytes = value_bytes + reply_bytes(reply);
-    char *block = NULL;
+    size_t bytes = redis_reply_bytes(reply);
+    void *block = NULL;
 
     if (bytes && call->arena)
         block = arena_alloc(call->arena, bytes);
     else if (bytes)
         call->block = block = mem_alloc(bytes);
-    struct copy copy = {(struct redis_value *)(void *)block, block ? block + value_bytes : NULL};
-    call->value = copy_reply(&copy, reply);
+    call->value = redis_reply_copy(reply, block);
 }
 
 /* -- Losing and regaining the connection ------------------------------------------------------ */
@@ -589,19 +518,4 @@ enum err redis_call_blocking(struct task *task, struct redis *redis, struct redi
                              uint64_t block_ms, const struct slice *argv, size_t argc)
 {
     return redis_await(task, send_call(redis, block_ms, argv, argc), out);
-}
-
-struct slice redis_field(const struct redis_value *list, struct slice field)
-{
-    for (size_t i = 0; list->type == REDIS_LIST && i + 1 < list->n; i += 2)
-        if (slice_eq(list->items[i].text, field))
-            return list->items[i + 1].text;
-    return SLICE_NONE;
-}
-
-struct slice redis_text(struct arena *arena, const struct redis_value *value)
-{
-    if (value->type == REDIS_NUMBER)
-        return arena_printf(arena, "%lld", (long long)value->number);
-    return value->text;
 }

@@ -4,8 +4,11 @@
 #include "state/redis.h"
 #include "state/redis_address.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static void values(struct task *task, struct state *state)
 {
@@ -201,6 +204,91 @@ static void test_stopped_server(void **unused)
     with_state(1, stopped_server);
 }
 
+/* A port of the machine that is free right now. */
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &n), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void over_tcp(struct task *task, struct state *state)
+{
+    unsigned port = free_port();
+    struct redis_value v;
+
+    redis_fixture_command(
+        arena_cstr(task->arena, arena_printf(task->arena, "CONFIG SET port %u", port)));
+    redis_fixture_command("ACL SETUSER me on >p@ss ~* +@all");
+    redis_fixture_command("ACL SETUSER default -@all +ping");
+    struct redis *good =
+        redis_open(arena_printf(task->arena, "redis://me:p%%40ss@localhost:%u/3", port), "good");
+    struct redis *wrong =
+        redis_open(arena_printf(task->arena, "redis://me:other@127.0.0.1:%u", port), "wrong");
+    WAIT_UNTIL(redis_ready(good));
+    assert_int_equal(redis_command(task, good, &v, SLICE("CLIENT"), SLICE("INFO")), OK);
+    assert_non_null(strstr(arena_cstr(task->arena, v.text), " name=good "));
+    assert_non_null(strstr(arena_cstr(task->arena, v.text), " db=3 "));
+    /* Refused, it stays what the server lets everybody be. */
+    WAIT_UNTIL(redis_ready(wrong));
+    assert_int_equal(redis_command(task, wrong, &v, SLICE("GET"), SLICE("a")), OK);
+    assert_true(slice_starts_with(v.text, SLICE("NOPERM")));
+    redis_close(good);
+    redis_close(wrong);
+    redis_fixture_kill();
+    redis_fixture_again();
+}
+
+static void test_over_tcp(void **unused)
+{
+    with_state(1, over_tcp);
+}
+
+/* A server that answers, but not to serve: as while it loads its data. */
+static void not_yet(struct task *task, struct state *state)
+{
+    redis_fixture_command("ACL SETUSER default -ping");
+    struct redis *redis = redis_open(redis_fixture_url(), "early");
+
+    fiber_sleep(200);
+    assert_false(redis_ready(redis));
+    redis_close(redis);
+    redis_fixture_kill();
+    redis_fixture_again();
+    WAIT_UNTIL(state_ready(state));
+}
+
+static void test_not_yet(void **unused)
+{
+    with_state(1, not_yet);
+}
+
+/* A former master only reads: writes are refused as by a server that is away, until it writes. */
+static void demoted(struct task *task, struct state *state)
+{
+    struct redis_value v;
+
+    redis_fixture_command("REPLICAOF 127.0.0.1 1");
+    assert_int_equal(redis_command(task, state->durable, &v, SLICE("SET"), SLICE("a"), SLICE("b")),
+                     ERR_STATE_UNAVAILABLE);
+    assert_false(redis_ready(state->durable));
+    redis_fixture_command("REPLICAOF NO ONE");
+    WAIT_UNTIL(state_ready(state));
+    assert_int_equal(redis_command(task, state->durable, &v, SLICE("SET"), SLICE("a"), SLICE("b")),
+                     OK);
+    assert_int_equal(v.type, REDIS_TEXT);
+}
+
+static void test_demoted(void **unused)
+{
+    with_state(1, demoted);
+}
+
 static void closed_with_calls(struct task *task, struct state *state)
 {
     struct redis *extra = redis_open(redis_fixture_url(), "extra");
@@ -331,9 +419,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),         cmocka_unit_test(test_values),
         cmocka_unit_test(test_pipelining),        cmocka_unit_test(test_own_deadline),
-        cmocka_unit_test(test_closed_with_calls), cmocka_unit_test(test_nobody_there),
-        cmocka_unit_test(test_functions_flushed), cmocka_unit_test(test_durability),
-        cmocka_unit_test(test_killed_under_load), cmocka_unit_test(test_stopped_server),
+        cmocka_unit_test(test_closed_with_calls), cmocka_unit_test(test_over_tcp),
+        cmocka_unit_test(test_not_yet),           cmocka_unit_test(test_demoted),
+        cmocka_unit_test(test_nobody_there),      cmocka_unit_test(test_functions_flushed),
+        cmocka_unit_test(test_durability),        cmocka_unit_test(test_killed_under_load),
+        cmocka_unit_test(test_stopped_server),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -1,0 +1,101 @@
+#include "state/redis_reply.h"
+
+#include <string.h>
+
+static size_t text_bytes(const redisReply *reply)
+{
+    size_t bytes = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return reply->len;
+    for (size_t i = 0; i < reply->elements; i++)
+        bytes += text_bytes(reply->element[i]);
+    return bytes;
+}
+
+static size_t values_in(const redisReply *reply)
+{
+    size_t values = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return 0;
+    for (size_t i = 0; i < reply->elements; i++)
+        values += 1 + values_in(reply->element[i]);
+    return values;
+}
+
+struct copy {
+    struct redis_value *values;
+    char *bytes;
+};
+
+static struct slice copy_text(struct copy *copy, const redisReply *reply)
+{
+    struct slice text = {copy->bytes, reply->len};
+
+    if (reply->len)
+        memcpy(copy->bytes, reply->str, reply->len);
+    copy->bytes += reply->len;
+    return text;
+}
+
+/* hiredis accepts at most 8 levels of nesting, which bounds the recursion. */
+static struct redis_value copy_reply(struct copy *copy, const redisReply *reply)
+{
+    struct redis_value value = {.type = REDIS_NIL};
+
+    switch (reply->type) {
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+        value.type = REDIS_TEXT;
+        value.text = copy_text(copy, reply);
+        break;
+    case REDIS_REPLY_ERROR:
+        value.type = REDIS_FAULT;
+        value.text = copy_text(copy, reply);
+        break;
+    case REDIS_REPLY_INTEGER:
+        value.type = REDIS_NUMBER;
+        value.number = reply->integer;
+        break;
+    case REDIS_REPLY_ARRAY:
+        value.type = REDIS_LIST;
+        value.n = reply->elements;
+        value.items = copy->values;
+        copy->values += reply->elements;
+        for (size_t i = 0; i < reply->elements; i++)
+            value.items[i] = copy_reply(copy, reply->element[i]);
+        break;
+    default:
+        break;
+    }
+    return value;
+}
+
+size_t redis_reply_bytes(const redisReply *reply)
+{
+    return values_in(reply) * sizeof(struct redis_value) + text_bytes(reply);
+}
+
+struct redis_value redis_reply_copy(const redisReply *reply, void *block)
+{
+    size_t value_bytes = values_in(reply) * sizeof(struct redis_value);
+    struct copy copy = {block, block ? (char *)block + value_bytes : NULL};
+
+    return copy_reply(&copy, reply);
+}
+
+struct slice redis_field(const struct redis_value *list, struct slice field)
+{
+    for (size_t i = 0; list->type == REDIS_LIST && i + 1 < list->n; i += 2)
+        if (slice_eq(list->items[i].text, field))
+            return list->items[i + 1].text;
+    return SLICE_NONE;
+}
+
+struct slice redis_text(struct arena *arena, const struct redis_value *value)
+{
+    if (value->type == REDIS_NUMBER)
+        return arena_printf(arena, "%lld", (long long)value->number);
+    return value->text;
+}

@@ -15,23 +15,31 @@ struct reader {
     struct slice file_part;
     uint64_t max_bytes;
     struct upload_form *form;
-    bool in_file;               /* the part being read is the file */
-    bool fed_all;               /* the end of the body too */
-    struct buf text;            /* all values so far */
-    size_t text_start;          /* of the current one */
-    struct field_error problem; /* what is wrong with which part; empty: with the whole */
+    bool in_file;                 /* the part being read is the file */
+    bool fed_all;                 /* the end of the body too */
+    struct buf text;              /* all values so far */
+    size_t text_start;            /* of the current one */
+    struct field_errors problems; /* with parts */
+    struct slice detail;          /* with the whole */
 };
 
 static enum err refuse(struct reader *reader, enum err why, struct slice field,
                        struct slice message)
 {
-    reader->problem = (struct field_error){field, message};
+    reader->problems.list[0] = (struct field_error){field, message};
+    reader->problems.n = 1;
     return why;
 }
 
 static enum err refuse_file(struct reader *reader, enum err why, struct slice message)
 {
     return refuse(reader, why, reader->file_part, message);
+}
+
+static enum err refuse_all(struct reader *reader, enum err why, struct slice message)
+{
+    reader->detail = message;
+    return why;
 }
 
 static enum err begin_file(struct reader *reader, const struct multipart_part *part)
@@ -115,8 +123,8 @@ static enum err step(struct reader *reader, bool *done)
     struct slice data;
 
     if (multipart_next(reader->multipart, &event, &part, &data) != OK)
-        return refuse(reader, ERR_BAD_REQUEST, SLICE_NONE,
-                      SLICE("The body is no complete multipart/form-data."));
+        return refuse_all(reader, ERR_BAD_REQUEST,
+                          SLICE("The body is no complete multipart/form-data."));
     switch (event) {
     case MULTIPART_PART:
         return begin_part(reader, &part);
@@ -147,8 +155,8 @@ static enum err read_all(struct reader *reader)
     enum err err = OK;
 
     if (!reader->multipart)
-        return refuse(reader, ERR_UNSUPPORTED_MEDIA, SLICE_NONE,
-                      SLICE("Send multipart/form-data with a boundary."));
+        return refuse_all(reader, ERR_UNSUPPORTED_MEDIA,
+                          SLICE("Send multipart/form-data with a boundary."));
     if (head->has_length && head->content_length > OVERHEAD_BYTES_MAX &&
         head->content_length - OVERHEAD_BYTES_MAX > reader->max_bytes)
         return refuse_file(reader, ERR_PAYLOAD_TOO_LARGE, SLICE("Is larger than allowed."));
@@ -159,23 +167,23 @@ static enum err read_all(struct reader *reader)
     return err;
 }
 
-static void reply_problem(const struct reader *reader, enum err why)
+static enum err check_texts(struct reader *reader)
 {
-    if (reader->problem.field.n)
-        reply_field_errors(reader->req, why, &reader->problem, 1);
-    else
-        reply_error(reader->req, why, reader->problem.message);
+    const struct request *req = reader->req;
+    struct upload_form *form = reader->form;
+
+    if (!req->route->body)
+        return OK;
+    return validate_query(req->task.arena, req->route->body, form->names, form->values,
+                          form->text_count, &reader->problems);
 }
 
-static bool texts_valid_or_reply(struct request *req, struct upload_form *form)
+static void reply_problems(const struct reader *reader, enum err why)
 {
-    struct field_errors errors;
-
-    if (!req->route->body || validate_query(req->task.arena, req->route->body, form->names,
-                                            form->values, form->text_count, &errors) == OK)
-        return true;
-    reply_field_errors(req, ERR_VALIDATION, errors.list, errors.n);
-    return false;
+    if (reader->problems.n)
+        reply_field_errors(reader->req, why, reader->problems.list, reader->problems.n);
+    else
+        reply_error(reader->req, why, reader->detail);
 }
 
 bool upload_form_read_or_reply(struct request *req, struct slice file_part, uint64_t max_bytes,
@@ -189,11 +197,12 @@ bool upload_form_read_or_reply(struct request *req, struct slice file_part, uint
     buf_init(&reader.text, UPLOAD_FORM_TEXT_BYTES_MAX);
     enum err err = read_all(&reader);
     buf_fini(&reader.text);
-    if (err != OK)
-        reply_problem(&reader, err);
-    if (err == OK && texts_valid_or_reply(req, out))
+    if (err == OK)
+        err = check_texts(&reader);
+    if (err == OK)
         return true;
     upload_drop(&req->task, out->upload);
+    reply_problems(&reader, err);
     return false;
 }
 

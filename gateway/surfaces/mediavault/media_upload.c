@@ -61,18 +61,6 @@ static enum err create(struct request *req, struct media *media)
                         media->status == MEDIA_PROCESSING ? &job : NULL);
 }
 
-/* None exists yet, so none can be named. */
-static bool collection_or_reply(struct request *req, const struct upload_form *form)
-{
-    const struct field_error unknown = {SLICE("collection_id"),
-                                        SLICE("There is no such collection.")};
-
-    if (upload_form_text(form, "collection_id").n == 0)
-        return true;
-    reply_field_errors(req, ERR_NOT_FOUND, &unknown, 1);
-    return false;
-}
-
 static void reply_created(struct request *req, const struct media *media)
 {
     reply_header(req, "Location",
@@ -127,8 +115,12 @@ void mediavault_media_upload(struct request *req)
     if (!is_first_or_reply(req, once) ||
         !upload_form_read_or_reply(req, SLICE("file"), max_bytes, &form))
         return;
-    if (!collection_or_reply(req, &form)) {
-        upload_drop(&req->task, form.upload);
+    if (upload_form_text(&form, "collection_id").n) {
+        const struct field_error unknown = {SLICE("collection_id"),
+                                            SLICE("There is no such collection.")};
+
+        upload_drop(&req->task, form.upload); /* none exists yet, so none can be named */
+        reply_field_errors(req, ERR_NOT_FOUND, &unknown, 1);
         return;
     }
     describe(req, &form, once, &media);

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import requests
-from harness import PATIENCE_S
+from harness import PATIENCE_S, wait_for
 
 
 def assert_error(answer, status, code):
@@ -119,7 +119,7 @@ def test_refused_uploads(hub, name, content, status):
     session = hub.session()
     answer = session.post(hub.api + "/media/upload", files={"file": (name, content)})
     assert answer.status_code == status, answer.text
-    assert not list((hub.data / "store/incoming").iterdir())
+    wait_for(lambda: not list((hub.data / "store/incoming").iterdir()), "an empty incoming folder")
 
 
 def test_upload_without_file_part(hub):

@@ -1,0 +1,361 @@
+"""/realtime on the running hub: the upgrade, frames as bytes, sessions, recovery over a restart."""
+import base64
+import hashlib
+import json
+import socket
+import struct
+import subprocess
+import threading
+import uuid
+
+import requests
+from harness import PATIENCE_S, wait_for
+from socket_client import SocketClient
+
+KEY = base64.b64encode(b"0123456789abcdef").decode()
+ACCEPT = base64.b64encode(
+    hashlib.sha1((KEY + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+
+
+class Raw:
+    """One upgrade, then frames exactly as told."""
+
+    def __init__(self, hub, path="/realtime", **headers):
+        self.socket = socket.create_connection(("127.0.0.1", hub.port), PATIENCE_S)
+        fields = {"Host": f"127.0.0.1:{hub.port}", "Upgrade": "websocket", "Connection": "Upgrade",
+                  "Sec-WebSocket-Key": KEY, "Sec-WebSocket-Version": "13",
+                  **{k.replace("_", "-"): v for k, v in headers.items()}}
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\n" + "".join(
+            f"{k}: {v}\r\n" for k, v in fields.items() if v is not None) + "\r\n").encode())
+        self.input = self.socket.makefile("rb")
+        self.status = int(self.input.readline().split()[1])
+        self.headers = {}
+        while (line := self.input.readline().strip()):
+            name, value = line.decode().split(": ", 1)
+            self.headers[name.lower()] = value
+        if self.status != 101:
+            self.body = self.input.read(int(self.headers["content-length"]))
+
+    def send(self, first, payload=b"", mask=b"\x01\x02\x03\x04", length=None):
+        n = len(payload)
+        if length is None:
+            length = (bytes([0x80 | n]) if n < 126 else
+                      b"\xfe" + struct.pack(">H", n) if n < 65536 else
+                      b"\xff" + struct.pack(">Q", n))
+        self.socket.sendall(bytes([first]) + length + mask
+                            + bytes(b ^ mask[i & 3] for i, b in enumerate(payload)))
+
+    def say(self, **message):
+        self.send(0x81, json.dumps(message).encode())
+
+    def frame(self):
+        """(first byte, payload), or None at the end."""
+        head = self.input.read(2)
+        if len(head) < 2:
+            return None
+        n = head[1]
+        if n == 126:
+            n, = struct.unpack(">H", self.input.read(2))
+        elif n == 127:
+            n, = struct.unpack(">Q", self.input.read(8))
+        return head[0], self.input.read(n)
+
+    def until(self, first):
+        while (frame := self.frame()) is not None:
+            if frame[0] == first:
+                return frame[1]
+        return None
+
+    def close_code(self):
+        payload = self.until(0x88)
+        assert payload is not None, "no close frame"
+        return struct.unpack(">H", payload[:2])[0] if payload else 0
+
+
+def test_upgrade(make_hub):
+    hub = make_hub("--cors-origins", "https://app.example")
+    welcome = Raw(hub)
+    assert welcome.status == 101 and welcome.headers["sec-websocket-accept"] == ACCEPT
+    assert "sec-websocket-protocol" not in welcome.headers
+    message = json.loads(welcome.until(0x81))
+    assert message["type"] == "welcome" and message["auth_timeout"] == 10
+    assert Raw(hub, Sec_WebSocket_Protocol="x, mediavault.v1").headers[
+        "sec-websocket-protocol"] == "mediavault.v1"
+
+    assert Raw(hub, Origin="https://app.example").status == 101
+    assert Raw(hub, Origin=f"http://127.0.0.1:{hub.port}").status == 101
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1:{hub.port}.evil.example"):
+        assert Raw(hub, Origin=origin).status == 403
+    assert Raw(hub, Upgrade=None).status == 426
+    old = Raw(hub, Sec_WebSocket_Version="8")
+    assert old.status == 426 and old.headers["sec-websocket-version"] == "13"
+    assert Raw(hub, Sec_WebSocket_Key="c2hvcnQ=").status == 400
+    assert Raw(hub, path="/realtime?token=x").status == 400
+    assert requests.get(hub.url + "/realtime", timeout=PATIENCE_S).status_code == 426
+    assert requests.post(hub.url + "/realtime", timeout=PATIENCE_S).status_code == 405
+
+    good = Raw(hub, Authorization="Bearer " + hub.login())
+    assert [json.loads(good.until(0x81))["type"] for _ in range(2)] == ["welcome", "auth_ok"]
+    bad = Raw(hub, Authorization="Bearer x.y.z")
+    assert bad.status == 101
+    assert [json.loads(bad.until(0x81))["type"] for _ in range(2)] == ["welcome", "auth_error"]
+    assert bad.close_code() == 4001
+
+
+BAD_FRAMES = {
+    "unmasked": (1002, lambda raw: raw.socket.sendall(b"\x81\x05hello")),
+    "reserved bit": (1002, lambda raw: raw.send(0xC1, b"x")),
+    "reserved opcode": (1002, lambda raw: raw.send(0x83, b"x")),
+    "long form of a short length": (1002, lambda raw: raw.send(0x81, b"x", length=b"\xfe\0\x01")),
+    "cut ping": (1002, lambda raw: raw.send(0x09, b"x")),
+    "long ping": (1002, lambda raw: raw.send(0x89, b"x" * 126)),
+    "nothing to continue": (1002, lambda raw: raw.send(0x80, b"x")),
+    "new text in a message": (1002, lambda raw: (raw.send(0x01, b"x"), raw.send(0x81, b"x"))),
+    "half a close code": (1002, lambda raw: raw.send(0x88, b"\x03")),
+    "close code 1005": (1002, lambda raw: raw.send(0x88, b"\x03\xed")),
+    "binary": (1003, lambda raw: raw.send(0x82, b"x")),
+    "not UTF-8": (1007, lambda raw: raw.send(0x81, b"\xff")),
+    "not UTF-8 over fragments": (1007, lambda raw: (raw.send(0x01, b"\xe2\x82"),
+                                                    raw.send(0x80, b"x"))),
+    "too big": (1009, lambda raw: raw.send(0x81, b"", length=b"\xff" + struct.pack(">Q", 65537))),
+    "too big in parts": (1009, lambda raw: [raw.send(f, b" " * 30000) for f in (1, 0, 0x80)]),
+    "10 GiB": (1009, lambda raw: raw.send(0x81, b"", length=b"\xff" + struct.pack(">Q", 10 << 30))),
+    "a close is answered": (1000, lambda raw: raw.send(0x88, b"\x03\xe8bye")),
+    "an empty close too": (0, lambda raw: raw.send(0x88)),
+}
+
+
+def test_frames(hub):
+    for name, (code, send) in BAD_FRAMES.items():
+        raw = Raw(hub)
+        send(raw)
+        assert raw.close_code() == code, name
+        assert raw.frame() is None, name
+
+    raw = Raw(hub)
+    text = json.dumps({"type": "ping", "id": "\u20ac", "more": "x" * 65000}, ensure_ascii=False)
+    cut = text.encode().index(b"\xe2") + 1
+    raw.send(0x01, text.encode()[:cut])                 # in the middle of a character
+    raw.send(0x89, b"between")
+    assert raw.until(0x8A) == b"between"
+    for byte in bytes([0x00, 0x80, 1, 2, 3, 4]):        # an empty fragment, byte by byte
+        raw.socket.sendall(bytes([byte]))
+    raw.send(0x80, text.encode()[cut:])
+    pong = json.loads(raw.until(0x81))
+    assert pong["type"] == "pong" and pong["reply_to"] == "\u20ac"
+
+
+def test_refusals_and_limits(hub):
+    client = SocketClient(hub)
+    client.wait("welcome")
+    client.send(type="subscribe", channel="media_updates")
+    assert client.wait("error")["error"]["code"] == "unauthorized"
+    client.socket.send("this is not JSON")
+    assert client.wait("error")["error"]["code"] == "validation_error"
+    client.send(type="auth", token=hub.login(), id=1)
+    assert client.wait("auth_ok")["reply_to"] == 1
+    client.send(type="subscribe", channel="media_updates", resource_id="media_123")
+    error = client.wait("error")
+    assert error["error"]["code"] == "not_found" and error["resource_id"] == "media_123"
+    client.send(type="subscribe", channel="session")
+    assert client.wait("error")["error"]["code"] == "validation_error"
+    for i in range(60):
+        client.send(type="ping", id=i)
+    answers = [client.receive() for _ in range(60)]
+    kinds = [a["type"] for a in answers]
+    assert 1 <= kinds.count("pong") <= 30 and kinds.count("error") >= 30
+    assert sorted(a["reply_to"] for a in answers) == list(range(60))
+    client.close()
+
+    token = hub.login()
+    sockets = [SocketClient(hub, token) for _ in range(20)]
+    late = SocketClient(hub)
+    late.send(type="auth", token=token)
+    late.wait("welcome")
+    closed = late.receive()
+    assert closed["code"] == 4100 and closed["reason"].startswith("retry_ms=")
+    for s in sockets:
+        s.close()
+
+
+def register(hub, admin):
+    name = "u" + uuid.uuid4().hex[:10]
+    answer = admin.post(hub.api + "/auth/register", timeout=PATIENCE_S, json={
+        "username": name, "email": name + "@example.com", "password": "long enough"})
+    assert answer.status_code == 201, answer.text
+    return hub.login(name, "long enough")
+
+
+def test_who_hears_what(hub, photo):
+    admin = hub.session()
+    ann, bob = register(hub, admin), register(hub, admin)
+    hears = {name: SocketClient(hub, token) for name, token in
+             {"admin": hub.login(), "ann": ann, "bob": bob}.items()}
+    media = hub.upload(hub.session(ann), photo).json()["data"]
+    seen = {name: hears[name].wait_event("media.uploaded", media["id"])
+            for name in ("admin", "ann")}
+    assert seen["admin"] == seen["ann"]
+
+    one = SocketClient(hub, ann, subscribe=())
+    one.send(type="subscribe", channel="media_updates", resource_id=media["id"])
+    one.wait("subscribed", resource_id=media["id"])
+    hears["bob"].send(type="subscribe", channel="media_updates", resource_id=media["id"])
+    assert hears["bob"].wait("error")["error"]["code"] == "not_found"
+    other = hub.upload(hub.session(ann), photo, title="other").json()["data"]
+    hears["ann"].wait_event("media.uploaded", other["id"])
+    assert hub.session(ann).delete(f"{hub.api}/media/{media['id']}").status_code == 200
+    one.wait_event("media.deleted", media["id"])
+    assert {m["resource_id"] for m in one.seen if m["type"] == "event"} == {media["id"]}
+    hears["bob"].send(type="ping", id="last")
+    hears["bob"].wait("pong", reply_to="last")
+    assert not [m for m in hears["bob"].seen if m["type"] == "event"]
+
+
+def test_logout_closes_the_sockets_of_the_session(hub):
+    token, other = hub.login(), hub.login()
+    client, left = SocketClient(hub, token), SocketClient(hub, other)
+    assert hub.session(token).post(hub.api + "/auth/logout", timeout=PATIENCE_S).status_code == 200
+    assert client.receive()["code"] == 4001
+    left.send(type="ping")
+    left.wait("pong")
+    again = SocketClient(hub)
+    again.send(type="auth", token=token)
+    again.wait("auth_error")
+    assert again.receive()["code"] == 4001
+
+
+def heard_of(client, event):
+    """The resources that this happened to, in the order in which the client heard of it."""
+    return [m["resource_id"] for m in client.seen
+            if m["type"] == "event" and m["event"] == event]
+
+
+def test_nothing_is_lost_over_reconnects_and_a_restart(hub, photo):
+    session = hub.session()
+    token = hub.login()
+    client = SocketClient(hub, token)
+    position = client.subscribed[0]["position"]
+    client.close()
+
+    uploaded = []
+    for i in range(5):
+        uploaded.append(hub.upload(session, photo, title=str(i)).json()["data"]["id"])
+    client = SocketClient(hub, token, since=position)
+    assert client.subscribed[0]["recovered"] is True
+    client.wait_event("media.uploaded", uploaded[-1])
+    assert heard_of(client, "media.uploaded") == uploaded
+    client.close()
+
+    hub.stop()
+    hub.start()
+    client = SocketClient(hub, token, since=position)      # memory is empty now
+    assert client.subscribed[0]["recovered"] is True
+    client.wait_event("media.uploaded", uploaded[-1])
+    assert heard_of(client, "media.uploaded") == uploaded
+    middle = next(m for m in client.seen
+                  if m["type"] == "event" and m["resource_id"] == uploaded[2])
+    client.close()
+    client = SocketClient(hub, token, since=middle["position"])
+    client.wait_event("media.uploaded", uploaded[-1])
+    assert heard_of(client, "media.uploaded") == uploaded[3:]
+    client.send(type="subscribe", channel="media_updates", since="nonsense")
+    assert client.wait("subscribed")["recovered"] is False
+    client.close()
+
+
+def test_live_and_replayed_events_meet_without_a_seam(hub, photo):
+    """Reconnects while events are being made: each exactly once, in order."""
+    session = hub.session()
+    token = hub.login()
+    uploaded, position, heard = [], None, []
+    done = threading.Event()
+
+    def make():
+        for i in range(30):
+            uploaded.append(hub.upload(session, photo, title=str(i)).json()["data"]["id"])
+        done.set()
+
+    client = SocketClient(hub, token)
+    position = client.subscribed[0]["position"]
+    maker = threading.Thread(target=make)
+    maker.start()
+    while not (done.is_set() and heard and len(heard) == len(uploaded)):
+        client.close()
+        client = SocketClient(hub, token, since=position)
+        assert client.subscribed[0]["recovered"] is True
+        for _ in range(3):
+            if done.is_set() and len(heard) == len(uploaded):
+                break
+            event = client.wait("event")
+            position = event["position"]
+            if event["event"] == "media.uploaded":
+                heard.append(event["resource_id"])
+    maker.join()
+    assert heard == uploaded
+    client.close()
+
+
+def test_a_lost_history_is_told(hub, photo):
+    hub.expect_deaths()
+    client = SocketClient(hub, hub.login())
+    hub.upload(hub.session(), photo)
+    client.wait_event("media.uploaded")
+    stale = client.seen[-1]["position"]
+    subprocess.run(["redis-cli", "-s", hub.data / "run/state.sock", "del", "{p0}:head",
+                    "{p0}:events"], check=True, stdout=subprocess.DEVNULL)
+    gap = client.wait("gap")
+    assert gap["reason"] == "history_forked" and gap["position"] != stale
+    again = SocketClient(hub, hub.login(), since=stale)
+    assert again.subscribed[0]["recovered"] is False
+
+
+def test_drain_sends_everybody_away_in_turn(hub):
+    token = hub.login()
+    clients = [SocketClient(hub, token) for _ in range(8)]
+    stop = threading.Thread(target=hub.stop)
+    stop.start()
+    reasons = []
+    for client in clients:
+        closed = client.receive()
+        assert closed["code"] == 4200, closed
+        reasons.append(int(closed["reason"].removeprefix("retry_ms=")))
+    assert all(0 <= r <= 1000 for r in reasons) and len(set(reasons)) > 1
+    stop.join()
+    assert hub.process is None                          # it ended well
+
+
+def test_metrics_and_no_leaks(hub, photo):
+    def figures():
+        text = requests.get(hub.url + "/metrics", timeout=PATIENCE_S).text
+        return {line.split()[0]: float(line.split()[1]) for line in text.splitlines()
+                if line.startswith("mediahub_realtime")}
+
+    token = hub.login()
+    clients = [SocketClient(hub, token) for _ in range(10)]
+    hub.upload(hub.session(), photo)
+    for client in clients:
+        client.wait_event("media.ready")
+    now = figures()
+    assert now["mediahub_realtime_clients"] == 10 and now["mediahub_realtime_subscriptions"] == 10
+    assert now["mediahub_realtime_frames_sent_total"] > now["mediahub_realtime_encoded_total"]
+    for client in clients[:5]:
+        client.close()
+    for client in clients[5:]:
+        client.socket.sock.close()                                    # without a word
+    wait_for(lambda: figures()["mediahub_realtime_clients"] == 0, "the end of all clients")
+    assert figures()["mediahub_realtime_users"] == 0
+
+
+def test_several_partitions(make_hub, photo):
+    hub = make_hub("--partitions", "3")
+    admin = hub.session()
+    tokens = [register(hub, admin) for _ in range(4)]
+    watcher = SocketClient(hub, hub.login())
+    start = watcher.subscribed[0]["position"]
+    uploaded = {hub.upload(hub.session(t), photo).json()["data"]["id"] for t in tokens}
+    for client in (watcher, SocketClient(hub, hub.login(), since=start)):
+        while set(heard_of(client, "media.uploaded")) != uploaded:
+            client.wait("event", event="media.uploaded")
+        client.close()
+    assert client.subscribed[0]["recovered"] is True
+    assert len(heard_of(client, "media.uploaded")) == len(uploaded)

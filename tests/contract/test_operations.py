@@ -290,6 +290,13 @@ def check_media_thumbnail(contract, hub, media, stranger):
     assert refused_fields(contract.call("media_thumbnail", 400, path=path,
                                         params={"size": "720p"})) == ["size"]
     contract.call("media_thumbnail", 404, path=path, token=stranger)
+    # What cannot be decoded says so, in the record and here.
+    broken = contract.call("media_upload", 201, files={
+        "file": ("a.jpg", PHOTO.read_bytes()[:3] + b"no picture" * 100)}).json()["data"]
+    failed = hub.wait_status(hub.session(contract.token), broken["id"], "failed")
+    answer = contract.call("media_thumbnail", 404, path={"id": broken["id"]})
+    assert failed["failure"]["message"] in answer.json()["error"]["message"]
+    assert "Retry-After" not in answer.headers
     # By signed link, which opens exactly what it names.
     link = hub.url + media["thumbnail_url"]
     assert len(requests.get(link, timeout=PATIENCE_S).content) == sizes[1]

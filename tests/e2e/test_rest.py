@@ -127,6 +127,26 @@ def test_upload_without_file_part(hub):
     assert assert_error(answer, 400, "validation_error")["details"][0]["field"] == "file"
 
 
+def test_uploads_past_a_bound(make_hub, photo):
+    hub = make_hub(env={"MEDIAHUB_UPLOAD_MAX_BYTES": "1M"})
+    session = hub.session()
+    error = assert_error(hub.upload(session, photo), 413, "payload_too_large")
+    assert error["details"][0]["field"] == "file"
+    # The same without a length told in advance: noticed on the way.
+    form = requests.Request("POST", "http://x/", files={"file": ("a.jpg", photo.read_bytes())}).prepare()
+    answer = session.post(hub.api + "/media/upload", data=(form.body[i:i + 50000] for i in
+                                                           range(0, len(form.body), 50000)),
+                          headers={"Content-Type": form.headers["Content-Type"]})
+    assert_error(answer, 413, "payload_too_large")
+    assert not list((hub.data / "store/incoming").iterdir())
+
+
+def test_full_disk(make_hub, photo):
+    hub = make_hub(env={"MEDIAHUB_STORE_RESERVE": "900000G"})
+    assert_error(hub.upload(hub.session(), photo), 507, "insufficient_storage")
+    assert not list((hub.data / "store/incoming").iterdir())
+
+
 def test_other_peoples_media_do_not_exist(hub, photo):
     admin = hub.session()
     media = hub.upload(admin, photo).json()["data"]

@@ -1,0 +1,607 @@
+/* Jobs from the record to the finished record: a real Redis, the job server in this process, the
+ * real worker with its decode child beside it. */
+#include "state_fixture.h"
+
+#include "gateway/gateway.h"
+#include "gateway/job_outcome.h"
+#include "gateway/jobserver.h"
+#include "state/id.h"
+#include "state/media.h"
+#include "store/upload.h"
+#include "store/variant.h"
+#include "workers/link.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FORENSICS "/usr/share/forensics-samples/original-files/"
+#define OPENCV "/usr/share/doc/opencv-doc/examples/data/"
+
+enum { PATIENCE_MS = 60000, THUMBNAILS = 7, EVENTS_MAX = 64 };
+
+static struct {
+    struct gateway gateway;
+    struct slice url, owner;
+    char folder[PATH_MAX];
+    pid_t worker;
+    bool ending;
+} hub;
+
+#define WAIT_LONG(condition)                                                                       \
+    do {                                                                                           \
+        uint64_t until_ms = clock_ms() + PATIENCE_MS;                                              \
+        while (!(condition)) {                                                                     \
+            assert_true(clock_ms() < until_ms);                                                    \
+            fiber_sleep(20);                                                                       \
+        }                                                                                          \
+    } while (0)
+
+/* ---- the parts around ---- */
+
+static void start_jobs(void)
+{
+    char *problem = NULL;
+
+    hub.gateway.jobs = jobserver_start(&hub.gateway, hub.url, &problem);
+    if (!hub.gateway.jobs)
+        fail_msg("%s", problem);
+}
+
+static void start_worker(void)
+{
+    static char self[1024], path[1100], jobs[1200], store[PATH_MAX + 100], path_line[PATH_MAX];
+
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    *strrchr(self, '/') = '\0';
+    snprintf(path, sizeof path, "%s/../bin/mediahub-worker", self);
+    snprintf(jobs, sizeof jobs, "MEDIAHUB_JOBS=%.*s", SLICE_ARG(hub.url));
+    snprintf(store, sizeof store, "MEDIAHUB_STORE=%s/store", hub.folder);
+    char *environment[] = {jobs, store, path_line, NULL};
+    snprintf(path_line, sizeof path_line, "PATH=%s", getenv("PATH"));
+    hub.worker = fork();
+    if (hub.worker == 0) {
+        execle(path, path, (char *)NULL, environment);
+        _exit(127);
+    }
+}
+
+static void end_worker(int signal)
+{
+    int status;
+
+    kill(hub.worker, signal);
+    assert_int_equal(waitpid(hub.worker, &status, 0), hub.worker);
+    if (signal == SIGTERM)
+        assert_int_equal(status, 0);
+    hub.worker = 0;
+}
+
+/* The newest process below the worker that is called so; 0: none. */
+static pid_t child_of_worker(const char *name)
+{
+    char path[64], text[256], found_name[64];
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    pid_t best = 0;
+
+    while ((entry = readdir(folder))) {
+        int pid, parent;
+
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        snprintf(path, sizeof path, "/proc/%.20s/stat", entry->d_name);
+        FILE *file = fopen(path, "re");
+        if (!file)
+            continue;
+        if (fgets(text, sizeof text, file) &&
+            sscanf(text, "%d (%60[^)]) %*c %d", &pid, found_name, &parent) == 3 &&
+            parent == hub.worker && strcmp(found_name, name) == 0 && pid > best)
+            best = pid;
+        fclose(file);
+    }
+    closedir(folder);
+    return best;
+}
+
+static struct slice store_file(struct task *task, const char *path, size_t keep)
+{
+    struct upload *upload;
+    struct slice sha256;
+    char *bytes = mem_alloc(64 << 10);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    assert_true(fd >= 0);
+    assert_int_equal(upload_begin(task, hub.gateway.store, 1 << 30, 0, &upload), OK);
+    while (keep && (n = read(fd, bytes, keep < 64 << 10 ? keep : 64 << 10)) > 0) {
+        assert_int_equal(upload_write(task, upload, (struct slice){bytes, (size_t)n}), OK);
+        keep -= (size_t)n;
+    }
+    assert_int_equal(upload_keep(task, upload, &sha256), OK);
+    close(fd);
+    mem_free(bytes);
+    return sha256;
+}
+
+static struct slice upload(struct task *task, const char *path, size_t keep, enum media_type type)
+{
+    struct media media = {.owner = hub.owner,
+                          .filename = SLICE("file"),
+                          .mime_type = SLICE("x/y"),
+                          .type = type,
+                          .sha256 = store_file(task, path, keep),
+                          .size = 1};
+    struct job job = {.kind = type == MEDIA_IMAGE ? JOB_IMAGE : JOB_VIDEO, .lane = LANE_FRESH};
+
+    assert_int_equal(media_create(task, hub.gateway.state, &media, &job), OK);
+    jobserver_wake(hub.gateway.jobs);
+    return media.id;
+}
+
+static struct media look(struct task *task, struct slice id)
+{
+    struct media media;
+
+    assert_int_equal(media_load(task, hub.gateway.state, id, &media), OK);
+    return media;
+}
+
+static struct media wait_not_processing(struct task *task, struct slice id)
+{
+    WAIT_LONG(look(task, id).status != MEDIA_PROCESSING);
+    return look(task, id);
+}
+
+/* Types of all events of the partition so far, one after the other. */
+static struct slice events(struct task *task)
+{
+    struct redis_value entries;
+    struct slice all = SLICE("");
+
+    assert_int_equal(redis_command(task, hub.gateway.state->durable, &entries, SLICE("XRANGE"),
+                                   SLICE("{p0}:events"), SLICE("-"), SLICE("+")),
+                     OK);
+    for (size_t i = 0; i < entries.n; i++) {
+        const struct redis_value *fields = &entries.items[i].items[1];
+
+        for (size_t f = 0; f < fields->n; f++) {
+            enum event_type type;
+            if (event_type_parse(fields->items[f].text, &type))
+                all = arena_printf(task->arena, "%.*s %.*s", SLICE_ARG(all),
+                                   SLICE_ARG(fields->items[f].text));
+        }
+    }
+    return all;
+}
+
+static bool file_is_there(struct task *task, struct slice sha256, const char *name)
+{
+    struct stat status;
+    struct slice path = store_variant_path(task->arena, sha256, slice_from(name));
+
+    return stat(arena_printf(task->arena, "%s/store/%.*s", hub.folder, SLICE_ARG(path)).p,
+                &status) == 0 &&
+           status.st_size > 0;
+}
+
+static size_t count_incoming(struct task *task)
+{
+    DIR *folder = opendir(arena_printf(task->arena, "%s/store/incoming", hub.folder).p);
+    size_t n = 0;
+
+    while (readdir(folder))
+        n++;
+    closedir(folder);
+    return n - 2;
+}
+
+/* ---- a hub for each test ---- */
+
+static enum err refuse(void *arg, struct task *task, struct slice token, struct principal *out)
+{
+    return ERR_UNAUTHORIZED;
+}
+
+static enum err see_nothing(void *arg, struct task *task, const struct principal *principal,
+                            struct slice channel, struct slice resource_id)
+{
+    return ERR_NOT_FOUND;
+}
+
+/* As the hub's housekeeping does it. */
+static void expire_leases(struct task *task, void *arg)
+{
+    while (!hub.ending) {
+        assert_int_equal(job_expire_leases(task, hub.gateway.state), OK);
+        fiber_sleep(500);
+        arena_reset(task->arena);
+    }
+    hub.ending = false;
+}
+
+static void (*test_under_way)(struct task *task);
+
+static void in_hub(struct task *task, struct state *state)
+{
+    static const struct realtime_hooks hooks = {.authenticate = refuse, .may_see = see_nothing};
+    static const struct realtime_limits limits = {65536, 20, 100, 20, 100};
+    char *problem = NULL;
+
+    snprintf(hub.folder, sizeof hub.folder, "%s", redis_fixture_folder());
+    hub.gateway = (struct gateway){.state = state};
+    hub.gateway.store = store_open(arena_printf(task->arena, "%s/store", hub.folder), 0, &problem);
+    hub.gateway.realtime = realtime_new(state, &hooks, &limits);
+    hub.url = arena_printf(task->arena, "ipc://%s/jobs.ipc", hub.folder);
+    hub.owner = id_new(task->arena, SLICE("user_"), 0);
+    start_jobs();
+    assert_true(task_spawn(expire_leases, NULL));
+    test_under_way(task);
+    if (hub.worker)
+        end_worker(SIGTERM);
+    jobserver_stop(hub.gateway.jobs);
+    realtime_free(hub.gateway.realtime);
+    store_close(hub.gateway.store);
+    hub.ending = true;
+    WAIT_LONG(!hub.ending);
+}
+
+static void run_in_hub(void (*test)(struct task *task))
+{
+    test_under_way = test;
+    with_state(1, in_hub);
+}
+
+/* ---- tests ---- */
+
+static void picture(struct task *task)
+{
+    struct stat socket;
+
+    assert_int_equal(stat(hub.url.p + strlen("ipc://"), &socket), 0);
+    assert_int_equal(socket.st_mode & 0777, 0600);
+    start_worker();
+    struct slice id = upload(task, FORENSICS "pic2/IMG_20200124_231153.jpg", SIZE_MAX, MEDIA_IMAGE);
+    struct media media = wait_not_processing(task, id);
+
+    assert_int_equal(media.status, MEDIA_READY);
+    assert_int_equal(media.width, 4000);
+    assert_int_equal(media.height, 3000);
+    assert_int_equal(media.variants, THUMBNAILS);
+    assert_true(media.taken_ms > 1579000000000);
+    assert_non_null(strstr(arena_cstr(task->arena, media.metadata), "\"camera\":\"Xiaomi Mi A3\""));
+    assert_non_null(strstr(arena_cstr(task->arena, media.metadata), "\"latitude\":-15.8"));
+    assert_true(file_is_there(task, media.sha256, "small.webp"));
+    assert_true(file_is_there(task, media.sha256, "large.webp"));
+    assert_string_equal(arena_cstr(task->arena, events(task)),
+                        " media.uploaded media.processing media.ready");
+    assert_int_equal(count_incoming(task), 0);
+}
+
+static void test_picture(void **unused)
+{
+    run_in_hub(picture);
+}
+
+static void clip(struct task *task)
+{
+    start_worker();
+    struct slice id =
+        upload(task, FORENSICS "movie1/VID_20191220_170832.mp4", SIZE_MAX, MEDIA_VIDEO);
+    struct media media = wait_not_processing(task, id);
+
+    assert_int_equal(media.status, MEDIA_READY);
+    assert_int_equal(media.variants & THUMBNAILS, THUMBNAILS);
+    assert_in_range(media.duration_ms, 1400, 1800);
+    WAIT_LONG(look(task, id).variants & VARIANT_BIT(VARIANT_720P));
+    assert_true(file_is_there(task, media.sha256, "720p.mp4"));
+    assert_string_equal(arena_cstr(task->arena, events(task)),
+                        " media.uploaded media.processing media.ready media.updated");
+}
+
+static void test_clip(void **unused)
+{
+    run_in_hub(clip);
+}
+
+static void sound(struct task *task)
+{
+    start_worker();
+    struct media media = wait_not_processing(
+        task, upload(task, FORENSICS "audio1/debian.ogg", SIZE_MAX, MEDIA_AUDIO));
+
+    assert_int_equal(media.status, MEDIA_READY);
+    assert_int_equal(media.variants, 0);
+    assert_in_range(media.duration_ms, 5000, 6000);
+}
+
+static void test_sound(void **unused)
+{
+    run_in_hub(sound);
+}
+
+static void broken(struct task *task)
+{
+    start_worker();
+    struct slice photo =
+        upload(task, FORENSICS "pic1/IMG_20200827_231612.jpg", 1000000, MEDIA_IMAGE);
+    struct slice film = upload(task, OPENCV "fruits.jpg", 20000, MEDIA_VIDEO);
+    struct media media = wait_not_processing(task, photo);
+
+    assert_int_equal(media.status, MEDIA_FAILED);
+    assert_string_equal(arena_cstr(task->arena, media.failure_code), "damaged");
+    assert_true(media.failure_message.n > 0);
+    assert_int_equal(wait_not_processing(task, film).status, MEDIA_FAILED);
+    assert_non_null(strstr(arena_cstr(task->arena, events(task)), "media.failed"));
+    assert_int_equal(count_incoming(task), 0);
+    /* The next one is not hindered. */
+    struct slice next = upload(task, OPENCV "fruits.jpg", SIZE_MAX, MEDIA_IMAGE);
+    assert_int_equal(wait_not_processing(task, next).status, MEDIA_READY);
+}
+
+static void test_broken(void **unused)
+{
+    run_in_hub(broken);
+}
+
+static bool progress_is_known(struct task *task, struct slice id)
+{
+    struct redis_value value;
+
+    assert_int_equal(redis_command(task, hub.gateway.state->fleeting, &value, SLICE("GET"),
+                                   state_key(task->arena, 0, "progress:%.*s", SLICE_ARG(id))),
+                     OK);
+    return value.type == REDIS_TEXT && slice_starts_with(value.text, SLICE("transcode "));
+}
+
+static void killed_worker(struct task *task)
+{
+    start_worker();
+    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+
+    WAIT_LONG(progress_is_known(task, id));
+    pid_t ffmpeg = child_of_worker("ffmpeg");
+    assert_true(ffmpeg > 0);
+    end_worker(SIGKILL);
+    WAIT_LONG(kill(ffmpeg, 0) != 0);
+    start_worker();
+    WAIT_LONG(look(task, id).variants & VARIANT_BIT(VARIANT_720P));
+    assert_int_equal(look(task, id).status, MEDIA_READY);
+}
+
+static void test_killed_worker(void **unused)
+{
+    run_in_hub(killed_worker);
+}
+
+static bool leased(struct task *task)
+{
+    struct redis_value value;
+
+    redis_command(task, hub.gateway.state->durable, &value, SLICE("ZCARD"), SLICE("{p0}:leases"));
+    return value.number > 0;
+}
+
+static void killed_decoder(struct task *task)
+{
+    start_worker();
+    WAIT_LONG(child_of_worker("mediahub-decode"));
+    pid_t child = child_of_worker("mediahub-decode");
+    kill(child, SIGSTOP);
+    struct slice id = upload(task, OPENCV "fruits.jpg", SIZE_MAX, MEDIA_IMAGE);
+    WAIT_LONG(leased(task));
+    fiber_sleep(100);
+    kill(child, SIGKILL);
+    assert_int_equal(wait_not_processing(task, id).status, MEDIA_READY);
+    assert_int_not_equal(child_of_worker("mediahub-decode"), child);
+}
+
+static void test_killed_decoder(void **unused)
+{
+    run_in_hub(killed_decoder);
+}
+
+static void killed_ffmpeg(struct task *task)
+{
+    start_worker();
+    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+
+    WAIT_LONG(progress_is_known(task, id));
+    kill(child_of_worker("ffmpeg"), SIGKILL);
+    WAIT_LONG(look(task, id).variants & VARIANT_BIT(VARIANT_720P));
+}
+
+static void test_killed_ffmpeg(void **unused)
+{
+    run_in_hub(killed_ffmpeg);
+}
+
+/* The job server goes and comes back in mid-job: the same run is carried to its end. */
+static void successor(struct task *task)
+{
+    start_worker();
+    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+
+    WAIT_LONG(progress_is_known(task, id));
+    pid_t ffmpeg = child_of_worker("ffmpeg");
+    jobserver_stop(hub.gateway.jobs);
+    start_jobs();
+    fiber_sleep(1000);
+    assert_int_equal(kill(ffmpeg, 0), 0);
+    WAIT_LONG(look(task, id).variants & VARIANT_BIT(VARIANT_720P));
+}
+
+static void test_successor(void **unused)
+{
+    run_in_hub(successor);
+}
+
+static void called_off(struct task *task)
+{
+    start_worker();
+    /* Cut off, and thus with a hash of its own. */
+    struct slice id = upload(task, OPENCV "vtest.avi", 7000000, MEDIA_VIDEO);
+
+    WAIT_LONG(progress_is_known(task, id));
+    struct media media = look(task, id);
+    assert_int_equal(media_delete(task, hub.gateway.state, &media), OK);
+    WAIT_LONG(child_of_worker("ffmpeg") == 0);
+    assert_false(file_is_there(task, media.sha256, "720p.mp4"));
+    assert_int_equal(
+        wait_not_processing(task, upload(task, OPENCV "fruits.jpg", SIZE_MAX, MEDIA_IMAGE)).status,
+        MEDIA_READY);
+}
+
+static void test_called_off(void **unused)
+{
+    run_in_hub(called_off);
+}
+
+/* ---- the job server alone, with a worker played by hand ---- */
+
+static struct wire_message ask(struct task *task, struct link *link, struct wire_message question)
+{
+    struct wire_message answer;
+
+    assert_true(link_ask(task, link, LINK_PULL, &question, 30000, &answer));
+    return answer;
+}
+
+static struct wire_message ask_ready(struct task *task, struct link *link, uint64_t sequence)
+{
+    return ask(task, link,
+               (struct wire_message){.type = WIRE_READY,
+                                     .ready = {SLICE("w"), SLICE("boot"), sequence, 7}});
+}
+
+static struct wire_message ask_accepted(struct task *task, struct link *link, struct slice lease)
+{
+    return ask(task, link, (struct wire_message){.type = WIRE_ACCEPTED, .accepted = {lease}});
+}
+
+static struct wire_message ask_failed(struct task *task, struct link *link, struct slice lease)
+{
+    return ask(
+        task, link,
+        (struct wire_message){.type = WIRE_FAILED,
+                              .failed = {lease, WIRE_REASON_CRASHED, SLICE("boom"), true, true}});
+}
+
+static void poison(struct task *task)
+{
+    const char *problem;
+    struct link *link = link_open(hub.url, &problem);
+    struct slice id = upload(task, OPENCV "fruits.jpg", SIZE_MAX, MEDIA_IMAGE);
+
+    for (unsigned attempt = 1; attempt <= JOB_ATTEMPTS; attempt++) {
+        struct wire_message offer = ask_ready(task, link, attempt);
+
+        assert_int_equal(offer.type, WIRE_JOB);
+        assert_int_equal(offer.job.attempt, attempt);
+        assert_int_equal(offer.job.outputs_count, 3);
+        assert_int_equal(ask_accepted(task, link, offer.job.lease).type, WIRE_GO_ON);
+        assert_int_equal(look(task, id).status, MEDIA_PROCESSING);
+        assert_int_equal(ask_failed(task, link, offer.job.lease).type, WIRE_GO_ON);
+        /* Told twice, it counts once. */
+        assert_int_equal(ask_failed(task, link, offer.job.lease).type, WIRE_CANCEL);
+    }
+    struct media media = look(task, id);
+    assert_int_equal(media.status, MEDIA_FAILED);
+    assert_string_equal(arena_cstr(task->arena, media.failure_code), "crashed");
+    assert_string_equal(arena_cstr(task->arena, media.failure_message), "boom");
+    assert_string_equal(arena_cstr(task->arena, events(task)),
+                        " media.uploaded media.processing media.failed");
+    link_close(link);
+}
+
+static void test_poison(void **unused)
+{
+    run_in_hub(poison);
+}
+
+static void not_taken(struct task *task)
+{
+    const char *problem;
+    struct link *link = link_open(hub.url, &problem), *other = link_open(hub.url, &problem);
+
+    upload(task, OPENCV "fruits.jpg", SIZE_MAX, MEDIA_IMAGE);
+    struct wire_message first = ask_ready(task, link, 1);
+    assert_int_equal(first.type, WIRE_JOB);
+    /* Asking again says that the offer did not arrive. */
+    struct wire_message second = ask_ready(task, link, 2);
+    assert_int_equal(second.type, WIRE_JOB);
+    assert_true(slice_eq(first.job.id, second.job.id));
+    assert_false(slice_eq(first.job.lease, second.job.lease));
+    assert_int_equal(ask_accepted(task, link, first.job.lease).type, WIRE_CANCEL);
+    /* Never accepted: somebody else gets it when the offer has run out. */
+    uint64_t started_ms = clock_ms();
+    struct wire_message third =
+        ask(task, other,
+            (struct wire_message){.type = WIRE_READY, .ready = {SLICE("v"), SLICE("other"), 1, 7}});
+    assert_int_equal(third.type, WIRE_JOB);
+    assert_in_range(clock_ms() - started_ms, 1000, 9000);
+    assert_int_equal(ask_accepted(task, other, third.job.lease).type, WIRE_GO_ON);
+    /* Its pipe closes: given back at once. */
+    link_close(other);
+    started_ms = clock_ms();
+    struct wire_message fourth = ask_ready(task, link, 3);
+    assert_int_equal(fourth.type, WIRE_JOB);
+    assert_true(clock_ms() - started_ms < 1000);
+    assert_int_equal(fourth.job.attempt, 1);
+    link_close(link);
+}
+
+static void test_not_taken(void **unused)
+{
+    run_in_hub(not_taken);
+}
+
+static void test_tokens(void **unused)
+{
+    struct arena *arena = arena_new();
+    struct job job = {.id = id_new(arena, SLICE("job_"), 2),
+                      .partition = 2,
+                      .kind = JOB_TRANSCODE,
+                      .lane = LANE_ON_DEMAND,
+                      .media_id = SLICE("media_1"),
+                      .owner = SLICE("user_1"),
+                      .attempt = 3,
+                      .lease = SLICE("-a_b")};
+    struct job back;
+    struct slice token = job_token(arena, &job);
+    static const char *const wrong[] = {"", "x", ":::::::", "job_1:m:o:0:0:1:f"};
+
+    assert_true(job_token_parse(token, 3, &back));
+    assert_true(slice_eq(back.id, job.id) && slice_eq(back.media_id, job.media_id));
+    assert_true(slice_eq(back.owner, job.owner) && slice_eq(back.lease, job.lease));
+    assert_true(back.partition == 2 && back.kind == JOB_TRANSCODE && back.lane == LANE_ON_DEMAND);
+    assert_int_equal(back.attempt, 3);
+    assert_false(job_token_parse(token, 2, &back));
+    for (size_t i = 0; i <= token.n - job.lease.n; i++)
+        assert_false(job_token_parse((struct slice){token.p, i}, 3, &back));
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_false(job_token_parse(slice_from(wrong[i]), 3, &back));
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tokens),         cmocka_unit_test(test_picture),
+        cmocka_unit_test(test_clip),           cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_broken),         cmocka_unit_test(test_killed_worker),
+        cmocka_unit_test(test_killed_decoder), cmocka_unit_test(test_killed_ffmpeg),
+        cmocka_unit_test(test_successor),      cmocka_unit_test(test_called_off),
+        cmocka_unit_test(test_poison),         cmocka_unit_test(test_not_taken),
+    };
+
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}

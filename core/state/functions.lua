@@ -393,6 +393,14 @@ local function job_expire(keys, args)
     return #ids
 end
 
+-- canary {pN}:head milliseconds -> 1. Kept out of the AOF and away from replicas: an idle hub's disk
+-- rests, and a canary of yesterday proves nothing.
+local function canary(keys, args)
+    redis.set_repl(redis.REPL_NONE)
+    redis.call('XADD', tag_of(keys[1]) .. 'canary', 'MAXLEN', 1, '*', 'ms', args[1])
+    return 1
+end
+
 redis.register_function('commit', commit)
 redis.register_function('head_open', head_open)
 redis.register_function('swap', swap)
@@ -400,3 +408,4 @@ redis.register_function('job_claim', job_claim)
 redis.register_function('job_renew', job_renew)
 redis.register_function('job_release', job_release)
 redis.register_function('job_expire', job_expire)
+redis.register_function('canary', canary)

@@ -216,6 +216,13 @@ static enum err compare_one(struct task *task, struct stream *stream, unsigned p
     return err;
 }
 
+/* The canary does not outlive its server, whose successor's clock may stand elsewhere. */
+static void forget_canaries(struct stream *stream)
+{
+    for (unsigned i = 0; i < stream->n; i++)
+        memcpy(stream->parts[i].canary_id, "0-0", sizeof "0-0");
+}
+
 static enum err compare_heads(struct task *task, struct stream *stream)
 {
     struct redis_call **calls = ARENA_ARRAY(task->arena, struct redis_call *, stream->n);
@@ -229,6 +236,8 @@ static enum err compare_heads(struct task *task, struct stream *stream)
     for (unsigned i = 0; i < stream->n && err == OK && !stream->closed; i++)
         err = compare_one(task, stream, i, &replies[i]);
     if (err == OK) {
+        if (streams != stream->streams_generation)
+            forget_canaries(stream);
         stream->compared_ms = clock_ms();
         stream->durable_generation = durable;
         stream->streams_generation = streams;
@@ -376,8 +385,8 @@ void stream_canary_write(struct state *state)
     struct arena *arena = arena_new();
 
     for (unsigned i = 0; i < state->partitions; i++)
-        redis_post(state->durable, SLICE("XADD"), state_key(arena, i, "canary"), SLICE("MAXLEN"),
-                   SLICE("1"), SLICE("*"), SLICE("ms"),
+        redis_post(state->durable, SLICE("FCALL"), SLICE("canary"), SLICE("1"),
+                   state_key(arena, i, "head"),
                    arena_printf(arena, "%llu", (unsigned long long)clock_unix_ms()));
     arena_free(arena);
 }

@@ -32,7 +32,7 @@ void stream_close(struct stream *stream);
 const struct head *stream_head(const struct stream *stream, unsigned partition); /* last read */
 bool stream_started(const struct stream *stream); /* knows its heads, reads; false while away */
 
-/* Writes the canary of every partition (one XADD MAXLEN 1 each); the caller decides how often. */
+/* Writes the canary of every partition (not into the AOF); the caller decides how often. */
 void stream_canary_write(struct state *state);
 
 /* Reads at most `limit` (<= STREAM_READ_MAX) events after `after` in one partition. ERR_NOT_FOUND

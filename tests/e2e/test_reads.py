@@ -1,0 +1,24 @@
+"""Reading writes nothing: what only looks leaves the durable server's log as it was."""
+import subprocess
+
+
+def aof_bytes(hub):
+    info = subprocess.run(["redis-cli", "-s", hub.data / "run/state.sock", "info", "persistence"],
+                          check=True, capture_output=True, text=True).stdout
+    return next(int(line.split(":")[1]) for line in info.splitlines()
+                if line.startswith("aof_current_size:"))
+
+
+def test_reads_leave_the_log_unchanged(hub, photo):
+    session = hub.session()
+    media = hub.upload(session, photo).json()["data"]
+    hub.wait_status(session, media["id"], "ready")
+    before = aof_bytes(hub)
+    assert before > 0
+    for _ in range(300):
+        assert session.get(f"{hub.api}/media/{media['id']}").status_code == 200
+        assert session.get(f"{hub.api}/media").status_code == 200
+        assert session.get(f"{hub.api}/users/me").status_code == 200
+    assert aof_bytes(hub) == before
+    hub.upload(session, photo)
+    assert aof_bytes(hub) > before

@@ -321,6 +321,21 @@ def check_hub_metrics(hub_contract):
     hub_contract.call("hub_metrics")
 
 
+def check_hub_realtime(hub_contract):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    answer = hub_contract.call("hub_realtime", 101, token=None, headers=upgrade)
+    assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    answer.close()
+    hub_contract.call("hub_realtime", 426, token=None)
+    hub_contract.call("hub_realtime", 426, token=None,
+                      headers={**upgrade, "Sec-WebSocket-Version": "8"})
+    hub_contract.call("hub_realtime", 400, token=None,
+                      headers={**upgrade, "Sec-WebSocket-Key": "short"})
+    hub_contract.call("hub_realtime", 403, token=None,
+                      headers={**upgrade, "Origin": "https://elsewhere.example"})
+
+
 OPERATIONS = {**operations(document("mediavault")), **operations(document("hub.yaml"))}
 
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 import requests
 from contract import document, operations
-from harness import PATIENCE_S
+from harness import PATIENCE_S, wait_for
 
 PHOTO = pathlib.Path("/usr/share/forensics-samples/original-files/pic2/IMG_20200124_231153.jpg")
 ADMIN = {"username": "admin", "password": "correct horse battery"}
@@ -303,6 +303,117 @@ def check_media_thumbnail(contract, hub, media, stranger):
     assert requests.head(link, timeout=PATIENCE_S).headers["Content-Length"] == str(sizes[1])
     for bent in (link + "&size=large", link.replace("/thumbnail", "/content"), link[:-1]):
         assert requests.get(bent, timeout=PATIENCE_S).status_code == 401
+
+
+@pytest.fixture
+def webhook(contract, receiver):
+    """An endpoint whose receiver answers 200, gone at the end."""
+    made = contract.call("webhooks_create", 201, json={"url": receiver.url, "events": ["*"]})
+    webhook = made.json()["data"]
+    yield webhook
+    contract.call("webhooks_delete", path={"id": webhook["id"]})
+
+
+def delivered(contract, webhook, evt):
+    """The delivery of this message to the endpoint, once it has arrived."""
+    def look():
+        page = contract.call("webhooks_deliveries", path={"id": webhook["id"]}).json()["data"]
+        return [d for d in page if d["id"] == evt and d["state"] == "delivered"]
+    return wait_for(look, f"the delivery of {evt}")[0]
+
+
+def check_webhooks_create(contract):
+    good = {"url": "https://example.com/hook", "events": ["media.uploaded"], "description": "d"}
+    answer = contract.call("webhooks_create", 201, json=good)
+    made = answer.json()["data"]
+    assert answer.headers["Location"].endswith(made["id"]) and made["secret"].startswith("whsec_")
+    assert {key: made[key] for key in good} == good and made["active"] is True
+    contract.call("webhooks_delete", path={"id": made["id"]})
+    for bad, field in (({"url": "x"}, "url"), ({"events": ["no.such"]}, "events"),
+                       ({"more": 1}, "more")):
+        refused = contract.call("webhooks_create", 400, json={**good, **bad})
+        assert field in refused_fields(refused)
+    contract.call("webhooks_create", 401, token=None, json=good)
+
+
+def check_webhooks_list(contract, webhook, stranger):
+    listed = contract.call("webhooks_list").json()["data"]
+    assert webhook["id"] in [w["id"] for w in listed]
+    assert all("secret" not in w for w in listed)
+    assert contract.call("webhooks_list", token=stranger).json()["data"] == []
+    contract.call("webhooks_list", 401, token=None)
+
+
+def check_webhooks_get(contract, webhook, stranger):
+    path = {"id": webhook["id"]}
+    shown = contract.call("webhooks_get", path=path).json()["data"]
+    assert shown == {key: value for key, value in webhook.items() if key != "secret"}
+    contract.call("webhooks_get", 404, path=path, token=stranger)
+    contract.call("webhooks_get", 404, path={"id": "whk_none"})
+
+
+def check_webhooks_update(contract, webhook, stranger):
+    path = {"id": webhook["id"]}
+    changed = contract.call("webhooks_update", path=path, json={
+        "description": "other", "active": False}).json()["data"]
+    assert changed["description"] == "other" and changed["active"] is False
+    assert contract.call("webhooks_get", path=path).json()["data"] == changed
+    assert refused_fields(contract.call("webhooks_update", 400, path=path,
+                                        json={"events": []})) == ["events"]
+    contract.call("webhooks_update", 404, path=path, token=stranger, json={"active": True})
+
+
+def check_webhooks_delete(contract, receiver, stranger):
+    made = contract.call("webhooks_create", 201, json={"url": receiver.url, "events": ["*"]})
+    path = {"id": made.json()["data"]["id"]}
+    contract.call("webhooks_delete", 404, path=path, token=stranger)
+    gone = contract.call("webhooks_delete", path=path).json()["data"]
+    assert gone == {"id": path["id"], "deleted": True}
+    contract.call("webhooks_delete", 404, path=path)
+
+
+def check_webhooks_rotate_secret(contract, webhook, stranger):
+    path = {"id": webhook["id"]}
+    turned = contract.call("webhooks_rotate_secret", path=path).json()["data"]
+    assert turned["id"] == webhook["id"] and turned["secret"] != webhook["secret"]
+    contract.call("webhooks_rotate_secret", 404, path=path, token=stranger)
+
+
+def check_webhooks_test(contract, webhook, receiver, stranger):
+    path = {"id": webhook["id"]}
+    queued = contract.call("webhooks_test", 202, path=path).json()["data"]
+    delivered(contract, webhook, queued["id"])
+    assert receiver.received[-1]["headers"]["webhook-id"] == queued["id"]
+    contract.call("webhooks_test", 404, path=path, token=stranger)
+
+
+def check_webhooks_deliveries(contract, webhook, stranger):
+    path = {"id": webhook["id"]}
+    queued = contract.call("webhooks_test", 202, path=path).json()["data"]
+    delivery = delivered(contract, webhook, queued["id"])
+    assert [attempt["status"] for attempt in delivery["attempts"]] == [200]
+    contract.call("webhooks_deliveries", 404, path=path, token=stranger)
+    contract.call("webhooks_deliveries", 400, path=path, params={"page": 0})
+
+
+def check_webhooks_retry(contract, webhook, receiver, stranger):
+    evt = contract.call("webhooks_test", 202, path={"id": webhook["id"]}).json()["data"]["id"]
+    delivered(contract, webhook, evt)
+    path = {"id": webhook["id"], "evt": evt}
+    contract.call("webhooks_retry", 202, path=path)
+    wait_for(lambda: [r["headers"]["webhook-id"] for r in receiver.received].count(evt) == 2,
+             "the same message again")
+    contract.call("webhooks_retry", 404, path=path, token=stranger)
+    contract.call("webhooks_retry", 404, path={**path, "evt": "evt_none"})
+
+
+def check_hub_realtime(hub_contract):
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    answer = hub_contract.call("hub_realtime", 101, headers=upgrade, stream=True)
+    assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    hub_contract.call("hub_realtime", 403, headers={**upgrade, "Origin": "https://elsewhere.example"})
+    hub_contract.call("hub_realtime", 426)
 
 
 def check_hub_root(hub_contract):

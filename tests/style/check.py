@@ -26,10 +26,11 @@ BANNED_CALL, HEAP_CALL = call_of(BANNED), call_of(HEAP)
 
 
 def tracked():
-    listed = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=ROOT, capture_output=True,
-                            text=True)
-    if listed.returncode == 0:
-        return [name for name in listed.stdout.split() if (ROOT / name).exists()]
+    if shutil.which("git"):
+        listed = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=ROOT, capture_output=True,
+                                text=True)
+        if listed.returncode == 0:
+            return [name for name in listed.stdout.split() if (ROOT / name).exists()]
     return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.[ch]")
                   if "build" not in path.relative_to(ROOT).parts)
 

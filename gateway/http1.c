@@ -241,8 +241,10 @@ enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_h
     *out = (struct http_head){0};
     enum err err = parse_request_line(next_line(&rest), out);
     while (err != ERR_BAD_REQUEST && (line = next_line(&rest)).n > 0) {
-        if (out->header_count == HTTP1_MAX_HEADERS)
-            return ERR_HEADERS_TOO_LARGE;
+        if (out->header_count == HTTP1_MAX_HEADERS) {
+            err = ERR_HEADERS_TOO_LARGE;
+            break;
+        }
         struct http_header *field = &fields[out->header_count++];
         enum err malformed = parse_field(line, field);
         err = worse(err, malformed ? malformed : note_field(field, out, &seen));

@@ -154,6 +154,59 @@ static void check_webp(int fd, unsigned longest)
     assert_null(memmem(file, (size_t)n, "Canon", 5));
 }
 
+/* A file in memory: the head of another one, with bytes changed. */
+static int forged(const char *path, size_t keep, size_t at, const char *bytes, size_t n)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = memfd_create("forged", MFD_CLOEXEC);
+    struct stat status;
+
+    assert_true(from >= 0 && fd >= 0 && fstat(from, &status) == 0);
+    if (keep > (size_t)status.st_size)
+        keep = (size_t)status.st_size;
+    char *all = mem_alloc(keep);
+    assert_int_equal(read(from, all, keep), keep);
+    memcpy(all + at, bytes, n);
+    assert_int_equal(write(fd, all, keep), keep);
+    mem_free(all);
+    close(from);
+    lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+/* Reads the first MiB; the bytes stand there. */
+static size_t find_first_bytes(const char *path, const char *bytes, size_t n)
+{
+    static char head[1 << 20];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = read(fd, head, sizeof head);
+
+    close(fd);
+    char *found = got > 0 ? memmem(head, (size_t)got, bytes, n) : NULL;
+    assert_non_null(found);
+    return (size_t)(found - head);
+}
+
+/* Of the last place where the bytes stand: before it may come a preview in the metadata. */
+static size_t find_last_bytes(const char *path, const char *bytes, size_t n)
+{
+    static char head[1 << 20];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = read(fd, head, sizeof(head));
+
+    close(fd);
+    char *found = NULL;
+    for (char *at = head; got > 0; at = found + 1) {
+        char *next = memmem(at, (size_t)(head + got - at), bytes, n);
+
+        if (!next)
+            break;
+        found = next;
+    }
+    assert_non_null(found);
+    return (size_t)(found - head);
+}
+
 static void test_pictures(void **state)
 {
     static const struct {
@@ -182,6 +235,22 @@ static void test_pictures(void **state)
             check_webp(outputs[o], sizes[o] < cases[i].largest ? sizes[o] : cases[i].largest);
         drop_outputs();
     }
+}
+
+/* Orientation 6: the camera was held upright (CIPA DC-008, tag 0x0112, a SHORT of one). */
+static void test_turned_picture(void **state)
+{
+    static const char tag[] = {0x01, 0x12, 0x00, 0x03, 0x00, 0x00, 0x00, 0x01, 0x00};
+    const char *path = FORENSICS "pic2/IMG_20200124_231153.jpg";
+    size_t at = find_first_bytes(path, tag, sizeof tag);
+    struct wire_message answer =
+        decode_fd(forged(path, SIZE_MAX, at + sizeof tag, "\x06", 1), WIRE_KIND_IMAGE);
+
+    assert_int_equal(answer.type, WIRE_DECODED);
+    assert_int_equal(answer.decoded.results.width, 3000);
+    assert_int_equal(answer.decoded.results.height, 4000);
+    check_webp(outputs[1], 800);
+    drop_outputs();
 }
 
 static void test_metadata_of_a_phone(void **state)
@@ -238,46 +307,6 @@ static void test_clips(void **state)
             check_webp(outputs[0], 200);
         drop_outputs();
     }
-}
-
-/* A file in memory: the head of another one, with bytes changed. */
-static int forged(const char *path, size_t keep, size_t at, const char *bytes, size_t n)
-{
-    int from = open(path, O_RDONLY | O_CLOEXEC);
-    int fd = memfd_create("forged", MFD_CLOEXEC);
-    struct stat status;
-
-    assert_true(from >= 0 && fd >= 0 && fstat(from, &status) == 0);
-    if (keep > (size_t)status.st_size)
-        keep = (size_t)status.st_size;
-    char *all = mem_alloc(keep);
-    assert_int_equal(read(from, all, keep), keep);
-    memcpy(all + at, bytes, n);
-    assert_int_equal(write(fd, all, keep), keep);
-    mem_free(all);
-    close(from);
-    lseek(fd, 0, SEEK_SET);
-    return fd;
-}
-
-/* Of the last place where the bytes stand: before it may come a preview in the metadata. */
-static size_t find_last_bytes(const char *path, const char *bytes, size_t n)
-{
-    static char head[1 << 20];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = read(fd, head, sizeof(head));
-
-    close(fd);
-    char *found = NULL;
-    for (char *at = head; got > 0; at = found + 1) {
-        char *next = memmem(at, (size_t)(head + got - at), bytes, n);
-
-        if (!next)
-            break;
-        found = next;
-    }
-    assert_non_null(found);
-    return (size_t)(found - head);
 }
 
 static int of_text(const char *text)
@@ -379,6 +408,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_turned_picture),
         cmocka_unit_test(test_metadata_of_a_phone),
         cmocka_unit_test(test_clips),
         cmocka_unit_test(test_broken_and_hostile_pictures),

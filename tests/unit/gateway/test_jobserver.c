@@ -74,15 +74,20 @@ static void start_worker(void)
     }
 }
 
-static void end_worker(int signal)
+static void wait_worker(int signal)
 {
     int status;
 
-    kill(hub.worker, signal);
     assert_int_equal(waitpid(hub.worker, &status, 0), hub.worker);
     if (signal == SIGTERM)
         assert_int_equal(status, 0);
     hub.worker = 0;
+}
+
+static void end_worker(int signal)
+{
+    kill(hub.worker, signal);
+    wait_worker(signal);
 }
 
 /* The newest process below the worker that is called so; 0: none. */
@@ -390,6 +395,30 @@ static bool leased(struct task *task)
     return value.number > 0;
 }
 
+/* Asked to end, a worker gives its job back at once and leaves nothing behind. */
+static void stopped_worker(struct task *task)
+{
+    size_t left_by_others = count_incoming(task);
+
+    start_worker();
+    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+
+    WAIT_LONG(progress_is_known(task, id));
+    pid_t ffmpeg = child_of_worker("ffmpeg");
+    kill(hub.worker, SIGTERM);
+    WAIT_LONG(!leased(task));
+    wait_worker(SIGTERM);
+    assert_int_not_equal(kill(ffmpeg, 0), 0);
+    assert_int_equal(count_incoming(task), left_by_others);
+    start_worker();
+    WAIT_LONG(look(task, id).variants & VARIANT_BIT(VARIANT_720P));
+}
+
+static void test_stopped_worker(void **unused)
+{
+    run_in_hub(stopped_worker);
+}
+
 static void killed_decoder(struct task *task)
 {
     start_worker();
@@ -598,9 +627,10 @@ int main(void)
         cmocka_unit_test(test_tokens),         cmocka_unit_test(test_picture),
         cmocka_unit_test(test_clip),           cmocka_unit_test(test_sound),
         cmocka_unit_test(test_broken),         cmocka_unit_test(test_killed_worker),
-        cmocka_unit_test(test_killed_decoder), cmocka_unit_test(test_killed_ffmpeg),
-        cmocka_unit_test(test_successor),      cmocka_unit_test(test_called_off),
-        cmocka_unit_test(test_poison),         cmocka_unit_test(test_not_taken),
+        cmocka_unit_test(test_stopped_worker), cmocka_unit_test(test_killed_decoder),
+        cmocka_unit_test(test_killed_ffmpeg),  cmocka_unit_test(test_successor),
+        cmocka_unit_test(test_called_off),     cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_not_taken),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -19,8 +19,8 @@ enum {
     TLS_PIECE_BYTES = 16 << 10, /* one record: SSL_write() takes no more at a time */
     FLUSH_STALL_MS = 60000,
     LINGER_MS = 2000,
-    LINGER_MAX_BYTES = 256 << 10,
-    FD_LIMIT = 64 << 10, /* libwebsockets' tables cost 16 bytes for each */
+    LINGER_MAX_BYTES = 64 << 20, /* many clients read an early answer only when all is sent */
+    FD_LIMIT = 64 << 10,         /* libwebsockets' tables cost 16 bytes for each */
     DESTROY_TURNS = 4,
     NEVER_S = 365 * 86400, /* deadlines are ours */
 };

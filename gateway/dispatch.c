@@ -8,31 +8,18 @@
 #include "gateway/gateway.h"
 #include "gateway/router.h"
 #include "gateway/validate.h"
-#include "state/id.h"
 
 #include <inttypes.h>
 
-enum { WINDOW_S = 60, REQUEST_DEADLINE_MS = 30000, REQUEST_ID_MAX = 64 };
+enum { WINDOW_S = 60, REQUEST_DEADLINE_MS = 30000 };
 
 /* --- who asks for what -------------------------------------------------------------------------
  */
 
-static bool is_request_id(struct slice text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '_' || c == '-'))
-            return false;
-    }
-    return text.n > 0 && text.n <= REQUEST_ID_MAX;
-}
-
-/* What is wrong with the path or method is only noted: the rate limit comes first. */
+/* What is wrong with the target or method is only noted: the rate limit comes first. */
 static enum err find_route(struct request *req, unsigned *allowed)
 {
-    if (!router_path_acceptable(req->path))
+    if (!req->target_read || !router_path_acceptable(req->path))
         return ERR_BAD_REQUEST;
     req->route =
         router_find(req->head.method, req->path, req->task.arena, req->path_params, allowed);
@@ -43,9 +30,7 @@ static enum err find_route(struct request *req, unsigned *allowed)
 
 static void identify(struct request *req, enum err *misfit, unsigned *allowed)
 {
-    struct slice given = request_header(req, "X-Request-Id");
-
-    req->task.request_id = is_request_id(given) ? given : id_new(req->task.arena, SLICE("req_"), 0);
+    request_choose_id(req);
     forwarded_apply(req);
     *misfit = find_route(req, allowed);
     req->surface = req->route ? req->route->surface : router_surface(req->path);
@@ -55,7 +40,7 @@ static void identify(struct request *req, enum err *misfit, unsigned *allowed)
 
 static bool lacks_https(const struct request *req)
 {
-    if (!req->surface->require_https || req->tls || forwarded_is_loopback(req->peer_ip))
+    if (!req->surface->require_https || forwarded_is_safe(req))
         return false;
     char *name = arena_cstr(req->task.arena, arena_printf(req->task.arena, "%.*s.require_https",
                                                           SLICE_ARG(req->surface->name)));

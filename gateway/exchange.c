@@ -8,7 +8,6 @@
 #include "gateway/pump.h"
 #include "gateway/reply.h"
 #include "gateway/router.h"
-#include "state/id.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -231,10 +230,8 @@ static void refuse(struct exchange *ex, enum err why)
 {
     struct request *req = ex->request;
 
-    if (!req->surface)
-        req->surface = router_surface(req->path.n ? req->path : SLICE("/api/v1"));
-    if (!req->task.request_id.n)
-        req->task.request_id = id_new(req->task.arena, SLICE("req_"), 0);
+    req->surface = router_surface(req->path.n ? req->path : SLICE("/api/v1"));
+    request_choose_id(req);
     ex->last = true;
     reply_error(req, why, SLICE_NONE);
     end_request(ex);
@@ -248,12 +245,11 @@ static void begin_request(struct exchange *ex, size_t head_n)
     head = arena_dup(req->task.arena, head);
     buf_consume(&ex->in, head_n);
     enum err err = http1_parse_head(req->task.arena, head, &req->head);
-    if (!err)
-        err = request_read_target(req);
     if (err) {
         refuse(ex, err);
         return;
     }
+    request_read_target(req);
     http1_body_init(&ex->body, &req->head);
     ex->running = fiber_spawn(run, ex);
     if (!ex->running)

@@ -40,15 +40,16 @@ static bool is_trusted(struct slice ip)
     return false;
 }
 
-bool forwarded_is_loopback(struct slice ip)
+bool forwarded_is_safe(const struct request *req)
 {
-    return slice_starts_with(ip, SLICE("127.")) || slice_eq(ip, SLICE("::1"));
+    return req->tls || slice_starts_with(req->peer_ip, SLICE("127.")) ||
+           slice_eq(req->peer_ip, SLICE("::1"));
 }
 
-/* Each proxy appends whom it heard from, so the list is read from its end, past our own proxies. */
-static void apply_address(struct request *req)
+/* Each proxy appends whom it heard from, so the list is read from its end, past our own proxies.
+ * False: something in it is no address, nothing before that can be believed. */
+static bool follow(struct request *req, struct slice list)
 {
-    struct slice list = request_header(req, "X-Forwarded-For");
     struct cidr address;
 
     while (list.n && is_trusted(req->peer_ip)) {
@@ -58,9 +59,28 @@ static void apply_address(struct request *req)
             at--;
         struct slice last = slice_trim(slice_from_offset(list, at));
         if (!cidr_parse(last, &address))
-            return;
+            return false;
         req->peer_ip = last;
         list.n = at > 0 ? at - 1 : 0;
+    }
+    return true;
+}
+
+static struct slice last_line(const struct request *req, struct slice name)
+{
+    for (size_t i = req->head.header_count; i-- > 0;)
+        if (slice_eq_nocase(req->head.headers[i].name, name))
+            return req->head.headers[i].value;
+    return SLICE_NONE;
+}
+
+static void apply_address(struct request *req)
+{
+    for (size_t i = req->head.header_count; i-- > 0;) {
+        const struct http_header *header = &req->head.headers[i];
+
+        if (slice_eq_nocase(header->name, SLICE("X-Forwarded-For")) && !follow(req, header->value))
+            return;
     }
 }
 
@@ -70,6 +90,6 @@ void forwarded_apply(struct request *req)
         load_proxies(req->gateway->config);
     if (proxies.n == 0 || !is_trusted(req->peer_ip))
         return;
-    req->tls |= slice_eq_nocase(request_header(req, "X-Forwarded-Proto"), SLICE("https"));
+    req->tls |= slice_eq_nocase(last_line(req, SLICE("X-Forwarded-Proto")), SLICE("https"));
     apply_address(req);
 }

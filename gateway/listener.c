@@ -35,13 +35,18 @@ static void on_pause_over(struct timer *timer)
     uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
+/* Who comes by IPv4 to a socket of both families has an IPv4 address all the same. */
 static struct slice ip_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
 {
-    const void *address = peer->ss_family == AF_INET6
-                              ? (const void *)&((const struct sockaddr_in6 *)peer)->sin6_addr
-                              : (const void *)&((const struct sockaddr_in *)peer)->sin_addr;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)peer)->sin6_addr;
 
-    return slice_from(inet_ntop(peer->ss_family, address, text, INET6_ADDRSTRLEN));
+    if (peer->ss_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text, INET6_ADDRSTRLEN);
+    else if (IN6_IS_ADDR_V4MAPPED(v6))
+        inet_ntop(AF_INET, &v6->s6_addr[12], text, INET6_ADDRSTRLEN);
+    else
+        inet_ntop(AF_INET6, v6, text, INET6_ADDRSTRLEN);
+    return slice_from(text);
 }
 
 /* False: nothing more to accept now. */

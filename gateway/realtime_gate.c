@@ -212,16 +212,6 @@ static void open_client(struct connection *connection, struct slice early_bytes,
 /* --- the upgrade -------------------------------------------------------------------------------
  */
 
-static bool has_word(struct slice list, struct slice word)
-{
-    struct slice one;
-
-    while (slice_split(list, ',', &one, &list))
-        if (slice_eq_nocase(slice_trim(one), word))
-            return true;
-    return false;
-}
-
 /* A page of this very host, or of a listed origin. Programs send no Origin. */
 static bool origin_is_welcome(const struct request *req)
 {
@@ -242,14 +232,13 @@ static bool query_has_token(const struct request *req)
 
 static enum err judge(const struct request *req, struct slice *detail)
 {
-    if (config_bool(req->gateway->config, "mediavault.require_https") && !req->tls &&
-        !forwarded_is_loopback(req->peer_ip)) {
+    if (config_bool(req->gateway->config, "mediavault.require_https") && !forwarded_is_safe(req)) {
         *detail = SLICE("HTTPS is required here.");
         return ERR_FORBIDDEN;
     }
-    if (!has_word(request_header(req, "Upgrade"), SLICE("websocket")) ||
-        !has_word(request_header(req, "Connection"), SLICE("upgrade")) ||
-        req->head.minor_version < 1)
+    if (req->head.method != METHOD_GET || req->head.minor_version < 1 ||
+        !http1_list_has(request_header(req, "Upgrade"), SLICE("websocket")) ||
+        !http1_list_has(request_header(req, "Connection"), SLICE("upgrade")))
         return ERR_UPGRADE_REQUIRED;
     if (!origin_is_welcome(req)) {
         *detail = SLICE("This origin may not connect.");

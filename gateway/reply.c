@@ -17,56 +17,47 @@ struct reply_header {
     struct slice name, value;
 };
 
+static const struct {
+    int status;
+    struct slice phrase;
+} reasons[] = {
+    {200, SLICE_INIT("OK")},
+    {201, SLICE_INIT("Created")},
+    {202, SLICE_INIT("Accepted")},
+    {204, SLICE_INIT("No Content")},
+    {206, SLICE_INIT("Partial Content")},
+    {304, SLICE_INIT("Not Modified")},
+    {400, SLICE_INIT("Bad Request")},
+    {401, SLICE_INIT("Unauthorized")},
+    {403, SLICE_INIT("Forbidden")},
+    {404, SLICE_INIT("Not Found")},
+    {405, SLICE_INIT("Method Not Allowed")},
+    {406, SLICE_INIT("Not Acceptable")},
+    {408, SLICE_INIT("Request Timeout")},
+    {409, SLICE_INIT("Conflict")},
+    {412, SLICE_INIT("Precondition Failed")},
+    {413, SLICE_INIT("Content Too Large")},
+    {414, SLICE_INIT("URI Too Long")},
+    {415, SLICE_INIT("Unsupported Media Type")},
+    {416, SLICE_INIT("Range Not Satisfiable")},
+    {417, SLICE_INIT("Expectation Failed")},
+    {422, SLICE_INIT("Unprocessable Content")},
+    {426, SLICE_INIT("Upgrade Required")},
+    {429, SLICE_INIT("Too Many Requests")},
+    {431, SLICE_INIT("Request Header Fields Too Large")},
+    {500, SLICE_INIT("Internal Server Error")},
+    {501, SLICE_INIT("Not Implemented")},
+    {503, SLICE_INIT("Service Unavailable")},
+    {505, SLICE_INIT("HTTP Version Not Supported")},
+    {507, SLICE_INIT("Insufficient Storage")},
+};
+
 static struct slice reason(int status)
 {
-    switch (status) {
-    case 200:
-        return SLICE("OK");
-    case 201:
-        return SLICE("Created");
-    case 202:
-        return SLICE("Accepted");
-    case 204:
-        return SLICE("No Content");
-    case 206:
-        return SLICE("Partial Content");
-    case 304:
-        return SLICE("Not Modified");
-    case 400:
-        return SLICE("Bad Request");
-    case 401:
-        return SLICE("Unauthorized");
-    case 403:
-        return SLICE("Forbidden");
-    case 404:
-        return SLICE("Not Found");
-    case 405:
-        return SLICE("Method Not Allowed");
-    case 408:
-        return SLICE("Request Timeout");
-    case 409:
-        return SLICE("Conflict");
-    case 412:
-        return SLICE("Precondition Failed");
-    case 413:
-        return SLICE("Content Too Large");
-    case 415:
-        return SLICE("Unsupported Media Type");
-    case 416:
-        return SLICE("Range Not Satisfiable");
-    case 422:
-        return SLICE("Unprocessable Content");
-    case 426:
-        return SLICE("Upgrade Required");
-    case 429:
-        return SLICE("Too Many Requests");
-    case 500:
-        return SLICE("Internal Server Error");
-    case 503:
-        return SLICE("Service Unavailable");
-    default:
-        return SLICE("Status"); /* the phrase has no meaning (RFC 9112 section 4) */
-    }
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].phrase;
+    return SLICE(""); /* may be empty, and means nothing (RFC 9112 section 4) */
 }
 
 /* A value may come from a client (a file's name): a line end in it would be a header of theirs. */

@@ -2,6 +2,9 @@
 
 #include "base/text.h"
 #include "gateway/router.h"
+#include "state/id.h"
+
+enum { REQUEST_ID_MAX = 64 };
 
 /* An absolute target (RFC 9112 section 3.2.2) means its path; the authority is not needed. */
 static struct slice origin_form(struct slice target)
@@ -14,24 +17,24 @@ static struct slice origin_form(struct slice target)
     return slice_from_offset(target, at);
 }
 
-static enum err read_parameter(struct request *req, struct slice pair)
+static bool read_parameter(struct request *req, struct slice pair)
 {
     struct slice name, value;
     struct arena *arena = req->task.arena;
 
     if (pair.n == 0)
-        return OK;
+        return true;
     if (req->query_count == QUERY_PARAMS_MAX)
-        return ERR_BAD_REQUEST;
+        return false;
     slice_split(pair, '=', &name, &value);
     if (!text_percent_decode(arena, name, true, &req->query_names[req->query_count]) ||
         !text_percent_decode(arena, value, true, &req->query_values[req->query_count]))
-        return ERR_BAD_REQUEST;
+        return false;
     req->query_count++;
-    return OK;
+    return true;
 }
 
-enum err request_read_target(struct request *req)
+void request_read_target(struct request *req)
 {
     struct slice target = origin_form(req->head.target), rest, pair;
 
@@ -39,13 +42,28 @@ enum err request_read_target(struct request *req)
     if (req->path.n == 0)
         req->path = SLICE("/");
     rest = req->query;
-    while (slice_split(rest, '&', &pair, &rest)) {
-        enum err err = read_parameter(req, pair);
+    req->target_read = true;
+    while (req->target_read && slice_split(rest, '&', &pair, &rest))
+        req->target_read = read_parameter(req, pair);
+}
 
-        if (err)
-            return err;
+static bool is_request_id(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '-'))
+            return false;
     }
-    return OK;
+    return text.n > 0 && text.n <= REQUEST_ID_MAX;
+}
+
+void request_choose_id(struct request *req)
+{
+    struct slice given = request_header(req, "X-Request-Id");
+
+    req->task.request_id = is_request_id(given) ? given : id_new(req->task.arena, SLICE("req_"), 0);
 }
 
 struct slice request_header(const struct request *req, const char *name)

@@ -31,6 +31,7 @@ struct request {
     struct slice path_params[PATH_PARAMS_MAX]; /* decoded, in the order of the template */
     struct slice query_names[QUERY_PARAMS_MAX], query_values[QUERY_PARAMS_MAX];
     size_t query_count;
+    bool target_read;
     struct slice peer_ip;
     bool tls;
     struct principal principal; /* kind PRINCIPAL_NONE: anonymous */
@@ -45,9 +46,11 @@ struct request {
     uint64_t started_us;
 };
 
-/* Splits head.target into path and query and decodes the query's parameters. ERR_BAD_REQUEST on a
- * broken escape or too many parameters. */
-enum err request_read_target(struct request *req);
+/* Splits head.target into path and query and decodes the query's parameters; target_read stays
+ * false on a broken escape or too many parameters. */
+void request_read_target(struct request *req);
+/* task.request_id: the client's X-Request-Id where it is [A-Za-z0-9_-]{1,64}, else a new one. */
+void request_choose_id(struct request *req);
 /* The methods of `bits` (1 << METHOD_*) as an Allow header's value, with OPTIONS. */
 struct slice request_methods(struct arena *arena, unsigned bits);
 

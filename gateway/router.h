@@ -13,7 +13,7 @@ enum auth_scheme {
     AUTH_OPTIONAL = 8
 }; /* or-ed; OPTIONAL: anonymous is allowed as well */
 
-enum rate_policy { POLICY_NONE, POLICY_DEFAULT, POLICY_LOGIN };
+enum rate_policy { POLICY_NONE, POLICY_DEFAULT };
 
 enum body_kind { BODY_NONE, BODY_JSON, BODY_STREAM };
 

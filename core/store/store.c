@@ -126,11 +126,6 @@ void store_close(struct store *store)
     mem_free(store);
 }
 
-const char *store_folder(const struct store *store)
-{
-    return store->folder;
-}
-
 enum err store_check_room(const struct store *store, uint64_t more)
 {
     struct statvfs disk;

@@ -20,7 +20,6 @@ enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
  * stay free on the disk. */
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
 void store_close(struct store *store); /* no upload is left; NULL is allowed */
-const char *store_folder(const struct store *store);
 
 /* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */
 enum err store_check_room(const struct store *store, uint64_t more);

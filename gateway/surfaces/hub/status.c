@@ -4,8 +4,6 @@
 #include "gateway/metrics.h"
 #include "handlers.h"
 
-#include <sys/statvfs.h>
-
 enum { CANARY_MAX_AGE_MS = 2000, METRICS_MAX_BYTES = 1 << 20 };
 
 void hub_root(struct request *req)
@@ -25,21 +23,28 @@ struct check {
     bool ok;
 };
 
-static bool store_has_room(const struct gateway *gateway)
-{
-    struct statvfs fs;
+struct room {
+    const struct store *store;
+    enum err err;
+};
 
-    return statvfs(store_folder(gateway->store), &fs) == 0 &&
-           (uint64_t)fs.f_bavail * fs.f_frsize >= config_number(gateway->config, "store.reserve");
+static void look_for_room(void *arg)
+{
+    struct room *room = arg;
+
+    room->err = store_check_room(room->store, 0);
 }
 
 void hub_ready(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
+    struct room room = {.store = gateway->store};
+
+    task_offload(&req->task, look_for_room, &room);
     const struct check checks[] = {
         {"state", state_ready(gateway->state)},
         {"events", realtime_canary_age_ms(gateway->realtime) < CANARY_MAX_AGE_MS},
-        {"store", store_has_room(gateway)},
+        {"store", room.err == OK},
         {"draining", !gateway->draining},
     };
     struct json_writer w;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ static void start_worker(void)
     snprintf(path_line, sizeof path_line, "PATH=%s", getenv("PATH"));
     hub.worker = fork();
     if (hub.worker == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test ends without its clean-up */
         execle(path, path, (char *)NULL, environment);
         _exit(127);
     }

@@ -17,6 +17,9 @@ enum {
     HEAD_DEADLINE_MS = 10000,
     IDLE_DEADLINE_MS = 75000,
     STALL_DEADLINE_MS = 60000,
+    /* While draining: for a request that is on its way to us, or half here. */
+    DRAIN_IDLE_MS = 250,
+    DRAIN_HEAD_MS = 1000,
     BODY_SILENCE_MS = 30000,
     BODY_LEAST_BYTES_PER_S = 1 << 10, /* judged when we have waited BODY_SILENCE_MS in all */
     READ_AHEAD_BYTES = 16 << 10,      /* past it the socket is not read */
@@ -185,7 +188,7 @@ static void end_request(struct exchange *ex)
         return;
     }
     drop_request(ex);
-    if (ex->last || ex->gateway->draining)
+    if (ex->last)
         connection_finish(ex->connection);
     else
         next_request(ex);
@@ -258,10 +261,15 @@ static void begin_request(struct exchange *ex, size_t head_n)
 
 static void wait_for_head(struct exchange *ex, bool first)
 {
+    bool due = ex->in.n || first;
+
     if (ex->in.n == 0)
         shrink(&ex->in);
     connection_set_reading(ex->connection, true);
-    connection_deadline(ex->connection, ex->in.n || first ? HEAD_DEADLINE_MS : IDLE_DEADLINE_MS);
+    if (ex->gateway->draining)
+        connection_deadline(ex->connection, due ? DRAIN_HEAD_MS : DRAIN_IDLE_MS);
+    else
+        connection_deadline(ex->connection, due ? HEAD_DEADLINE_MS : IDLE_DEADLINE_MS);
 }
 
 static void next_request(struct exchange *ex)
@@ -377,7 +385,7 @@ void exchange_drain(void)
 {
     for (struct exchange *ex = shared.all; ex; ex = ex->next)
         if (ex->connection && !ex->request)
-            connection_drop(ex->connection);
+            wait_for_head(ex, false);
     while (shared.spare_count)
         arena_free(shared.spare[--shared.spare_count]);
 }

@@ -12,8 +12,8 @@ enum { EXCHANGE_UPLOADS_MAX = 256 }; /* fibers that stream a body; past it 503 *
 /* For connection_server_new(): the new connection speaks HTTP. */
 void *exchange_accept(struct gateway *gateway, struct connection *connection,
                       const struct connection_owner **owner);
-/* Once, with gateway->draining set: idle connections are closed now, the others after the answer
- * that they wait for. */
+/* Once, with gateway->draining set: idle connections are closed in a moment, the others after the
+ * next answer, which says so. Nobody who asks just now is left without one. */
 void exchange_drain(void);
 size_t exchange_requests(void); /* under way */
 size_t exchange_uploads(void);

@@ -120,6 +120,9 @@ void listener_close(struct listener *listener)
 {
     if (!listener)
         return;
+    /* The kernel would reset whoever is connected and not accepted yet. */
+    for (int i = 0; i < SOMAXCONN && accept_one(listener); i++)
+        ;
     timer_stop(&listener->pause);
     uv_poll_stop(&listener->poll);
     close(listener->fd);

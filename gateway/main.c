@@ -87,6 +87,8 @@ static void start(struct task *task, void *arg)
                    STATE_WAIT_MS);
     if (err == OK)
         err = keyring_load(task, gateway->state, &gateway->keyring);
+    if (gateway->draining)
+        return;
     if (err != OK)
         process_fail("the state server cannot be used: %.*s", SLICE_ARG(err_row(err)->message));
     if (!realtime_gate_start(gateway))
@@ -113,7 +115,6 @@ static void finish(void)
 
 static void on_drain_look(struct timer *timer)
 {
-
     if (connection_count(program.gateway.connections) > 0 && clock_ms() < program.drain_until_ms)
         timer_start(timer, DRAIN_LOOK_MS, on_drain_look);
     else
@@ -126,10 +127,11 @@ static void on_stop(void *arg)
     uint64_t window_ms = config_number(gateway->config, "drain.window") * 1000;
 
     log_event(LOG_INFO, "draining", F("connections", connection_count(gateway->connections)));
-    gateway->draining = true;
+    gateway->draining = true; /* also for start(), if it still waits for Redis */
     listener_close(program.plain);
     listener_close(program.tls);
-    realtime_drain(gateway->realtime, window_ms);
+    if (gateway->realtime)
+        realtime_drain(gateway->realtime, window_ms);
     exchange_drain();
     program.drain_until_ms = clock_ms() + window_ms + DRAIN_GRACE_MS;
     on_drain_look(&program.drain);
@@ -146,6 +148,17 @@ static void open_store(struct gateway *gateway, struct arena *arena)
     gateway->store = store_open(folder, config_number(config, "store.reserve"), &problem);
     if (!gateway->store)
         process_fail("%s", problem);
+}
+
+static void open_state(struct gateway *gateway)
+{
+    struct slice durable = config_text(gateway->config, "redis");
+
+    if (durable.n == 0)
+        process_fail("--redis is needed: the state server");
+    gateway->state = state_open(durable, config_text(gateway->config, "redis_volatile"));
+    if (!gateway->state)
+        process_fail("--redis or --redis-volatile is not a Redis URL");
 }
 
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
@@ -185,8 +198,7 @@ int main(int argc, char **argv)
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
     open_store(gateway, program.arena);
     gateway->passwords = password_thread_start();
-    gateway->state =
-        state_open(config_text(config, "redis"), config_text(config, "redis_volatile"));
+    open_state(gateway);
     open_connections();
     process_on_stop(loop_get(), on_stop, NULL);
     if (!task_spawn(start, NULL))

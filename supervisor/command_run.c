@@ -18,7 +18,7 @@
 
 enum {
     STATE_WAIT_MS = 60000, /* a big AOF takes its time: about 5 s a GB */
-    STOP_GRACE_MS = 10000, /* beyond the drain window */
+    STOP_GRACE_MS = 15000, /* beyond the drain window; more than the gateway's own 10 s */
     REDIS_GRACE_MS = 30000,
     FIBERS_MAX = 16,
 };

@@ -90,7 +90,7 @@ int command_user(int argc, char **argv)
         fleeting = SLICE("unix:run/volatile.sock");
     }
     loop_init(FIBERS_MAX);
-    add.state = state_open(url, fleeting.n ? fleeting : url);
+    add.state = state_open(url, fleeting);
     if (!add.state || !task_spawn(add_account, &add))
         process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(url));
     uv_run(loop_get(), UV_RUN_DEFAULT);

@@ -99,7 +99,7 @@ static void read_settings(void)
     program.settings.retention_s = config_number(program.config, "webhooks.retention");
     if (program.settings.retention_s < RETENTION_MIN_S)
         process_fail("webhooks.retention must be at least %d seconds", RETENTION_MIN_S);
-    program.settings.state = state_open(durable, fleeting.n > 0 ? fleeting : durable);
+    program.settings.state = state_open(durable, fleeting);
     if (!program.settings.state)
         process_fail("--redis or --redis-volatile is not a Redis URL");
 }

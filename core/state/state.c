@@ -111,7 +111,7 @@ struct state *state_open(struct slice durable_url, struct slice fleeting_url)
     state->functions = MEM_NEW(struct state_functions);
     state->durable = redis_open(durable_url, "durable");
     state->streams = redis_open(durable_url, "streams");
-    state->fleeting = redis_open(fleeting_url, "fleeting");
+    state->fleeting = redis_open(fleeting_url.n ? fleeting_url : durable_url, "fleeting");
     if (!state->durable || !state->fleeting) {
         state_close(state);
         return NULL;

@@ -11,8 +11,8 @@ struct state {
     struct state_functions *functions; /* of state.c */
 };
 
-/* Opens the connections and loads our functions after each connect of `durable`. NULL: one of the
- * URLs is not one (see redis_address.h). */
+/* Opens the connections and loads our functions after each connect of `durable`. No fleeting_url:
+ * the same server. NULL: one of the URLs is not one (see redis_address.h). */
 struct state *state_open(struct slice durable_url, struct slice fleeting_url);
 void state_close(struct state *state);       /* what is under way ends; later calls fail at once */
 bool state_ready(const struct state *state); /* `durable` answers and has our functions */

@@ -121,17 +121,20 @@ static enum err check_target(enum http_method method, struct slice target)
 
 static enum err parse_request_line(struct slice line, struct http_head *head)
 {
-    struct slice rest, version;
+    struct slice rest, target, version;
 
     if (!slice_split(line, ' ', &head->method_text, &rest) || !is_token(head->method_text) ||
-        !slice_split(rest, ' ', &head->target, &version) || head->target.n == 0 || !version.p)
+        !slice_split(rest, ' ', &target, &version) || target.n == 0 || !version.p)
         return ERR_BAD_REQUEST;
     head->method = METHOD_OTHER;
     for (int i = 0; i < METHOD_OTHER; i++)
         if (slice_eq(head->method_text, method_names[i]))
             head->method = (enum http_method)i;
     enum err err = parse_version(version, &head->minor_version);
-    return err ? err : check_target(head->method, head->target);
+    enum err misfit = check_target(head->method, target);
+    if (!misfit)
+        head->target = target;
+    return err ? err : misfit;
 }
 
 static enum err parse_field(struct slice line, struct http_header *out)

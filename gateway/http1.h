@@ -44,7 +44,7 @@ enum err http1_find_head(struct slice bytes, size_t *n);
 /* bytes: exactly what http1_find_head() found. Slices point into it; the header array lives in the
  * arena. ERR_BAD_REQUEST, ERR_URI_TOO_LONG, ERR_HEADERS_TOO_LARGE (too many), ERR_HTTP_VERSION,
  * ERR_NOT_IMPLEMENTED (a transfer coding), ERR_EXPECTATION_FAILED. On failure too *out holds what
- * was read so far: the refusal looks at it. */
+ * was read so far (target: if it is acceptable): the refusal looks at it. */
 enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_head *out);
 struct slice http1_header(const struct http_head *head, const char *name); /* the first; or empty */
 struct slice http_method_name(enum http_method method);

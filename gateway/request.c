@@ -36,9 +36,10 @@ static bool read_parameter(struct request *req, struct slice pair)
 
 void request_read_target(struct request *req)
 {
-    struct slice target = origin_form(req->head.target), rest, pair;
+    struct slice rest, pair;
 
-    slice_split(target, '?', &req->path, &req->query);
+    req->head.target = origin_form(req->head.target);
+    slice_split(req->head.target, '?', &req->path, &req->query);
     if (req->path.n == 0)
         req->path = SLICE("/");
     rest = req->query;

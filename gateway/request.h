@@ -46,8 +46,8 @@ struct request {
     uint64_t started_us;
 };
 
-/* Splits head.target into path and query and decodes the query's parameters; target_read stays
- * false on a broken escape or too many parameters. */
+/* Brings head.target into origin form, splits it into path and query and decodes the query's
+ * parameters; target_read stays false on a broken escape or too many parameters. */
 void request_read_target(struct request *req);
 /* task.request_id: the client's X-Request-Id where it is [A-Za-z0-9_-]{1,64}, else a new one. */
 void request_choose_id(struct request *req);

@@ -8,10 +8,11 @@
 
 /* Everything that is signed is separated by a byte that can stand in none of it. */
 static struct slice signature(struct arena *arena, const struct keyring *keyring,
-                              struct slice path_and_query, uint64_t expires_s, struct slice user_id)
+                              struct slice path_and_query, struct slice expires,
+                              struct slice user_id)
 {
-    struct slice text = arena_printf(arena, "GET\n%.*s\n%" PRIu64 "\n%.*s",
-                                     SLICE_ARG(path_and_query), expires_s, SLICE_ARG(user_id));
+    struct slice text = arena_printf(arena, "GET\n%.*s\n%.*s\n%.*s", SLICE_ARG(path_and_query),
+                                     SLICE_ARG(expires), SLICE_ARG(user_id));
     struct slice key = {(const char *)keyring->link_key, sizeof keyring->link_key};
     uint8_t mac[SHA256_BYTES];
 
@@ -23,13 +24,13 @@ struct slice link_sign(struct arena *arena, const struct keyring *keyring,
                        struct slice path_and_query, struct slice user_id, uint64_t now_s)
 {
     uint64_t expires_s = (now_s + LINK_LIFE_S + LINK_ROUND_S - 1) / LINK_ROUND_S * LINK_ROUND_S;
-    struct slice sig = signature(arena, keyring, path_and_query, expires_s, user_id);
+    struct slice expires = arena_printf(arena, "%" PRIu64, expires_s);
+    struct slice sig = signature(arena, keyring, path_and_query, expires, user_id);
     size_t at;
     char separator = slice_find(path_and_query, '?', &at) ? '&' : '?';
 
-    return arena_printf(arena, "%.*s%cexp=%" PRIu64 "&user=%.*s&sig=%.*s",
-                        SLICE_ARG(path_and_query), separator, expires_s, SLICE_ARG(user_id),
-                        SLICE_ARG(sig));
+    return arena_printf(arena, "%.*s%cexp=%.*s&user=%.*s&sig=%.*s", SLICE_ARG(path_and_query),
+                        separator, SLICE_ARG(expires), SLICE_ARG(user_id), SLICE_ARG(sig));
 }
 
 /* Cuts `name` and its value off the end of *link; the value must be all that follows it. */
@@ -58,7 +59,7 @@ bool link_verify(struct arena *arena, const struct keyring *keyring, struct slic
         return false;
     if (expires_s <= now_s || expires_s - now_s > LINK_LIFE_S + LINK_ROUND_S)
         return false;
-    if (!crypto_equal(sig, signature(arena, keyring, link, expires_s, user)))
+    if (!crypto_equal(sig, signature(arena, keyring, link, expires, user)))
         return false;
     *user_id = user;
     return true;

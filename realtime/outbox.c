@@ -28,6 +28,7 @@ void outbox_add(struct outbox *outbox, struct frame *frame)
     if (outbox->n == outbox->size) {
         bool few = outbox->frames == outbox->few;
         struct frame **frames =
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
             mem_realloc(few ? NULL : outbox->frames, 2 * outbox->size * sizeof *frames);
 
         if (few)
@@ -93,11 +94,13 @@ static struct slice gather(struct realtime *hub, const struct outbox *outbox)
     if (outbox->n == 1)
         return frame_bytes(outbox->frames[0]);
     if (flush->n == outbox->n &&
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
         memcmp(flush->frames, outbox->frames, outbox->n * sizeof *outbox->frames) == 0)
         return buf_slice(&flush->bytes);
     forget_gathering(flush);
     if (flush->size < outbox->n) {
         flush->size = outbox->n;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
         flush->frames = mem_realloc(flush->frames, flush->size * sizeof *flush->frames);
     }
     for (uint32_t i = 0; i < outbox->n; i++) {

@@ -39,14 +39,14 @@ struct realtime_limits {
 
 struct realtime *realtime_new(struct state *state, const struct realtime_hooks *hooks,
                               const struct realtime_limits *limits);
-void realtime_free(struct realtime *realtime);
+void realtime_free(struct realtime *hub);
 
 /* From the stream's reader, on the loop's thread. */
-void realtime_publish(struct realtime *realtime, const struct event *event);
-void realtime_forked(struct realtime *realtime, unsigned partition, const struct head *head);
-void realtime_canary(struct realtime *realtime, uint64_t written_ms);
+void realtime_publish(struct realtime *hub, const struct event *event);
+void realtime_forked(struct realtime *hub, unsigned partition, const struct head *head);
+void realtime_canary(struct realtime *hub, uint64_t written_ms);
 /* Latest progress of a running job; volatile, no history (channel job_progress). */
-void realtime_progress(struct realtime *realtime, struct slice media_id, struct slice owner,
+void realtime_progress(struct realtime *hub, struct slice media_id, struct slice owner,
                        struct slice kind, unsigned percent);
 
 /* The handshake (RFC 6455 section 4.2): the 101 answer for a valid request, built from its headers;
@@ -57,14 +57,14 @@ enum err websocket_accept(struct arena *arena, struct slice key, struct slice ve
 /* A connection that has answered 101. already: who the credentials given at the upgrade were found
  * to belong to; NULL: none were given; kind PRINCIPAL_NONE: they are not valid, which closes with
  * 4001. The client may be used until client_gone(), which is the end of it for the caller. */
-struct client *client_open(struct realtime *realtime, const struct transport *transport,
+struct client *client_open(struct realtime *hub, const struct transport *transport,
                            void *connection, const struct principal *already);
 void client_bytes(struct client *client, struct slice bytes);
 void client_writable(struct client *client);
 void client_gone(struct client *client);
 
 /* SIGTERM: every client gets close 4200 with a reconnect slot of its own in the window. */
-void realtime_drain(struct realtime *realtime, uint64_t window_ms);
-size_t realtime_clients(const struct realtime *realtime);
-uint64_t realtime_canary_age_ms(const struct realtime *realtime);        /* UINT64_MAX: none yet */
-void realtime_metrics(const struct realtime *realtime, struct buf *out); /* Prometheus text */
+void realtime_drain(struct realtime *hub, uint64_t window_ms);
+size_t realtime_clients(const struct realtime *hub);
+uint64_t realtime_canary_age_ms(const struct realtime *hub);        /* UINT64_MAX: none yet */
+void realtime_metrics(const struct realtime *hub, struct buf *out); /* Prometheus text */

@@ -143,7 +143,6 @@ static void add_common(struct arena *arena, const struct config *config, struct 
                        struct slice start_folder, const struct plan *plan, struct list *out)
 {
     struct slice store = config_text(config, "store");
-    extern char **environ;
 
     /* getenv() finds the first of two equal names, so what decides comes first. */
     list_add(arena, out, "MEDIAHUB_SUPERVISED=1");

@@ -62,6 +62,6 @@ void shard_note_ready(struct shard *shard, struct receiver *receiver);
 /* Ends what is pending for an endpoint, everywhere, later. deleted: leaves no trace of it. */
 void dispatcher_sweep(struct dispatcher *dispatcher, struct slice id, bool deleted);
 
-/* The fibers; each returns when the dispatcher stops. */
-void acceptor_run(struct task *task, void *shard);
-void sender_run(struct task *task, void *shard);
+/* The fibers, of the shard that is their argument; each returns when the dispatcher stops. */
+void acceptor_run(struct task *task, void *arg);
+void sender_run(struct task *task, void *arg);

@@ -220,7 +220,7 @@ static void pull_once(struct task *task, struct pull *pull)
 
     if (!heard && worker->busy)
         say_busy(task, pull);
-    else if (!heard)
+    else if (!heard) /* NOLINT(bugprone-branch-clone): in the order in which they are told apart */
         nap(worker, RETRY_MS);
     else if (answer.type == WIRE_JOB)
         take_job(task, pull, &answer.job);

@@ -13,6 +13,7 @@ static const char alphabet[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static int digit_value(char c)
 {
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the zero is none of the digits */
     const char *at = c ? memchr(alphabet, c, 32) : NULL;
 
     return at ? (int)(at - alphabet) : -1;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+/* NOLINTBEGIN(misc-no-recursion): hiredis accepts at most 8 levels of nesting */
+
 static size_t text_bytes(const redisReply *reply)
 {
     size_t bytes = 0;
@@ -39,7 +41,6 @@ static struct slice copy_text(struct copy *copy, const redisReply *reply)
     return text;
 }
 
-/* hiredis accepts at most 8 levels of nesting, which bounds the recursion. */
 static struct redis_value copy_reply(struct copy *copy, const redisReply *reply)
 {
     struct redis_value value = {.type = REDIS_NIL};
@@ -71,6 +72,8 @@ static struct redis_value copy_reply(struct copy *copy, const redisReply *reply)
     }
     return value;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 size_t redis_reply_bytes(const redisReply *reply)
 {

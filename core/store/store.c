@@ -3,9 +3,6 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "store/layout.h"
-#include "store/store_files.h"
-#include "store/trash.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -59,7 +56,7 @@ static void remove_stale(int incoming_fd, const char *name)
         log_event(LOG_INFO, "upload_remains_removed", F("bytes", (long long)info.st_size));
 }
 
-void store_clean_incoming(struct store *store)
+static void clean_incoming(struct store *store)
 {
     int fd = openat(store->fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -115,7 +112,7 @@ struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **pro
     }
     if (fsync(store->fd) != 0)
         return fail(store, folder, problem);
-    store_clean_incoming(store);
+    clean_incoming(store);
     return store;
 }
 
@@ -127,16 +124,6 @@ void store_close(struct store *store)
         close(store->fd);
     mem_free(store->folder);
     mem_free(store);
-}
-
-int store_fd(const struct store *store)
-{
-    return store->fd;
-}
-
-uint64_t store_time_ms(const struct timespec *at)
-{
-    return (uint64_t)at->tv_sec * 1000 + (uint64_t)at->tv_nsec / 1000000;
 }
 
 enum err store_check_room(const struct store *store, uint64_t more)
@@ -151,13 +138,40 @@ enum err store_check_room(const struct store *store, uint64_t more)
     return OK;
 }
 
-/* Paths */
+/* Paths. A hash is hexadecimal and a variant's name is ours, so neither can leave the folder. */
+
+static void assert_hash(struct slice sha256_hex)
+{
+    assert(sha256_hex.n == SHA256_HEX);
+    for (size_t i = 0; i < sha256_hex.n; i++) {
+        char c = sha256_hex.p[i];
+
+        assert((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+        (void)c;
+    }
+}
+
+static void blob_path(char out[STORE_PATH_MAX], struct slice sha256_hex)
+{
+    assert_hash(sha256_hex);
+    snprintf(out, STORE_PATH_MAX, "blobs/%.2s/%.2s/%.*s", sha256_hex.p, sha256_hex.p + 2,
+             SLICE_ARG(sha256_hex));
+}
+
+static void variant_path(char out[STORE_PATH_MAX], struct slice sha256_hex, struct slice file)
+{
+    size_t at;
+
+    assert_hash(sha256_hex);
+    assert(file.n > 0 && file.n < 64 && file.p[0] != '.' && !slice_find(file, '/', &at));
+    snprintf(out, STORE_PATH_MAX, "variants/%.*s/%.*s", SLICE_ARG(sha256_hex), SLICE_ARG(file));
+}
 
 struct slice store_blob_path(struct arena *arena, struct slice sha256_hex)
 {
     char path[STORE_PATH_MAX];
 
-    layout_blob(path, sha256_hex);
+    blob_path(path, sha256_hex);
     return arena_dup(arena, slice_from(path));
 }
 
@@ -165,16 +179,28 @@ struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, st
 {
     char path[STORE_PATH_MAX];
 
-    layout_variant(path, sha256_hex, file);
+    variant_path(path, sha256_hex, file);
     return arena_dup(arena, slice_from(path));
 }
 
 /* Reading */
 
+static bool restore_from_trash(struct store *store, const char *path)
+{
+    char trash[STORE_PATH_MAX];
+    const char *name = strrchr(path, '/');
+
+    snprintf(trash, sizeof trash, "trash%s", name);
+    if (renameat(store->fd, trash, store->fd, path) != 0)
+        return false;
+    log_event(LOG_WARN, "blob_restored", F("sha256", name + 1));
+    return true;
+}
+
 struct opening {
     struct store *store;
-    struct slice sha256_hex;
     char path[STORE_PATH_MAX];
+    bool is_blob;
     int fd;
     uint64_t size;
     enum err err;
@@ -187,10 +213,9 @@ static void open_now(void *arg)
     struct stat info;
 
     opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
-    if (opening->fd < 0 && errno == ENOENT) {
-        trash_restore(store, opening->sha256_hex);
+    if (opening->fd < 0 && errno == ENOENT && opening->is_blob &&
+        restore_from_trash(store, opening->path))
         opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
-    }
     if (opening->fd < 0) {
         opening->err = store_errno("open", errno);
         return;
@@ -214,18 +239,18 @@ static enum err open_on_pool(struct task *task, struct opening *opening, int *fd
 enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
                          uint64_t *size)
 {
-    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
+    struct opening opening = {.store = store, .is_blob = true};
 
-    layout_blob(opening.path, sha256_hex);
+    blob_path(opening.path, sha256_hex);
     return open_on_pool(task, &opening, fd, size);
 }
 
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
                             struct slice file, int *fd, uint64_t *size)
 {
-    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
+    struct opening opening = {.store = store};
 
-    layout_variant(opening.path, sha256_hex, file);
+    variant_path(opening.path, sha256_hex, file);
     return open_on_pool(task, &opening, fd, size);
 }
 
@@ -273,6 +298,7 @@ static void to_parent(char *path)
 
 /* Makes the folders on the way to `path`, of which blobs/ and variants/ exist since store_open().
  * A new folder's parent is synced, or the folder could vanish with what is in it. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as our paths, three folders */
 static int make_way(struct store *store, const char *path)
 {
     char parent[STORE_PATH_MAX];
@@ -309,7 +335,7 @@ enum err store_blob_keep(struct store *store, struct slice sha256_hex, const cha
 {
     char path[STORE_PATH_MAX];
 
-    layout_blob(path, sha256_hex);
+    blob_path(path, sha256_hex);
     /* Touched first: the collector looks at the time again after it has moved a blob to trash/, so
      * either it sees this, or the file is gone from here and we put ours in its place. */
     if (utimensat(store->fd, path, NULL, 0) != 0)
@@ -326,6 +352,6 @@ enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct
 {
     char path[STORE_PATH_MAX];
 
-    layout_variant(path, sha256_hex, file);
+    variant_path(path, sha256_hex, file);
     return move_in(store, temporary_path, path);
 }

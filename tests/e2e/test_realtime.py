@@ -1,138 +1,48 @@
-"""/realtime on the running hub: the upgrade, frames as bytes, sessions, recovery over a restart."""
-import base64
-import hashlib
+"""/realtime on the running hub: the upgrade, fragments, sessions, recovery over a restart. What is
+refused stands in test_bad_input.py."""
 import json
-import socket
-import struct
 import subprocess
 import threading
 import uuid
 
 import requests
 from harness import PATIENCE_S, wait_for
+from raw_client import ACCEPT, RawSocket
 from socket_client import SocketClient
-
-KEY = base64.b64encode(b"0123456789abcdef").decode()
-ACCEPT = base64.b64encode(
-    hashlib.sha1((KEY + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
-
-
-class Raw:
-    """One upgrade, then frames exactly as told."""
-
-    def __init__(self, hub, path="/realtime", **headers):
-        self.socket = socket.create_connection(("127.0.0.1", hub.port), PATIENCE_S)
-        fields = {"Host": f"127.0.0.1:{hub.port}", "Upgrade": "websocket", "Connection": "Upgrade",
-                  "Sec-WebSocket-Key": KEY, "Sec-WebSocket-Version": "13",
-                  **{k.replace("_", "-"): v for k, v in headers.items()}}
-        self.socket.sendall((f"GET {path} HTTP/1.1\r\n" + "".join(
-            f"{k}: {v}\r\n" for k, v in fields.items() if v is not None) + "\r\n").encode())
-        self.input = self.socket.makefile("rb")
-        self.status = int(self.input.readline().split()[1])
-        self.headers = {}
-        while (line := self.input.readline().strip()):
-            name, value = line.decode().split(": ", 1)
-            self.headers[name.lower()] = value
-        if self.status != 101:
-            self.body = self.input.read(int(self.headers["content-length"]))
-
-    def send(self, first, payload=b"", mask=b"\x01\x02\x03\x04", length=None):
-        n = len(payload)
-        if length is None:
-            length = (bytes([0x80 | n]) if n < 126 else
-                      b"\xfe" + struct.pack(">H", n) if n < 65536 else
-                      b"\xff" + struct.pack(">Q", n))
-        self.socket.sendall(bytes([first]) + length + mask
-                            + bytes(b ^ mask[i & 3] for i, b in enumerate(payload)))
-
-    def say(self, **message):
-        self.send(0x81, json.dumps(message).encode())
-
-    def frame(self):
-        """(first byte, payload), or None at the end."""
-        head = self.input.read(2)
-        if len(head) < 2:
-            return None
-        n = head[1]
-        if n == 126:
-            n, = struct.unpack(">H", self.input.read(2))
-        elif n == 127:
-            n, = struct.unpack(">Q", self.input.read(8))
-        return head[0], self.input.read(n)
-
-    def until(self, first):
-        while (frame := self.frame()) is not None:
-            if frame[0] == first:
-                return frame[1]
-        return None
-
-    def close_code(self):
-        payload = self.until(0x88)
-        assert payload is not None, "no close frame"
-        return struct.unpack(">H", payload[:2])[0] if payload else 0
 
 
 def test_upgrade(make_hub):
     hub = make_hub("--cors-origins", "https://app.example")
-    welcome = Raw(hub)
+    welcome = RawSocket(hub)
     assert welcome.status == 101 and welcome.headers["sec-websocket-accept"] == ACCEPT
     assert "sec-websocket-protocol" not in welcome.headers
     message = json.loads(welcome.until(0x81))
     assert message["type"] == "welcome" and message["auth_timeout"] == 10
-    assert Raw(hub, Sec_WebSocket_Protocol="x, mediavault.v1").headers[
+    assert RawSocket(hub, Sec_WebSocket_Protocol="x, mediavault.v1").headers[
         "sec-websocket-protocol"] == "mediavault.v1"
 
-    assert Raw(hub, Origin="https://app.example").status == 101
-    assert Raw(hub, Origin=f"http://127.0.0.1:{hub.port}").status == 101
+    assert RawSocket(hub, Origin="https://app.example").status == 101
+    assert RawSocket(hub, Origin=f"http://127.0.0.1:{hub.port}").status == 101
     for origin in ("https://evil.example", "null", f"http://127.0.0.1:{hub.port}.evil.example"):
-        assert Raw(hub, Origin=origin).status == 403
-    assert Raw(hub, Upgrade=None).status == 426
-    old = Raw(hub, Sec_WebSocket_Version="8")
+        assert RawSocket(hub, Origin=origin).status == 403
+    assert RawSocket(hub, Upgrade=None).status == 426
+    old = RawSocket(hub, Sec_WebSocket_Version="8")
     assert old.status == 426 and old.headers["sec-websocket-version"] == "13"
-    assert Raw(hub, Sec_WebSocket_Key="c2hvcnQ=").status == 400
-    assert Raw(hub, path="/realtime?token=x").status == 400
+    assert RawSocket(hub, Sec_WebSocket_Key="c2hvcnQ=").status == 400
+    assert RawSocket(hub, path="/realtime?token=x").status == 400
     assert requests.get(hub.url + "/realtime", timeout=PATIENCE_S).status_code == 426
     assert requests.post(hub.url + "/realtime", timeout=PATIENCE_S).status_code == 405
 
-    good = Raw(hub, Authorization="Bearer " + hub.login())
+    good = RawSocket(hub, Authorization="Bearer " + hub.login())
     assert [json.loads(good.until(0x81))["type"] for _ in range(2)] == ["welcome", "auth_ok"]
-    bad = Raw(hub, Authorization="Bearer x.y.z")
+    bad = RawSocket(hub, Authorization="Bearer x.y.z")
     assert bad.status == 101
     assert [json.loads(bad.until(0x81))["type"] for _ in range(2)] == ["welcome", "auth_error"]
     assert bad.close_code() == 4001
 
 
-BAD_FRAMES = {
-    "unmasked": (1002, lambda raw: raw.socket.sendall(b"\x81\x05hello")),
-    "reserved bit": (1002, lambda raw: raw.send(0xC1, b"x")),
-    "reserved opcode": (1002, lambda raw: raw.send(0x83, b"x")),
-    "long form of a short length": (1002, lambda raw: raw.send(0x81, b"x", length=b"\xfe\0\x01")),
-    "cut ping": (1002, lambda raw: raw.send(0x09, b"x")),
-    "long ping": (1002, lambda raw: raw.send(0x89, b"x" * 126)),
-    "nothing to continue": (1002, lambda raw: raw.send(0x80, b"x")),
-    "new text in a message": (1002, lambda raw: (raw.send(0x01, b"x"), raw.send(0x81, b"x"))),
-    "half a close code": (1002, lambda raw: raw.send(0x88, b"\x03")),
-    "close code 1005": (1002, lambda raw: raw.send(0x88, b"\x03\xed")),
-    "binary": (1003, lambda raw: raw.send(0x82, b"x")),
-    "not UTF-8": (1007, lambda raw: raw.send(0x81, b"\xff")),
-    "not UTF-8 over fragments": (1007, lambda raw: (raw.send(0x01, b"\xe2\x82"),
-                                                    raw.send(0x80, b"x"))),
-    "too big": (1009, lambda raw: raw.send(0x81, b"", length=b"\xff" + struct.pack(">Q", 65537))),
-    "too big in parts": (1009, lambda raw: [raw.send(f, b" " * 30000) for f in (1, 0, 0x80)]),
-    "10 GiB": (1009, lambda raw: raw.send(0x81, b"", length=b"\xff" + struct.pack(">Q", 10 << 30))),
-    "a close is answered": (1000, lambda raw: raw.send(0x88, b"\x03\xe8bye")),
-    "an empty close too": (0, lambda raw: raw.send(0x88)),
-}
-
-
-def test_frames(hub):
-    for name, (code, send) in BAD_FRAMES.items():
-        raw = Raw(hub)
-        send(raw)
-        assert raw.close_code() == code, name
-        assert raw.frame() is None, name
-
-    raw = Raw(hub)
+def test_fragments(hub):
+    raw = RawSocket(hub)
     text = json.dumps({"type": "ping", "id": "\u20ac", "more": "x" * 65000}, ensure_ascii=False)
     cut = text.encode().index(b"\xe2") + 1
     raw.send(0x01, text.encode()[:cut])                 # in the middle of a character

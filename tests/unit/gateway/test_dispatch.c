@@ -386,8 +386,12 @@ static int set_up(void **state)
     server.gateway.cors_origins = origins;
     server.gateway.passwords = password_thread_start();
     server.gateway.connections = connection_server_new(server.loop, NULL, on_accept);
-    server.listener = listener_open(server.loop, server.gateway.connections, SLICE("127.0.0.1:0"),
-                                    false, server.arena, &problem);
+    /* Clients of 127.0.0.1 reach it as ::ffff:127.0.0.1, and must not be told apart by that. */
+    server.listener = listener_open(server.loop, server.gateway.connections, SLICE("[::]:0"), false,
+                                    server.arena, &problem);
+    if (!server.listener) /* a machine without IPv6 */
+        server.listener = listener_open(server.loop, server.gateway.connections,
+                                        SLICE("127.0.0.1:0"), false, server.arena, &problem);
     on_fiber(prepare);
     return 0;
 }

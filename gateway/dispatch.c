@@ -88,6 +88,7 @@ static void send_count(struct request *req, struct admission *admission)
                                    admission->key, WINDOW_S, admission->now_ms);
 }
 
+/* Where nobody counts, everybody passes: who may do what is decided elsewhere. */
 static void take_count(struct request *req, struct admission *admission)
 {
     window_take(&req->task, admission->count, admission->limit, WINDOW_S, admission->now_ms,

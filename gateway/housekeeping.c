@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
+#include "gateway/collector.h"
 #include "gateway/gateway.h"
 #include "state/job.h"
 
@@ -14,6 +15,7 @@ enum { TURN_MS = 10000, PERIOD_MS = 1000 };
 
 struct housekeeping {
     struct gateway *gateway;
+    struct collector *collector;
     struct timer timer;
     char holder[33]; /* names this process in the lease */
     bool running;    /* a round is under way on a fiber */
@@ -44,18 +46,26 @@ static bool take_turn(struct task *task, struct housekeeping *housekeeping)
     return redis_command(task, redis, &value, SLICE("PEXPIRE"), lease_key, ttl) == OK;
 }
 
+static void free_all(struct housekeeping *housekeeping)
+{
+    collector_free(housekeeping->collector);
+    mem_free(housekeeping);
+}
+
 static void run_round(struct task *task, void *arg)
 {
     struct housekeeping *housekeeping = arg;
 
     if (take_turn(task, housekeeping)) {
         enum err err = job_expire_leases(task, housekeeping->gateway->state);
+        if (err == OK && !housekeeping->stopping)
+            err = collector_round(task, housekeeping->collector);
         if (err != OK)
             log_event(LOG_WARN, "housekeeping_failed", F("error", err_row(err)->slug));
     }
     housekeeping->running = false;
     if (housekeeping->stopping)
-        mem_free(housekeeping);
+        free_all(housekeeping);
     else
         timer_start(&housekeeping->timer, PERIOD_MS, on_timer);
 }
@@ -75,6 +85,8 @@ struct housekeeping *housekeeping_start(struct gateway *gateway)
     uint64_t id[2];
 
     housekeeping->gateway = gateway;
+    housekeeping->collector = collector_new(gateway->store, gateway->state,
+                                            config_number(gateway->config, "store.collect_after"));
     random_bytes(id, sizeof id);
     snprintf(housekeeping->holder, sizeof housekeeping->holder, "%016" PRIx64 "%016" PRIx64, id[0],
              id[1]);
@@ -89,5 +101,5 @@ void housekeeping_stop(struct housekeeping *housekeeping)
     timer_stop(&housekeeping->timer);
     housekeeping->stopping = true;
     if (!housekeeping->running)
-        mem_free(housekeeping);
+        free_all(housekeeping);
 }

@@ -261,8 +261,12 @@ static void send_error(struct request *req, enum err why, struct slice detail,
     const struct err_row *row = err_row(why);
     struct buf *envelope = envelope_buf();
 
-    if (row->status == 503 && !has_header(req, SLICE("Retry-After")))
-        reply_header(req, "Retry-After", SLICE("1"));
+    if (!has_header(req, SLICE("Retry-After"))) {
+        if (row->status == 503)
+            reply_header(req, "Retry-After", SLICE("1"));
+        else if (row->status == 507) /* room is made by people */
+            reply_header(req, "Retry-After", SLICE("60"));
+    }
     req->surface->wrap_error(req, envelope, why, detail.n ? detail : row->message, errors, n);
     send_message(req, row->status, "application/json", buf_slice(envelope));
 }

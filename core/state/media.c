@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
+#include "state/blob.h"
 #include "state/id.h"
 #include "state/media_index.h"
 #include "state/record.h"
@@ -60,11 +61,6 @@ static bool status_parse(struct slice name, enum media_status *out)
         }
     }
     return false;
-}
-
-static struct slice blob_key(struct arena *arena, const struct media *media)
-{
-    return state_key(arena, media->partition, "blob:%.*s", SLICE_ARG(media->sha256));
 }
 
 /* -- The record ------------------------------------------------------------------------------- */
@@ -194,7 +190,8 @@ enum err media_create(struct task *task, struct state *state, struct media *medi
     write_description(commit, media);
     write_findings(commit, media);
     media_index_add(commit, media);
-    commit_write(commit, SLICE("INCRBY"), blob_key(task->arena, media), SLICE("1"));
+    commit_write(commit, SLICE("INCRBY"), blob_key(task->arena, media->partition, media->sha256),
+                 SLICE("1"));
     if (job) {
         job->media_id = media->id;
         job->owner = media->owner;
@@ -286,7 +283,7 @@ static enum err delete_once(struct task *task, struct state *state, const struct
     commit_event(commit, &event);
     commit_write(commit, SLICE("DEL"), key);
     media_index_remove(commit, media);
-    commit_write(commit, SLICE("UNREF"), blob_key(task->arena, media));
+    commit_write(commit, SLICE("UNREF"), blob_key(task->arena, media->partition, media->sha256));
     enum err err = commit_send(commit);
     return err == ERR_CONFLICT && commit_failed_check(commit) == 0 ? ERR_NOT_FOUND : err;
 }

@@ -1,7 +1,7 @@
 /* media.h: the record of a photo, clip or recording: "{pN}:media:<id>", in its owner's partition,
  * with the owner's index "{pN}:media_of:<user id>" (sorted set by creation), one such index per
  * type and tag ("...:type:<type>", "...:tag:<tag>"), the same under "{pN}:media_all" for lists of
- * everybody's, and the blob's reference count "{pN}:blob:<sha256>". */
+ * everybody's, and the blob's reference count (blob.h). */
 #pragma once
 
 #include "state/commit.h"

@@ -1,5 +1,6 @@
 #include "state/window.h"
 
+#include "base/clock.h"
 #include "state/record.h"
 
 static struct slice window_key(struct arena *arena, struct slice policy, struct slice key,
@@ -29,13 +30,17 @@ struct redis_call *window_send(struct state *state, struct arena *arena, struct 
 enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
                      uint64_t now_ms, struct window *out)
 {
+    struct task hasty = *task;
     struct redis_value reply;
-    enum err err = redis_await(task, call, &reply);
 
+    hasty.deadline_ms = clock_ms() + task_timeout_ms(task, WINDOW_WAIT_MS);
+    enum err err = redis_await(&hasty, call, &reply);
     *out = (struct window){.limit = limit, .reset_s = (now_ms / 1000 / seconds + 1) * seconds};
-    if (err == OK && reply.type == REDIS_NUMBER && reply.number > 0)
+    if (err == OK)
+        err = state_fault(&reply);
+    if (err == OK && reply.number > 0)
         out->used = (uint64_t)reply.number;
-    return OK;
+    return err;
 }
 
 void window_give_back(struct state *state, struct arena *arena, struct slice policy,

@@ -12,7 +12,9 @@ struct window {
 
 struct redis_call *window_send(struct state *state, struct arena *arena, struct slice policy,
                                struct slice key, uint64_t seconds, uint64_t now_ms);
-/* A fleeting server that is away counts as an empty window: OK with used = 0. */
+/* Waits WINDOW_WAIT_MS at most. ERR_STATE_UNAVAILABLE: nobody has counted; *out is then an empty
+ * window, for callers that rather let pass than refuse. */
+enum { WINDOW_WAIT_MS = 500 };
 enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
                      uint64_t now_ms, struct window *out);
 void window_give_back(struct state *state, struct arena *arena, struct slice policy,

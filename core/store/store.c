@@ -3,6 +3,9 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "store/layout.h"
+#include "store/store_files.h"
+#include "store/trash.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -56,7 +59,7 @@ static void remove_stale(int incoming_fd, const char *name)
         log_event(LOG_INFO, "upload_remains_removed", F("bytes", (long long)info.st_size));
 }
 
-static void clean_incoming(struct store *store)
+void store_clean_incoming(struct store *store)
 {
     int fd = openat(store->fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -112,7 +115,7 @@ struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **pro
     }
     if (fsync(store->fd) != 0)
         return fail(store, folder, problem);
-    clean_incoming(store);
+    store_clean_incoming(store);
     return store;
 }
 
@@ -124,6 +127,16 @@ void store_close(struct store *store)
         close(store->fd);
     mem_free(store->folder);
     mem_free(store);
+}
+
+int store_fd(const struct store *store)
+{
+    return store->fd;
+}
+
+uint64_t store_time_ms(const struct timespec *at)
+{
+    return (uint64_t)at->tv_sec * 1000 + (uint64_t)at->tv_nsec / 1000000;
 }
 
 enum err store_check_room(const struct store *store, uint64_t more)
@@ -138,40 +151,13 @@ enum err store_check_room(const struct store *store, uint64_t more)
     return OK;
 }
 
-/* Paths. A hash is hexadecimal and a variant's name is ours, so neither can leave the folder. */
-
-static void assert_hash(struct slice sha256_hex)
-{
-    assert(sha256_hex.n == SHA256_HEX);
-    for (size_t i = 0; i < sha256_hex.n; i++) {
-        char c = sha256_hex.p[i];
-
-        assert((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
-        (void)c;
-    }
-}
-
-static void blob_path(char out[STORE_PATH_MAX], struct slice sha256_hex)
-{
-    assert_hash(sha256_hex);
-    snprintf(out, STORE_PATH_MAX, "blobs/%.2s/%.2s/%.*s", sha256_hex.p, sha256_hex.p + 2,
-             SLICE_ARG(sha256_hex));
-}
-
-static void variant_path(char out[STORE_PATH_MAX], struct slice sha256_hex, struct slice file)
-{
-    size_t at;
-
-    assert_hash(sha256_hex);
-    assert(file.n > 0 && file.n < 64 && file.p[0] != '.' && !slice_find(file, '/', &at));
-    snprintf(out, STORE_PATH_MAX, "variants/%.*s/%.*s", SLICE_ARG(sha256_hex), SLICE_ARG(file));
-}
+/* Paths */
 
 struct slice store_blob_path(struct arena *arena, struct slice sha256_hex)
 {
     char path[STORE_PATH_MAX];
 
-    blob_path(path, sha256_hex);
+    layout_blob(path, sha256_hex);
     return arena_dup(arena, slice_from(path));
 }
 
@@ -179,28 +165,16 @@ struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, st
 {
     char path[STORE_PATH_MAX];
 
-    variant_path(path, sha256_hex, file);
+    layout_variant(path, sha256_hex, file);
     return arena_dup(arena, slice_from(path));
 }
 
 /* Reading */
 
-static bool restore_from_trash(struct store *store, const char *path)
-{
-    char trash[STORE_PATH_MAX];
-    const char *name = strrchr(path, '/');
-
-    snprintf(trash, sizeof trash, "trash%s", name);
-    if (renameat(store->fd, trash, store->fd, path) != 0)
-        return false;
-    log_event(LOG_WARN, "blob_restored", F("sha256", name + 1));
-    return true;
-}
-
 struct opening {
     struct store *store;
+    struct slice sha256_hex;
     char path[STORE_PATH_MAX];
-    bool is_blob;
     int fd;
     uint64_t size;
     enum err err;
@@ -213,9 +187,10 @@ static void open_now(void *arg)
     struct stat info;
 
     opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
-    if (opening->fd < 0 && errno == ENOENT && opening->is_blob &&
-        restore_from_trash(store, opening->path))
+    if (opening->fd < 0 && errno == ENOENT) {
+        trash_restore(store, opening->sha256_hex);
         opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
+    }
     if (opening->fd < 0) {
         opening->err = store_errno("open", errno);
         return;
@@ -239,18 +214,18 @@ static enum err open_on_pool(struct task *task, struct opening *opening, int *fd
 enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
                          uint64_t *size)
 {
-    struct opening opening = {.store = store, .is_blob = true};
+    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
 
-    blob_path(opening.path, sha256_hex);
+    layout_blob(opening.path, sha256_hex);
     return open_on_pool(task, &opening, fd, size);
 }
 
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
                             struct slice file, int *fd, uint64_t *size)
 {
-    struct opening opening = {.store = store};
+    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
 
-    variant_path(opening.path, sha256_hex, file);
+    layout_variant(opening.path, sha256_hex, file);
     return open_on_pool(task, &opening, fd, size);
 }
 
@@ -335,7 +310,7 @@ enum err store_blob_keep(struct store *store, struct slice sha256_hex, const cha
 {
     char path[STORE_PATH_MAX];
 
-    blob_path(path, sha256_hex);
+    layout_blob(path, sha256_hex);
     /* Touched first: the collector looks at the time again after it has moved a blob to trash/, so
      * either it sees this, or the file is gone from here and we put ours in its place. */
     if (utimensat(store->fd, path, NULL, 0) != 0)
@@ -352,6 +327,6 @@ enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct
 {
     char path[STORE_PATH_MAX];
 
-    variant_path(path, sha256_hex, file);
+    layout_variant(path, sha256_hex, file);
     return move_in(store, temporary_path, path);
 }

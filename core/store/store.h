@@ -21,11 +21,14 @@ enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
 void store_close(struct store *store); /* no upload is left; NULL is allowed */
 
+/* Removes uploads that were left unfinished a day ago. Blocking. */
+void store_clean_incoming(struct store *store);
+
 /* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */
 enum err store_check_room(const struct store *store, uint64_t more);
 
 /* Opens for reading; size in bytes. ERR_NOT_FOUND. The descriptor is the caller's. A miss looks in
- * trash/ and brings the blob back. */
+ * trash/ and brings blob and variants back. */
 enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
                          uint64_t *size);
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,

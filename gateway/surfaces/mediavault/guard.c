@@ -23,8 +23,12 @@ bool login_guard_enter_or_reply(struct request *req, struct slice name, struct l
                                                 SLICE_ARG(text_lower(arena, name))));
     struct redis_call *call =
         window_send(state, arena, policy, guard->key, LOGIN_GUARD_WINDOW_S, guard->now_ms);
-    window_take(&req->task, call, LOGIN_GUARD_FAILURES, LOGIN_GUARD_WINDOW_S, guard->now_ms,
-                &window);
+    enum err err = window_take(&req->task, call, LOGIN_GUARD_FAILURES, LOGIN_GUARD_WINDOW_S,
+                               guard->now_ms, &window);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return false;
+    }
     if (window.used <= LOGIN_GUARD_FAILURES)
         return true;
     reply_header(req, "Retry-After",

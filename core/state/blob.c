@@ -1,0 +1,64 @@
+#include "state/blob.h"
+
+#include <assert.h>
+
+enum { US_PER_MS = 1000 };
+
+struct slice blob_key(struct arena *arena, unsigned partition, struct slice sha256_hex)
+{
+    return state_key(arena, partition, "blob:%.*s", SLICE_ARG(sha256_hex));
+}
+
+static struct redis_call *ask(struct task *task, struct state *state, unsigned partition,
+                              const struct slice *hashes, size_t n)
+{
+    struct slice *argv = ARENA_ARRAY(task->arena, struct slice, n + 1);
+
+    argv[0] = SLICE("MGET");
+    for (size_t i = 0; i < n; i++)
+        argv[i + 1] = blob_key(task->arena, partition, hashes[i]);
+    return redis_send(state->durable, argv, n + 1);
+}
+
+enum err blob_referenced(struct task *task, struct state *state, const struct slice *hashes,
+                         size_t n, bool *out)
+{
+    struct redis_call **calls = ARENA_ARRAY(task->arena, struct redis_call *, state->partitions);
+    struct redis_value *replies = ARENA_ARRAY(task->arena, struct redis_value, state->partitions);
+
+    assert(n <= BLOBS_MAX);
+    for (size_t i = 0; i < n; i++)
+        out[i] = false;
+    if (n == 0)
+        return OK;
+    for (unsigned p = 0; p < state->partitions; p++)
+        calls[p] = ask(task, state, p, hashes, n);
+    enum err err = redis_await_all(task, calls, state->partitions, replies);
+    for (unsigned p = 0; p < state->partitions && err == OK; p++) {
+        err = state_fault(&replies[p]);
+        if (err == OK && replies[p].n != n)
+            err = ERR_INTERNAL;
+        for (size_t i = 0; i < n && err == OK; i++)
+            out[i] = out[i] || replies[p].items[i].type != REDIS_NIL;
+    }
+    return err;
+}
+
+enum err blob_known_since(struct task *task, struct state *state, uint64_t *unix_ms)
+{
+    *unix_ms = 0;
+    for (unsigned p = 0; p < state->partitions; p++) {
+        struct redis_value reply;
+        uint64_t epoch_us;
+        enum err err = state_command(task, state->durable, &reply, SLICE("HGET"),
+                                     state_key(task->arena, p, "head"), SLICE("epoch"));
+
+        if (err != OK)
+            return err;
+        if (!slice_to_u64(reply.text, &epoch_us))
+            return ERR_NOT_FOUND;
+        if (epoch_us / US_PER_MS > *unix_ms)
+            *unix_ms = epoch_us / US_PER_MS;
+    }
+    return OK;
+}

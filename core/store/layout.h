@@ -1,0 +1,15 @@
+/* layout.h: which path inside the store's folder a thing has. For the modules of this library. A
+ * hash is 64 lower-case hexadecimal digits and a variant's name is ours, so neither can leave the
+ * folder; both are asserted. */
+#pragma once
+
+#include "store/store.h"
+
+bool layout_is_hash(const char *name);
+void layout_blob(char out[STORE_PATH_MAX], struct slice sha256_hex);
+void layout_variants(char out[STORE_PATH_MAX], struct slice sha256_hex); /* the folder of all */
+void layout_variant(char out[STORE_PATH_MAX], struct slice sha256_hex, struct slice file);
+void layout_trashed_blob(char out[STORE_PATH_MAX], struct slice sha256_hex);
+void layout_trashed_variants(char out[STORE_PATH_MAX], struct slice sha256_hex);
+
+#define LAYOUT_TRASHED_VARIANTS ".variants" /* after the hash */

@@ -1,0 +1,135 @@
+"""What nobody refers to leaves the disk; what anybody refers to stays."""
+import hashlib
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+from harness import PATIENCE_S, wait_for
+from load import tiny_png
+
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def hub(make_hub):
+    return make_hub(env={"MEDIAHUB_STORE_COLLECT_AFTER": "1"})
+
+
+def upload(hub, session, data):
+    answer = session.post(hub.api + "/media/upload", files={"file": ("tiny.png", data)},
+                          timeout=PATIENCE_S)
+    assert answer.status_code == 201, answer.text
+    media = answer.json()["data"]
+    hub.wait_status(session, media["id"], "ready")
+    return media["id"]
+
+
+def delete(hub, session, media_id):
+    assert session.delete(f"{hub.api}/media/{media_id}").status_code == 200
+
+
+def blob_path(hub, digest):
+    return hub.data / "store/blobs" / digest[:2] / digest[2:4] / digest
+
+
+def put_orphan(hub, data):
+    digest = hashlib.sha256(data).hexdigest()
+    path = blob_path(hub, digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def redis(hub, *words):
+    return subprocess.run(["redis-cli", "-s", "run/state.sock", *words], cwd=hub.data, text=True,
+                          capture_output=True, check=True, timeout=PATIENCE_S).stdout.split()
+
+
+def test_content_goes_with_its_last_record(hub):
+    session = hub.session()
+    kept, gone = tiny_png(1), tiny_png(2)
+    digests = [hashlib.sha256(data).hexdigest() for data in (kept, gone)]
+    keeper = upload(hub, session, kept)
+    twins = [upload(hub, session, gone), upload(hub, session, gone)]
+    variants = hub.data / "store/variants" / digests[1]
+    assert len(list(variants.iterdir())) == 3
+
+    delete(hub, session, twins[0])
+    # A whole walk has passed when something of nobody's has come and gone.
+    orphan = put_orphan(hub, b"nobody's")
+    wait_for(lambda: not orphan.exists(), "the end of an orphan")
+    assert blob_path(hub, digests[1]).exists() and len(list(variants.iterdir())) == 3
+
+    delete(hub, session, twins[1])
+    wait_for(lambda: not blob_path(hub, digests[1]).exists() and not variants.exists(), "trash")
+    wait_for(lambda: not list((hub.data / "store/trash").iterdir()), "an empty trash")
+    assert session.get(f"{hub.api}/media/{keeper}/content").content == kept
+    assert session.get(f"{hub.api}/media/{keeper}/thumbnail").status_code == 200
+
+    # The same content may come again.
+    again = upload(hub, session, gone)
+    assert session.get(f"{hub.api}/media/{again}/content").content == gone
+
+
+def test_uploads_and_deletions_of_one_content(hub):
+    """The collector works on what uploads of the same content bring and deletions leave."""
+    session, data, wrong = hub.session(), tiny_png(3), []
+    until = time.monotonic() + 12
+
+    def worker(lag_s):
+        mine = hub.session(session.headers["Authorization"].split()[1])
+        while time.monotonic() < until:
+            answer = mine.post(hub.api + "/media/upload", files={"file": ("tiny.png", data)})
+            media_id = answer.json()["data"]["id"]
+            threading.Event().wait(lag_s)
+            content = mine.get(f"{hub.api}/media/{media_id}/content")
+            if content.content != data:
+                wrong.append((content.status_code, content.text[:200]))
+            delete(hub, mine, media_id)
+            threading.Event().wait(lag_s)
+
+    threads = [threading.Thread(target=worker, args=(lag_s,)) for lag_s in (0.9, 1.3, 2.1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[:3]
+
+
+def test_orphaned_variants_and_unfinished_uploads(hub):
+    store = hub.data / "store"
+    folder = store / "variants" / ("ab" * 32)
+    folder.mkdir()
+    (folder / "small.webp").write_bytes(b"of nobody")
+    stale, fresh = store / "incoming/stale", store / "incoming/fresh"
+    for path in (stale, fresh):
+        path.write_bytes(b"unfinished")
+    os.utime(stale, (time.time() - DAY_S - 60,) * 2)
+    wait_for(lambda: not folder.exists() and not stale.exists(), "the collector")
+    wait_for(lambda: not list((store / "trash").iterdir()), "an empty trash")
+    assert fresh.exists()
+
+
+def test_a_forgetful_state_server_costs_no_files(hub):
+    session, data = hub.session(), tiny_png(4)
+    upload(hub, session, data)
+    redis(hub, "FLUSHALL")
+    wait_for(lambda: redis(hub, "HGET", "{p0}:head", "epoch"), "the new history")
+    orphan = put_orphan(hub, b"later")
+    wait_for(lambda: not orphan.exists(), "the end of an orphan")
+    assert blob_path(hub, hashlib.sha256(data).hexdigest()).read_bytes() == data
+
+
+def test_whatever_must_end_by_itself_has_an_end(hub):
+    answer = hub.session().post(hub.api + "/media/upload", timeout=PATIENCE_S,
+                                files={"file": ("tiny.png", tiny_png(5))},
+                                headers={"Idempotency-Key": "once"})
+    assert answer.status_code == 201
+    mortal = [key for key in redis(hub, "--scan")
+              if key.split(":")[1] in ("session", "refresh", "family", "once", "commit")]
+    assert {key.split(":")[1] for key in mortal} == {"session", "refresh", "family", "once",
+                                                     "commit"}
+    for key in mortal:
+        assert int(redis(hub, "PTTL", key)[0]) > 0, key

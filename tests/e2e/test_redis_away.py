@@ -1,0 +1,228 @@
+"""Redis stopped, hung, emptied, full, read-only, slow: what clients hear meanwhile is right, nothing
+that was acknowledged is lost, and everything goes on without a restart."""
+import os
+import signal
+import time
+
+import pytest
+import requests
+from harness import PATIENCE_S, wait_for
+from load import UploadLoad, tiny_png
+from redis_server import RedisServer
+from socket_client import SocketClient
+
+RED_WITHIN_S = 2.5      # 2 s, and a little for the looking
+GREEN_WITHIN_S = 10
+
+
+class Setting:
+    """A hub on two Redis servers of the test."""
+
+    def __init__(self, make_hub, tmp_path):
+        self.state = RedisServer(tmp_path / "state").start()
+        self.volatile = RedisServer(tmp_path / "volatile", durable=False).start()
+        self.hub = make_hub("--redis", self.state.url, "--redis-volatile", self.volatile.url)
+        self.token = self.hub.login()
+        self.session = self.hub.session(self.token)
+
+    def ready(self):
+        return requests.get(self.hub.url + "/ready", timeout=PATIENCE_S).status_code == 200
+
+    def wait_red(self):
+        wait_for(lambda: not self.ready(), "red /ready", RED_WITHIN_S)
+
+    def wait_green(self):
+        wait_for(self.ready, "green /ready", GREEN_WITHIN_S)
+
+    def upload(self):
+        return self.session.post(self.hub.api + "/media/upload", timeout=PATIENCE_S,
+                                 files={"file": ("tiny.png", tiny_png(int(time.time() * 1000)))})
+
+
+@pytest.fixture
+def setting(make_hub, tmp_path):
+    settings = []
+
+    def make():
+        settings.append(Setting(make_hub, tmp_path))
+        return settings[-1]
+
+    yield make()
+    # The servers must be there until the hub has ended: make_hub's end comes after this one.
+    settings[0].state.end()
+    settings[0].volatile.end()
+
+
+def check_outage(setting, begin, end, seconds=4, refuses=True):
+    """An outage under load: red while it lasts, green after it, no false 2xx."""
+    with UploadLoad(setting.hub, setting.token) as load:
+        wait_for(lambda: len(load.created) > 5, "uploads before")
+        begin()
+        setting.wait_red()
+        until = time.monotonic() + seconds
+        wait_for(lambda: time.monotonic() > until and not setting.ready(), "the outage's time")
+        end()
+        setting.wait_green()
+        so_far = len(load.created)
+        wait_for(lambda: len(load.created) > so_far + 5, "uploads after", GREEN_WITHIN_S)
+    assert not load.wrong, load.wrong[:3]
+    if refuses:
+        assert load.refused
+    # Asking again for a lost answer takes up to 5 s, and so does noticing a server that hangs.
+    assert all(took_s < 12 for _, took_s in load.refused), load.refused
+    load.check_all_there(setting.session)
+    return load
+
+
+def test_hung_under_load(setting):
+    check_outage(setting, setting.state.halt, setting.state.resume, seconds=7)
+
+
+def test_crashed_under_load(setting):
+    check_outage(setting, setting.state.crash, setting.state.start, seconds=7)
+
+
+def test_out_of_memory(setting):
+    first = setting.upload().json()["data"]
+    check_outage(setting, lambda: setting.state.command("CONFIG", "SET", "maxmemory", "1"),
+                 lambda: setting.state.command("CONFIG", "SET", "maxmemory", "0"))
+    assert setting.session.get(f"{setting.hub.api}/media/{first['id']}").status_code == 200
+
+
+def test_reads_go_on_without_memory(setting):
+    media = setting.upload().json()["data"]
+    setting.state.command("CONFIG", "SET", "maxmemory", "1")
+    for _ in range(10):
+        assert setting.session.get(f"{setting.hub.api}/media/{media['id']}").status_code == 200
+    assert setting.upload().status_code == 503
+
+
+def test_read_only(setting):
+    # A replica of nobody: it keeps what it has, serves reads and refuses writes.
+    check_outage(setting, lambda: setting.state.command("REPLICAOF", "127.0.0.1", "1"),
+                 lambda: setting.state.command("REPLICAOF", "NO", "ONE"))
+
+
+def test_slow(setting):
+    with UploadLoad(setting.hub, setting.token) as load:
+        with setting.state.slowed(0.1), setting.volatile.slowed(0.1):
+            wait_for(lambda: len(load.created) > 10, "uploads", PATIENCE_S)
+        setting.wait_green()
+    assert not load.wrong and not load.refused, (load.wrong[:3], load.refused[:3])
+    load.check_all_there(setting.session)
+
+
+@pytest.mark.parametrize("with_functions", [True, False])
+def test_restarted_empty(setting, with_functions):
+    client = SocketClient(setting.hub, setting.token)
+    setting.upload()
+    client.wait_event("media.uploaded")
+    with UploadLoad(setting.hub, setting.token) as load:
+        wait_for(lambda: len(load.created) > 5, "uploads before")
+        if with_functions:
+            setting.state.command("FLUSHALL")
+        else:
+            setting.state.forget_all()
+            setting.state.start()
+        gap = client.wait("gap")
+        wait_for(lambda: any(w[0] == 401 for w in load.wrong), "the end of the login")
+    assert gap["channel"] == "media_updates"
+    assert all(w[0] == 401 for w in load.wrong), load.wrong[:3]
+    setting.wait_green()
+    assert setting.session.get(setting.hub.api + "/media").status_code == 401
+    answer = requests.post(setting.hub.api + "/auth/login", timeout=PATIENCE_S,
+                           json={"username": "admin", "password": "correct horse battery"})
+    assert answer.status_code == 401
+    assert not setting.hub.log_text().count('"child_died"')
+
+
+@pytest.mark.parametrize("how", ["crash", "halt"])
+def test_volatile_alone(setting, how):
+    getattr(setting.volatile, how)()
+    began = time.monotonic()
+    assert setting.session.get(setting.hub.api + "/media").status_code == 200
+    assert time.monotonic() - began < 2
+    with UploadLoad(setting.hub, setting.token) as load:
+        wait_for(lambda: len(load.created) > 10, "uploads without limits")
+    assert not load.wrong and not load.refused, (load.wrong[:3], load.refused[:3])
+    # Without its memory the login guard lets nobody guess.
+    login = requests.post(setting.hub.api + "/auth/login", timeout=PATIENCE_S,
+                          json={"username": "admin", "password": "wrong"})
+    assert login.status_code == 503 and int(login.headers["Retry-After"]) > 0
+    if how == "crash":
+        setting.volatile.start()
+    else:
+        setting.volatile.resume()
+    wait_for(lambda: requests.post(
+        setting.hub.api + "/auth/login", timeout=PATIENCE_S,
+        json={"username": "admin", "password": "correct horse battery"}).status_code == 200,
+        "logins", GREEN_WITHIN_S)
+    load.check_all_there(setting.session)
+
+
+def embedded_state(hub):
+    for pid in hub.pids("redis-server"):
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            if b"state" in f.read():
+                return pid
+    raise AssertionError("no state server")
+
+
+class Embedded:
+    ready, wait_red, wait_green = Setting.ready, Setting.wait_red, Setting.wait_green
+
+    def __init__(self, hub):
+        self.hub, self.token = hub, hub.login()
+        self.session = hub.session(self.token)
+
+
+def test_embedded_hung(hub):
+    pid = embedded_state(hub)
+    check_outage(Embedded(hub), lambda: os.kill(pid, signal.SIGSTOP),
+                 lambda: os.kill(pid, signal.SIGCONT), seconds=7)
+
+
+def test_embedded_killed(hub):
+    hub.expect_deaths()
+    setting = Embedded(hub)
+    with UploadLoad(hub, setting.token) as load:
+        for _ in range(3):
+            so_far = len(load.created)
+            wait_for(lambda: len(load.created) > so_far + 5, "uploads")
+            os.kill(embedded_state(hub), signal.SIGKILL)
+            wait_for(lambda: load.refused or not setting.ready(), "the outage to show")
+            setting.wait_green()
+    assert not load.wrong, load.wrong[:3]
+    load.check_all_there(setting.session)
+
+
+def disk_left(path):
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize
+
+
+def test_disk_running_full(make_hub, tmp_path):
+    """507 before anything is written; reads go on; room again, and uploads do."""
+    hub = make_hub(env={"MEDIAHUB_STORE_RESERVE": str(disk_left(tmp_path) - (4 << 30))})
+    setting = Embedded(hub)
+    ballast = tmp_path / "ballast"
+    try:
+        with UploadLoad(hub, setting.token) as load:
+            wait_for(lambda: len(load.created) > 5, "uploads before")
+            with open(ballast, "wb") as f:
+                os.posix_fallocate(f.fileno(), 0, 8 << 30)
+            setting.wait_red()
+            wait_for(lambda: len(load.refused) > 5, "refusals")
+            assert all(status == 507 for status, _ in load.refused)
+            assert not list((hub.data / "store/incoming").iterdir())
+            assert setting.session.get(hub.api + "/media").status_code == 200
+            one = next(iter(load.created))
+            assert setting.session.get(f"{hub.api}/media/{one}/content").status_code == 200
+            ballast.unlink()
+            setting.wait_green()
+            so_far = len(load.created)
+            wait_for(lambda: len(load.created) > so_far + 5, "uploads after")
+        assert not load.wrong, load.wrong[:3]
+        load.check_all_there(setting.session)
+    finally:
+        ballast.unlink(missing_ok=True)

@@ -14,15 +14,14 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     PROBLEM_BYTES = 512,
     INCOMING_ID_BYTES = 16,
-    INCOMING_LIFE_S = 24 * 3600, /* no upload lasts that long; what is older was left behind */
     FOLDER_MODE = 0700,
     FILE_MODE = 0600,
 };
@@ -47,16 +46,16 @@ enum err store_errno(const char *what, int error)
 
 /* Opening */
 
-static void remove_stale(int incoming_fd, const char *name)
+/* Whoever writes a file in incoming/ holds its lock, and loses it by dying. */
+static void remove_remains(int incoming_fd, const char *name)
 {
-    struct stat info;
+    int fd = openat(incoming_fd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-    if (fstatat(incoming_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
+    if (fd < 0)
         return;
-    if (info.st_mtime + INCOMING_LIFE_S > time(NULL))
-        return;
-    if (unlinkat(incoming_fd, name, 0) == 0)
-        log_event(LOG_INFO, "upload_remains_removed", F("bytes", (long long)info.st_size));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && unlinkat(incoming_fd, name, 0) == 0)
+        log_event(LOG_INFO, "upload_remains_removed", F("file", name));
+    close(fd);
 }
 
 void store_clean_incoming(struct store *store)
@@ -70,7 +69,7 @@ void store_clean_incoming(struct store *store)
         return;
     }
     for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
-        remove_stale(dirfd(dir), entry->d_name);
+        remove_remains(dirfd(dir), entry->d_name);
     closedir(dir);
 }
 
@@ -231,7 +230,15 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
 
 /* Writing */
 
-enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int *fd)
+/* Was it taken for a remain, in the moment before it was locked? */
+static bool was_removed(int fd)
+{
+    struct stat info;
+
+    return fstat(fd, &info) == 0 && info.st_nlink == 0;
+}
+
+static enum err open_new(struct store *store, char path[STORE_PATH_MAX], int *fd)
 {
     uint8_t id[INCOMING_ID_BYTES];
     char name[2 * INCOMING_ID_BYTES + 1];
@@ -240,7 +247,25 @@ enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int
     sodium_bin2hex(name, sizeof name, id, sizeof id);
     snprintf(path, STORE_PATH_MAX, "incoming/%s", name);
     *fd = openat(store->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    return *fd >= 0 ? OK : store_errno("create", errno);
+    if (*fd < 0)
+        return store_errno("create", errno);
+    if (flock(*fd, LOCK_EX) == 0)
+        return OK;
+    enum err err = store_errno("flock", errno);
+    close(*fd);
+    store_incoming_remove(store, path);
+    return err;
+}
+
+enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int *fd)
+{
+    enum err err = open_new(store, path, fd);
+
+    while (err == OK && was_removed(*fd)) {
+        close(*fd);
+        err = open_new(store, path, fd);
+    }
+    return err;
 }
 
 void store_incoming_remove(struct store *store, const char *path)

@@ -15,7 +15,7 @@ struct store;
 
 enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
 
-/* Creates the folders (0700) and removes uploads that were left unfinished a day ago. Blocking. On
+/* Creates the folders (0700) and removes what dead processes have left in incoming/. Blocking. On
  * failure NULL and a line in *problem, which the caller frees (mem_free). reserve_bytes: what must
  * stay free on the disk. */
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
@@ -38,7 +38,9 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
 struct slice store_blob_path(struct arena *arena, struct slice sha256_hex);
 struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, struct slice file);
 
-/* A new empty file in incoming/, open for writing; `path` is relative to the folder. Blocking. */
+/* A new empty file in incoming/, open for writing; `path` is relative to the folder. It is locked
+ * until the last copy of the descriptor is closed, which is how a dead writer's is known. Blocking.
+ */
 enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int *fd);
 void store_incoming_remove(struct store *store, const char *path);
 

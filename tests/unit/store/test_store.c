@@ -92,14 +92,20 @@ static void test_trash_gives_back(void **state)
     run_on_fiber(open_from_trash, NULL);
 }
 
-static void test_stale_uploads_go_at_open(void **state)
+static void test_remains_of_the_dead_go_at_open(void **state)
 {
-    store_close(open_here("stale"));
-    scratch_write("stale/incoming/old", SLICE("x"), 24 * 3600 + 10);
-    scratch_write("stale/incoming/new", SLICE("x"), 23 * 3600);
+    struct store *store = open_here("stale");
+    char path[STORE_PATH_MAX];
+    int fd;
+
+    scratch_write("stale/incoming/remain", SLICE("x"), 0);
+    assert_int_equal(store_incoming_open(store, path, &fd), OK);
     store_close(open_here("stale"));
     assert_int_equal(scratch_count("stale/incoming"), 1);
-    assert_int_equal(access(scratch_path("stale/incoming/new"), F_OK), 0);
+    close(fd);
+    store_close(open_here("stale"));
+    assert_int_equal(scratch_count("stale/incoming"), 0);
+    store_close(store);
 }
 
 static void test_open_says_why_not(void **state)
@@ -138,7 +144,7 @@ int main(void)
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_keep_and_open),
         cmocka_unit_test(test_trash_gives_back),
-        cmocka_unit_test(test_stale_uploads_go_at_open),
+        cmocka_unit_test(test_remains_of_the_dead_go_at_open),
         cmocka_unit_test(test_open_says_why_not),
         cmocka_unit_test(test_folders_are_private),
         cmocka_unit_test(test_paths),

@@ -7,7 +7,8 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 
 add_library(mediahub_flags INTERFACE)
-target_compile_definitions(mediahub_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(mediahub_flags INTERFACE _GNU_SOURCE
+  $<$<BOOL:${MEDIAHUB_FAULTS}>:MEDIAHUB_FAULTS>)
 target_compile_options(mediahub_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wwrite-strings -Wcast-qual

@@ -1,6 +1,7 @@
 #include "gateway/jobserver.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/memory.h"
@@ -301,8 +302,10 @@ static void on_accepted(struct task *task, struct slot *slot, struct slice token
                         const struct job *job)
 {
     struct state *state = server_of(slot)->gateway->state;
-    enum err err = job_renew(task, state, job);
 
+    FAULT_POINT(JOB_BEFORE_ACCEPT);
+    enum err err = job_renew(task, state, job);
+    FAULT_POINT(JOB_AFTER_ACCEPT);
     if (err == OK)
         note_word(slot, token, job->kind);
     answer_by(slot, token, err);
@@ -336,10 +339,12 @@ static void on_result(struct task *task, struct slot *slot, const struct wire_me
                       struct slice token, const struct job *job)
 {
     struct jobserver *server = server_of(slot);
+
+    FAULT_POINT(RESULT_BEFORE_COMMIT);
     enum err err = message->type == WIRE_DONE
                        ? job_done(task, server->gateway, job, &message->done.results)
                        : job_failed(task, server->gateway, job, &message->failed);
-
+    FAULT_POINT(RESULT_AFTER_COMMIT);
     if (err == OK)
         lease_drop(server, token);
     else if (err != ERR_STATE_UNAVAILABLE)

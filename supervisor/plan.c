@@ -1,5 +1,6 @@
 #include "supervisor/plan.h"
 
+#include "base/fault.h"
 #include "base/listen.h"
 
 #include <limits.h>
@@ -164,7 +165,7 @@ static void add_common(struct arena *arena, const struct config *config, struct 
     for (char **line = config_environment(config, arena); *line; line++)
         list_add(arena, out, *line);
     for (char **line = environ; *line; line++)
-        if (strncmp(*line, "MEDIAHUB_", 9) != 0)
+        if (strncmp(*line, "MEDIAHUB_", 9) != 0 || fault_is_setting(*line))
             list_add(arena, out, *line);
 }
 

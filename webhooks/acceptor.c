@@ -4,6 +4,7 @@
 #include "webhooks/shard.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "state/stream.h"
 
@@ -104,8 +105,10 @@ static enum round accept_events(struct task *task, struct shard *shard, const st
     n = match(task, shard, events, n, items);
     to.offset = events[n - 1].offset;
     memcpy(to.hash, events[n - 1].hash, sizeof to.hash);
+    FAULT_POINT(WEBHOOK_BEFORE_ACCEPT);
     err = delivery_accept(task, dispatcher->state, shard->partition, &shard->cursor, &to, items, n,
                           clock_unix_ms(), dispatcher->retention_s, &dropped, &now);
+    FAULT_POINT(WEBHOOK_AFTER_ACCEPT);
     if (err == ERR_CONFLICT) {
         shard->cursor = now; /* another dispatcher was faster */
         return ROUND_MORE;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "webhooks/signing.h"
@@ -98,6 +99,7 @@ static void on_transfer_done(void *arg, const struct transfer_result *transfer)
     struct attempt *attempt = CAST_OBJ(struct attempt, arg, ATTEMPT_MAGIC);
     uint64_t now_ms = clock_unix_ms(), random;
 
+    FAULT_POINT(ATTEMPT_AFTER_SEND);
     random_bytes(&random, sizeof random);
     struct verdict verdict = verdict_of(transfer, attempt->claimed.attempts, now_ms, random);
     attempt->result.outcome = verdict.outcome;
@@ -155,6 +157,7 @@ static void post(struct attempt *attempt)
         .header_count = n,
         .body = claimed->body,
     };
+    FAULT_POINT(ATTEMPT_BEFORE_SEND);
     transfer_start(attempt->shard->dispatcher->transfers, &request, on_transfer_done, attempt);
 }
 
@@ -256,8 +259,10 @@ static bool record_some(struct task *task, struct shard *shard)
         results[n++] = attempt->result;
     if (n == 0)
         return true;
+    FAULT_POINT(WEBHOOK_BEFORE_FINISH);
     if (delivery_finish(task, shard->dispatcher->state, shard->partition, results, n, &stale) != OK)
         return false;
+    FAULT_POINT(WEBHOOK_AFTER_FINISH);
     if (stale > 0)
         log_event(LOG_WARN, "outcomes_came_late", F("partition", shard->partition),
                   F("count", (long long)stale));
@@ -383,11 +388,13 @@ static bool claim_some(struct task *task, struct shard *shard, bool *claimed_any
         return true;
     struct slice fence =
         arena_printf(task->arena, "%s.%" PRIu64, dispatcher->name, ++dispatcher->claims);
+    FAULT_POINT(WEBHOOK_BEFORE_CLAIM);
     if (delivery_claim(task, dispatcher->state, shard->partition, fence, claim->wants, claim->n,
                        clock_unix_ms(), &claimed, &n) != OK) {
         abandon(shard, claim);
         return false;
     }
+    FAULT_POINT(WEBHOOK_AFTER_CLAIM);
     start_claimed(shard, claim, claimed, n, fence);
     *claimed_any = n > 0;
     return true;

@@ -1,6 +1,7 @@
 #include "workers/work.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "workers/transcode.h"
 
@@ -58,9 +59,12 @@ static void keep_outputs(void *arg)
     for (size_t i = 0; i < files->n && !files->failed; i++) {
         if (!files->wanted[i])
             continue;
-        files->failed = fsync(files->fds[1 + i]) != 0 ||
-                        store_variant_keep(files->work->store, job->input, job->outputs[i].file,
-                                           files->paths[i]) != OK;
+        FAULT_POINT(VARIANT_BEFORE_FSYNC);
+        files->failed = fsync(files->fds[1 + i]) != 0;
+        FAULT_POINT(VARIANT_AFTER_FSYNC);
+        if (!files->failed)
+            files->failed = store_variant_keep(files->work->store, job->input, job->outputs[i].file,
+                                               files->paths[i]) != OK;
         if (!files->failed)
             files->paths[i][0] = '\0';
     }

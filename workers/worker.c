@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/store.h"
@@ -186,7 +187,9 @@ static void take_job(struct task *task, struct pull *pull, const struct wire_job
     } else if (accepted) {
         struct wire_message result = do_work(task, worker, pull->link, job);
 
+        FAULT_POINT(RESULT_BEFORE_REPORT);
         report(task, worker, pull->link, &result);
+        FAULT_POINT(RESULT_AFTER_REPORT);
     }
     worker->busy = false;
     wake_others(worker);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "state/id.h"
@@ -185,12 +186,15 @@ enum err commit_send(struct commit *commit)
     commit->failed_check = -1;
     if (!redis_ready(commit->state->durable))
         return ERR_STATE_UNAVAILABLE;
+    FAULT_POINT(COMMIT_BEFORE_SEND);
     do {
+        FAULT_POINT_ONCE_WRITTEN(COMMIT_AFTER_SEND);
         err = state_fcall(commit->task, commit->state, SLICE("commit"), key, args.items, args.n,
                           &answer);
         /* A fault is an answer: nothing was written. Without one nobody knows, so ask again. */
     } while (err == ERR_STATE_UNAVAILABLE && answer.type != REDIS_FAULT &&
              wait_ready(commit, until_ms));
+    FAULT_POINT(COMMIT_AFTER_ANSWER);
     return err == OK ? read_answer(commit, &answer) : err;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/text.h"
 #include "state/id.h"
 #include "state/record.h"
@@ -166,8 +167,11 @@ enum err job_claim(struct task *task, struct state *state, unsigned kinds, struc
     for (unsigned i = 0; i < state->partitions; i++) {
         unsigned partition = (first + i) % state->partitions;
         struct redis_value fields;
-        enum err err = job_call(task, state, "job_claim", partition, argv, argc, &fields);
 
+        FAULT_POINT(JOB_BEFORE_CLAIM);
+        enum err err = job_call(task, state, "job_claim", partition, argv, argc, &fields);
+        if (err == OK && fields.n)
+            FAULT_POINT(JOB_AFTER_CLAIM);
         if (err != OK)
             return err;
         if (fields.n)

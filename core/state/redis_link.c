@@ -1,5 +1,6 @@
 #include "state/redis_link.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 
 enum { LINK_MAGIC = 0x72656c6b };
@@ -37,8 +38,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if (link->context && (events & UV_READABLE))
         redisAsyncHandleRead(link->context);
-    if (link->context && (events & UV_WRITABLE))
+    if (link->context && (events & UV_WRITABLE)) {
         redisAsyncHandleWrite(link->context);
+        FAULT_WRITTEN();
+    }
     if (link->context)
         arm(link);
 }

@@ -1,6 +1,7 @@
 #include "state/stream.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -141,8 +142,10 @@ static void take_entries(struct stream *stream, unsigned partition,
             return;
         }
         /* A type that a newer version writes: part of the chain, and nothing for us. */
+        FAULT_POINT(EVENT_BEFORE_READ);
         if (known)
             stream->handlers.on_event(stream->handlers.arg, &event);
+        FAULT_POINT(EVENT_AFTER_READ);
     }
 }
 

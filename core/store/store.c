@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/layout.h"
@@ -324,8 +325,10 @@ static enum err move_in(struct store *store, const char *temporary_path, const c
 
     if (make_way(store, path) != 0)
         return store_errno("mkdir", errno);
+    FAULT_POINT(STORE_BEFORE_RENAME);
     if (renameat(store->fd, temporary_path, store->fd, path) != 0)
         return store_errno("rename", errno);
+    FAULT_POINT(STORE_AFTER_RENAME);
     snprintf(parent, sizeof parent, "%s", path);
     to_parent(parent);
     return sync_folder(store, parent) == 0 ? OK : store_errno("fsync", errno);

@@ -1,6 +1,7 @@
 #include "store/upload.h"
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/loop.h"
 #include "base/memory.h"
 
@@ -121,9 +122,10 @@ static void finish_now(void *arg)
         return;
     sha256_final(upload->hash, digest);
     sodium_bin2hex(upload->hex, sizeof upload->hex, digest, sizeof digest);
-    if (fsync(upload->fd) != 0)
-        upload->err = store_errno("fsync", errno);
-    else
+    FAULT_POINT(UPLOAD_BEFORE_FSYNC);
+    upload->err = fsync(upload->fd) == 0 ? OK : store_errno("fsync", errno);
+    FAULT_POINT(UPLOAD_AFTER_FSYNC);
+    if (upload->err == OK)
         upload->err = store_blob_keep(upload->store, hex, upload->path);
     if (upload->err == OK)
         close(upload->fd); /* here, as it takes time when the blob was there already */

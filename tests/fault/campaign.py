@@ -1,0 +1,270 @@
+"""A hub under load whose processes are killed, and the oracle that compares what was acknowledged
+with what is there: records, history, what a subscriber heard, files, what a receiver got."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import threading
+
+import requests
+from harness import BUILD, PATIENCE_S, ROOT, Hub, Receiver, descendants, wait_for
+from traffic import Load, Login, Subscriber, make_photo
+
+POINTS = re.findall(r'^FAULT\(\w+, "([\w.]+)"\)',
+                    (ROOT / "core/base/fault.def").read_text(), re.MULTILINE)
+HAS_POINTS = "MEDIAHUB_FAULTS:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()
+WEBHOOK_TYPES = {"media.uploaded", "media.deleted", "media.ready", "media.failed"}
+CHANNEL_TYPES = WEBHOOK_TYPES | {"media.updated", "media.processing"}
+# What one dispatcher can have under way to one receiver: its window, and as many that have ended
+# and are not recorded yet (webhooks/admission.h).
+IN_FLIGHT_MAX = 16
+SETTLE_S = 4 * PATIENCE_S
+
+
+class Campaign:
+    def __init__(self, folder):
+        self.armed = folder / "armed"
+        self.armed.mkdir()
+        self.hub = Hub(folder, env={"MEDIAHUB_FAULT": str(self.armed)})
+        self.hub.expect_deaths()
+        slowly = threading.Event()
+        self.receiver = Receiver(lambda n: slowly.wait(0.02) or 200)
+        self.kills = self.restarts = self.lost = self.doubled = self.repeated = 0
+        self.leases = set()       # of deliveries, that a dispatcher's death left behind
+        self.judged = False
+
+    def __enter__(self):
+        self.hub.start()
+        self.login = Login(self.hub)
+        answer = self.login.session().post(self.hub.api + "/webhooks", timeout=PATIENCE_S,
+                              json={"url": self.receiver.url, "events": sorted(WEBHOOK_TYPES)})
+        assert answer.status_code == 201, answer.text
+        self.load = Load(self.hub, self.login, make_photo(self.hub.folder))
+        self.subscriber = Subscriber(self.hub, self.login)
+        self.load.start()
+        return self
+
+    def __exit__(self, *failure):
+        self.load.stopping.set()
+        self.subscriber.stop()
+        if self.hub.process:
+            self.hub.kill()
+        self.receiver.close()
+
+    # Killing
+
+    def redis(self, *command):
+        out = subprocess.run(["redis-cli", "--json", "-s", self.hub.data / "run/state.sock",
+                              *command], check=True, capture_output=True, timeout=PATIENCE_S)
+        return json.loads(out.stdout)
+
+    def deaths(self):
+        """Names of the children that died, in this order."""
+        return [json.loads(line)["name"] for line in self.hub.log_text().splitlines()
+                if '"child_died"' in line]
+
+    def note_leases(self):
+        flat = self.redis("zrange", "{p0}:leased", "0", "-1", "WITHSCORES")
+        self.leases |= {str(item) for item in flat}
+
+    def may_repeat(self):
+        return len(self.leases) + self.restarts * IN_FLIGHT_MAX
+
+    def serving(self):
+        try:
+            return all(self.login.session().get(url, timeout=5).status_code == 200
+                       for url in (self.hub.url + "/ready", self.hub.api + "/media"))
+        except requests.RequestException:
+            return False
+
+    def wait_serving(self, what):
+        try:
+            wait_for(self.serving, what)
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self.hub.log_text()[-8000:]}") from None
+
+    def die_at(self, point):
+        """Arms a point, and waits until a process died there and the hub serves again."""
+        before = len(self.deaths())
+        path = self.armed / point
+        path.touch()
+        wait_for(lambda: not path.exists(), f"{point} to be reached")
+        self.kills += 1
+        wait_for(lambda: len(self.deaths()) > before, "the death")
+        if self.deaths()[-1] == "webhooks":
+            self.note_leases()
+        self.wait_serving(f"service after {point}")
+
+    def kill(self, victim, chance):
+        """Kills -9 one process (supervisor: that, and with it all) at a random moment."""
+        threading.Event().wait(chance.uniform(0.1, 1.2))
+        if victim == "supervisor":
+            self.restarts += 1
+            self.hub.kill()
+            self.hub.start()
+        else:
+            pid = wait_for(lambda: self.victims(victim), f"a {victim}")
+            os.kill(chance.choice(pid), signal.SIGKILL)
+            if victim == "mediahub-webhooks":
+                self.note_leases()
+        self.kills += 1
+        self.wait_serving(f"service after the death of {victim}")
+
+    def victims(self, victim):
+        if not victim.startswith("redis-"):
+            return self.hub.pids(victim)
+        role = victim.removeprefix("redis-")
+        return [pid for pid in self.hub.pids("redis-server")
+                if f"{role}.sock" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
+
+    # Judging
+
+    def judge(self):
+        """Stops the load, lets everything settle, and compares."""
+        self.load.stop()
+        self.wait_serving("service at the end")
+        records = self.settle()
+        events = self.history()
+        self.judge_records(records, events)
+        self.judge_subscriber(events)
+        self.judge_receiver(events)
+        self.judge_files(records)
+        self.judge_end()
+        assert not self.load.wrong, self.load.wrong[:5]
+        assert (self.lost, self.doubled) == (0, 0)
+        assert self.repeated <= self.may_repeat(), (self.repeated, self.may_repeat())
+        self.judged = True
+
+    def records(self):
+        session, found, page = self.login.session(), [], 1
+        while True:
+            answer = session.get(self.hub.api + "/media", timeout=PATIENCE_S,
+                                 params={"per_page": 100, "page": page})
+            assert answer.status_code == 200, answer.text
+            found += answer.json()["data"]
+            if page >= answer.json()["meta"]["pagination"]["total_pages"]:
+                return found
+            page += 1
+
+    def settle(self):
+        """Waits until every record has left the queues and every delivery is through."""
+        def look():
+            waiting = [r for r in self.records() if r["status"] not in ("ready", "failed")]
+            queues = [self.redis("zcard", "{p0}:" + key) for key in ("leases", "leased", "due")]
+            return (not waiting and not any(queues) and not self.redis("scard", "{p0}:ready")
+                    and self.cursor_at_head())
+        wait_for(look, "the end of all work", SETTLE_S)
+        return self.records()
+
+    def cursor_at_head(self):
+        head = self.redis("hget", "{p0}:head", "offset")
+        return head in self.redis("hvals", "{p0}:accepted")
+
+    def history(self):
+        """All events, checked: offsets without holes, the chain of hashes, no id twice."""
+        events, start = [], "-"
+        while True:
+            some = self.redis("xrange", "{p0}:events", start, "+", "COUNT", "500")
+            if not some:
+                break
+            for offset, fields in some:
+                fields = dict(zip(fields[::2], fields[1::2]))
+                events.append({**fields, "offset": int(offset.split("-")[0])})
+            start = f"({some[-1][0]}"
+        epoch = self.redis("hget", "{p0}:head", "epoch")
+        digest = hashlib.sha1(epoch.encode()).hexdigest()[:16]
+        for number, event in enumerate(events, 1):
+            digest = hashlib.sha1((digest + event["id"]).encode()).hexdigest()[:16]
+            assert (event["offset"], event["hash"]) == (number, digest), event
+        assert len({e["id"] for e in events}) == len(events)
+        return events
+
+    def judge_records(self, records, events):
+        load, ids = self.load, {r["id"] for r in records}
+        titles = [r["title"] for r in records]
+        self.doubled += len(titles) - len(set(titles)) + len(records) - len(ids)
+        assert set(titles) <= load.tried
+        lost = set(load.kept) - load.doubtful - ids
+        self.lost += len(lost) + len(load.deleted & ids)
+        assert not lost, f"acknowledged and gone: {lost}"
+        uploaded = [e["resource"] for e in events if e["type"] == "media.uploaded"]
+        gone = {e["resource"] for e in events if e["type"] == "media.deleted"}
+        ready = [e["resource"] for e in events if e["type"] == "media.ready"]
+        assert len(uploaded) == len(set(uploaded)) and len(ready) == len(set(ready))
+        assert set(uploaded) - gone == ids
+        assert load.deleted <= gone <= load.doubtful
+        failed = [r for r in records if r["status"] != "ready"]
+        assert not failed and ids <= set(ready), (failed[:3], ids - set(ready))
+
+    def judge_subscriber(self, events):
+        """Everything after its first position, in order, once; unless it was told of a hole."""
+        subscriber = self.subscriber
+        expected = [e["id"] for e in events if e["type"] in CHANNEL_TYPES]
+        wait_for(lambda: subscriber.heard[-1:] == expected[-1:], "the last event at the subscriber")
+        heard = list(subscriber.heard)
+        missed = [e for e in events if e["id"] in set(expected) - set(heard)]
+        self.doubled += len(heard) - len(set(heard))
+        if not subscriber.told:
+            self.lost += len(missed)
+            assert not missed, missed[:3]
+        assert heard == [e for e in expected if e in set(heard)], "out of order"
+
+    def judge_receiver(self, events):
+        expected = {e["id"]: e for e in events if e["type"] in WEBHOOK_TYPES}
+        received = [r["headers"]["webhook-id"] for r in list(self.receiver.received)]
+        missing = set(expected) - set(received)
+        self.lost += len(missing)
+        self.repeated = len(received) - len(set(received))
+        assert not missing, [expected[e] for e in list(missing)[:3]]
+        assert set(received) <= set(expected)
+        for request in list(self.receiver.received):
+            event = expected[request["headers"]["webhook-id"]]
+            assert request["body"].decode() == event["body"]
+
+    def judge_files(self, records):
+        store = self.hub.data / "store"
+        for record in records:
+            sha256 = record["checksum"].rpartition(":")[2]
+            if record["id"] in self.load.kept:
+                assert sha256 == self.load.kept[record["id"]][1]
+            content = (store / "blobs" / sha256[:2] / sha256[2:4] / sha256).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == sha256
+            made = list((store / "variants" / sha256).iterdir())
+            assert len(made) >= len(record["variants"]) >= 3, (record, made)
+            assert all(path.stat().st_size > 0 for path in made)
+
+    def judge_end(self):
+        """A restart clears what the dead left; an end in order leaves no process."""
+        self.subscriber.stop()
+        self.hub.stop()
+        self.hub.start()
+        incoming = self.hub.data / "store/incoming"
+        wait_for(lambda: not os.listdir(incoming), "an empty incoming/")
+        self.hub.stop()
+        self.hub.check_log()
+        left = [pid for pid in descendants(1) if self.works_here(pid)]
+        assert not left, left
+
+    def works_here(self, pid):
+        try:
+            return os.readlink(f"/proc/{pid}/cwd").startswith(str(self.hub.folder))
+        except OSError:
+            return False
+
+    def summary(self):
+        load, subscriber = self.load, self.subscriber
+        return (f"{self.kills} kills, {len(load.kept)} uploads acknowledged, {load.refused} refused, "
+                f"{self.lost} lost, {self.doubled} duplicated, "
+                f"{self.repeated} webhooks repeated (at most {self.may_repeat()}), "
+                f"{subscriber.reconnects} reconnects, {len(subscriber.told)} told of a gap"
+                + ("" if self.judged else ", NOT PASSED"))
+
+
+def random_of(environment="MEDIAHUB_FAULT_SEED"):
+    seed = os.environ.get(environment) or str(random.SystemRandom().randrange(1 << 32))
+    print(f"{environment}={seed}")
+    return random.Random(seed)

@@ -1,5 +1,6 @@
 #include "gateway/realtime_gate.h"
 
+#include "base/process.h"
 #include "base/timer.h"
 #include "gateway/authentication.h"
 #include "gateway/connection.h"
@@ -13,15 +14,43 @@
 
 #include <assert.h>
 
-enum { CANARY_EVERY_MS = 1000 };
-
-static const struct realtime_limits limits = {
-    .queue_bytes = 64 << 10,
-    .messages_per_s = 20,
-    .subscriptions = 100,
-    .sockets_per_user = 20,
-    .ring_events = 10000,
+enum {
+    CANARY_EVERY_MS = 1000,
+    MESSAGES_PER_S = 20,
+    SUBSCRIPTIONS_MAX = 100,
+    SOCKETS_MAX = 1 << 20,
+    QUEUE_MIN_BYTES = 4 << 10,
+    QUEUE_MAX_BYTES = 2 << 20,
+    HISTORY_MAX_EVENTS = 1 << 20,
 };
+
+/* --- settings ----------------------------------------------------------------------------------
+ */
+
+static uint64_t number_within(const struct config *config, const char *name, uint64_t least,
+                              uint64_t most)
+{
+    uint64_t number = config_number(config, name);
+
+    if (number < least || number > most)
+        process_fail("%s must be %llu to %llu", name, (unsigned long long)least,
+                     (unsigned long long)most);
+    return number;
+}
+
+static struct realtime_limits limits_from(const struct config *config)
+{
+    return (struct realtime_limits){
+        .queue_bytes =
+            (size_t)number_within(config, "realtime.queue_bytes", QUEUE_MIN_BYTES, QUEUE_MAX_BYTES),
+        .messages_per_s = MESSAGES_PER_S,
+        .subscriptions = SUBSCRIPTIONS_MAX,
+        .sockets_per_user =
+            (unsigned)number_within(config, "realtime.sockets_per_user", 1, SOCKETS_MAX),
+        .ring_events =
+            (size_t)number_within(config, "realtime.history_events", 1, HISTORY_MAX_EVENTS),
+    };
+}
 
 /* --- what realtime asks ------------------------------------------------------------------------
  */
@@ -117,6 +146,7 @@ bool realtime_gate_start(struct gateway *gateway)
 {
     const struct realtime_hooks hooks = {gateway, on_authenticate, on_may_see, on_head};
     const struct stream_handlers handlers = {gateway, on_event, on_fork, on_canary};
+    const struct realtime_limits limits = limits_from(gateway->config);
 
     assert(!gateway->realtime);
     gateway->realtime = realtime_new(gateway->state, &hooks, &limits);

@@ -130,6 +130,12 @@ static void on_canary(void *arg, uint64_t written_ms)
     realtime_canary(((struct gateway *)arg)->realtime, written_ms);
 }
 
+static void on_progress(void *arg, const struct progress *progress)
+{
+    realtime_progress(((struct gateway *)arg)->realtime, progress->media_id, progress->owner,
+                      progress->kind, progress->percent);
+}
+
 static struct {
     struct gateway *gateway;
     struct timer timer;
@@ -142,6 +148,13 @@ static void on_canary_due(struct timer *timer)
     timer_start(timer, CANARY_EVERY_MS, on_canary_due);
 }
 
+static struct slice fleeting_url(const struct gateway *gateway)
+{
+    struct slice url = config_text(gateway->config, "redis_volatile");
+
+    return url.n ? url : config_text(gateway->config, "redis");
+}
+
 bool realtime_gate_start(struct gateway *gateway)
 {
     const struct realtime_hooks hooks = {gateway, on_authenticate, on_may_see, on_head};
@@ -151,7 +164,8 @@ bool realtime_gate_start(struct gateway *gateway)
     assert(!gateway->realtime);
     gateway->realtime = realtime_new(gateway->state, &hooks, &limits);
     gateway->stream = stream_open(gateway->state, NULL, &handlers);
-    if (!gateway->stream)
+    gateway->progress = progress_feed_open(fleeting_url(gateway), on_progress, gateway);
+    if (!gateway->stream || !gateway->progress)
         return false;
     canary.gateway = gateway;
     on_canary_due(&canary.timer);
@@ -164,6 +178,9 @@ void realtime_gate_stop(struct gateway *gateway)
     if (gateway->stream)
         stream_close(gateway->stream);
     gateway->stream = NULL;
+    if (gateway->progress)
+        progress_feed_close(gateway->progress);
+    gateway->progress = NULL;
     realtime_free(gateway->realtime);
     gateway->realtime = NULL;
 }

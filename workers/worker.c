@@ -223,8 +223,8 @@ static void pull_once(struct task *task, struct pull *pull)
 
     if (!heard && worker->busy)
         say_busy(task, pull);
-    else if (!heard) /* NOLINT(bugprone-branch-clone): in the order in which they are told apart */
-        nap(worker, RETRY_MS);
+    else if (!heard)
+        nap(worker, RETRY_MS); /* NOLINT(bugprone-branch-clone): two reasons, each in its place */
     else if (answer.type == WIRE_JOB)
         take_job(task, pull, &answer.job);
     else if (answer.type == WIRE_NONE && answer.none.wait_ms)

@@ -206,11 +206,24 @@ static void take_results(struct task *task, struct media *media, const struct jo
     media->metadata = metadata_json(task->arena, &results->metadata);
 }
 
+/* Where only thumbnails were made anew. */
+static bool has_renditions(const struct media *media)
+{
+    for (unsigned v = 0; v < VARIANT_COUNT; v++)
+        if (variant_row((enum variant)v)->kind == VARIANT_RENDITION &&
+            !(media->variants & VARIANT_BIT(v)))
+            return false;
+    return true;
+}
+
 enum err job_done(struct task *task, struct gateway *gateway, const struct job *job,
                   const struct wire_results *results)
 {
     /* After the thumbnails of fresh uploads, whoever they belong to. */
-    struct job transcode = {.kind = JOB_TRANSCODE, .lane = LANE_ON_DEMAND};
+    struct job transcode = {
+        .kind = JOB_TRANSCODE,
+        .lane = job->lane == LANE_REGENERATION ? LANE_REGENERATION : LANE_ON_DEMAND,
+    };
     struct media media;
     enum err err = media_load(task, gateway->state, job->media_id, &media);
 
@@ -222,7 +235,8 @@ enum err job_done(struct task *task, struct gateway *gateway, const struct job *
     if (job->kind == JOB_TRANSCODE)
         return media_finish(task, gateway->state, &media, EVENT_MEDIA_UPDATED,
                             variants_json(task->arena, media.variants), job, NULL);
-    bool moves = job->kind == JOB_VIDEO && media.type == MEDIA_VIDEO && results->width > 0;
+    bool moves = job->kind == JOB_VIDEO && media.type == MEDIA_VIDEO && results->width > 0 &&
+                 !has_renditions(&media);
     return media_finish(task, gateway->state, &media, EVENT_MEDIA_READY, SLICE_NONE, job,
                         moves ? &transcode : NULL);
 }

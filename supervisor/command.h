@@ -2,5 +2,6 @@
  * and gives the exit status; what went wrong is one line on standard error. */
 #pragma once
 
-int command_run(int argc, char **argv);  /* the whole hub, until SIGTERM or Ctrl-C */
-int command_user(int argc, char **argv); /* user add NAME [--admin] [--email E] [options] */
+int command_run(int argc, char **argv);   /* the whole hub, until SIGTERM or Ctrl-C */
+int command_check(int argc, char **argv); /* check [--repair] [options]: 0, 1 or 2 */
+int command_user(int argc, char **argv);  /* user add NAME [--admin] [--email E] [options] */

@@ -14,6 +14,8 @@ static int command_help(int argc, char **argv)
     printf("usage: mediahub [run] [options]          start the hub\n"
            "       mediahub user add NAME [--admin] [--email E] [options]\n"
            "                                         make an account; password on standard input\n"
+           "       mediahub check [--repair] [options]\n"
+           "                                         compare files and records; 0: all is well\n"
            "       mediahub help | version\n\noptions:\n%.*s",
            SLICE_ARG(config_help(arena)));
     arena_free(arena);
@@ -30,9 +32,9 @@ static const struct {
     const char *word;
     int (*fn)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},           {"user", command_user}, {"help", command_help},
-    {"--help", command_help},       {"-h", command_help},   {"version", command_version},
-    {"--version", command_version},
+    {"run", command_run},         {"check", command_check},       {"user", command_user},
+    {"help", command_help},       {"--help", command_help},       {"-h", command_help},
+    {"version", command_version}, {"--version", command_version},
 };
 
 int main(int argc, char **argv)

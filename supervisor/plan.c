@@ -139,11 +139,19 @@ static struct slice absolute(struct arena *arena, struct slice folder, struct sl
                : arena_printf(arena, "%.*s/%.*s", SLICE_ARG(folder), SLICE_ARG(path));
 }
 
+struct slice plan_store_folder(struct arena *arena, const struct config *config, struct slice data,
+                               struct slice start_folder)
+{
+    struct slice store = config_text(config, "store");
+
+    return store.n ? absolute(arena, start_folder, store)
+                   : arena_printf(arena, "%.*s/store", SLICE_ARG(data));
+}
+
 /* What all programs of ours are told: the settings, with paths that hold in the data folder. */
 static void add_common(struct arena *arena, const struct config *config, struct slice data,
                        struct slice start_folder, const struct plan *plan, struct list *out)
 {
-    struct slice store = config_text(config, "store");
 
     /* getenv() finds the first of two equal names, so what decides comes first. */
     list_add(arena, out, "MEDIAHUB_SUPERVISED=1");
@@ -152,9 +160,7 @@ static void add_common(struct arena *arena, const struct config *config, struct 
     list_add(arena, out, setting(arena, "REDIS", plan->redis_url));
     list_add(arena, out, setting(arena, "REDIS_VOLATILE", plan->redis_volatile_url));
     list_add(arena, out,
-             setting(arena, "STORE",
-                     store.n ? absolute(arena, start_folder, store)
-                             : arena_printf(arena, "%.*s/store", SLICE_ARG(data))));
+             setting(arena, "STORE", plan_store_folder(arena, config, data, start_folder)));
     list_add(
         arena, out,
         setting(arena, "TLS_CERT", absolute(arena, start_folder, config_text(config, "tls_cert"))));

@@ -21,5 +21,9 @@ struct plan {
 bool plan_make(struct arena *arena, const struct config *config, struct slice data,
                struct slice start_folder, struct plan *plan, struct slice *problem);
 
+/* Where the blobs are: an absolute path. */
+struct slice plan_store_folder(struct arena *arena, const struct config *config, struct slice data,
+                               struct slice start_folder);
+
 /* An executable on the PATH; NULL when there is none. */
 const char *plan_find_program(struct arena *arena, const char *name);

@@ -301,8 +301,7 @@ enum err media_delete(struct task *task, struct state *state, const struct media
     return err == ERR_CONFLICT ? ERR_STATE_UNAVAILABLE : err;
 }
 
-/* -- Workers' results ------------------------------------------------------------------------- */
-
+/* What an event tells of a media when nothing else is said. */
 static struct slice usual_changes(struct arena *arena, const struct media *media)
 {
     struct json_writer w;
@@ -323,6 +322,33 @@ static struct slice usual_changes(struct arena *arena, const struct media *media
     buf_fini(&buf);
     return json;
 }
+
+/* -- Regeneration ----------------------------------------------------------------------------- */
+
+enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
+                          unsigned lost, enum job_kind kind)
+{
+    struct arena *arena = task->arena;
+    struct slice key = media_key(arena, media->partition, media->id);
+    struct commit *commit = commit_new(task, state, media->partition);
+    struct event event = media_event(EVENT_MEDIA_UPDATED, media);
+    struct job job = {.kind = kind,
+                      .lane = LANE_REGENERATION,
+                      .media_id = media->id,
+                      .owner = media->owner,
+                      .sha256 = media->sha256};
+
+    event.changes = usual_changes(arena, media);
+    commit_require_field(commit, key, SLICE("variants"), record_number(arena, media->variants));
+    commit_event(commit, &event);
+    commit_write(commit, SLICE("HSET"), key, SLICE("variants"),
+                 record_number(arena, media->variants & ~lost), SLICE("updated"),
+                 record_number(arena, clock_unix_ms()));
+    job_enqueue(commit, &job);
+    return commit_send(commit);
+}
+
+/* -- Workers' results ------------------------------------------------------------------------- */
 
 /* The parts that every result has in common; the fence is the first check. */
 static enum err send_result(struct task *task, struct commit *commit, struct media *media,

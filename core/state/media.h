@@ -52,6 +52,12 @@ enum err media_update(struct task *task, struct state *state, const struct media
 /* Emits media.deleted; jobs of the media end by themselves. ERR_NOT_FOUND: somebody was faster. */
 enum err media_delete(struct task *task, struct state *state, const struct media *media);
 
+/* Variants of it (bits) are gone: the record no longer has them, and a job of this kind makes them
+ * anew, behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since
+ * it was loaded, or it is deleted. */
+enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
+                          unsigned lost, enum job_kind kind);
+
 /* What a worker found, under the fence of its lease (ERR_CONFLICT: the lease is no longer valid,
  * nothing was changed). Removes the job; `next` (may be NULL) is queued in the same commit.
  * changes: the event's, a JSON object; empty: status and size. */
@@ -91,3 +97,8 @@ enum { MEDIA_SCAN_MAX = 10000, MEDIA_PAGE_MAX = 100 };
 
 enum err media_list(struct task *task, struct state *state, const struct media_filter *filter,
                     struct media **out, size_t *n, uint64_t *total);
+
+/* All of a partition's media, some at a time: *cursor is 0 before the first call and again after
+ * the last. Those that stay are seen, some of them twice; those that come or go may be. */
+enum err media_scan(struct task *task, struct state *state, unsigned partition, uint64_t *cursor,
+                    struct media **out, size_t *n);

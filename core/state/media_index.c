@@ -294,7 +294,7 @@ static enum err load_page(struct list *list, const struct candidate *items, size
                           struct media **out, size_t *out_n)
 {
     struct arena *arena = list->task->arena;
-    struct redis_call *calls[MEDIA_PAGE_MAX];
+    struct redis_call **calls = ARENA_ARRAY(arena, struct redis_call *, n);
     struct redis_value *replies = ARENA_ARRAY(arena, struct redis_value, n);
 
     for (size_t i = 0; i < n; i++)
@@ -373,4 +373,25 @@ enum err media_list(struct task *task, struct state *state, const struct media_f
     }
     enum err err = range ? list_range(&list, total) : list_scan(&list, total);
     return err == OK ? load_page(&list, list.items, list.n, out, n) : err;
+}
+
+enum err media_scan(struct task *task, struct state *state, unsigned partition, uint64_t *cursor,
+                    struct media **out, size_t *n)
+{
+    struct list list = {.task = task, .state = state};
+    struct redis_value reply;
+    enum err err = state_command(task, state->durable, &reply, SLICE("ZSCAN"),
+                                 index_key(task->arena, partition, SLICE_NONE, "", SLICE_NONE),
+                                 record_number(task->arena, *cursor), SLICE("COUNT"),
+                                 record_number(task->arena, MEDIA_PAGE_MAX));
+
+    *n = 0;
+    if (err != OK)
+        return err;
+    if (reply.n != 2 || !slice_to_u64(reply.items[0].text, cursor))
+        return ERR_INTERNAL;
+    for (size_t i = 0; i + 1 < reply.items[1].n; i += 2)
+        append(&list,
+               (struct candidate){.id = reply.items[1].items[i].text, .partition = partition});
+    return load_page(&list, list.items, list.n, out, n);
 }

@@ -358,3 +358,11 @@ enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct
     layout_variant(path, sha256_hex, file);
     return move_in(store, temporary_path, path);
 }
+
+void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file)
+{
+    char path[STORE_PATH_MAX];
+
+    layout_variant(path, sha256_hex, file);
+    store_incoming_remove(store, path);
+}

@@ -34,6 +34,9 @@ enum err store_blob_open(struct task *task, struct store *store, struct slice sh
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
                             struct slice file, int *fd, uint64_t *size);
 
+/* Removes one variant; that it is gone already is fine. Blocking. */
+void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file);
+
 /* Paths relative to the store's folder, for jobs on the same machine. */
 struct slice store_blob_path(struct arena *arena, struct slice sha256_hex);
 struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, struct slice file);

@@ -1,0 +1,321 @@
+#include "supervisor/check.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/memory.h"
+#include "state/blob.h"
+#include "state/media.h"
+#include "store/sniff.h"
+#include "store/variant.h"
+#include "store/walk.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SLICE_ENTRIES = 256,
+    COMMIT_WAIT_MS = 10000, /* from a blob to its record it is less, or the upload has failed */
+    READ_BYTES = 1 << 20,
+};
+
+__attribute__((format(printf, 2, 3))) static void found(struct check *check, const char *format,
+                                                        ...)
+{
+    va_list args;
+
+    check->findings++;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* -- Reading files ---------------------------------------------------------------------------- */
+
+struct reading {
+    int fd;
+    uint8_t digest[SHA256_BYTES];
+    struct slice mime;
+    enum err err;
+};
+
+static void hash_now(void *arg)
+{
+    struct reading *reading = arg;
+    struct sha256 *hash = sha256_new();
+    char *bytes = mem_alloc(READ_BYTES);
+    ssize_t n;
+
+    while ((n = read(reading->fd, bytes, READ_BYTES)) > 0)
+        sha256_update(hash, bytes, (size_t)n);
+    reading->err = n == 0 ? OK : store_errno("read", errno);
+    sha256_final(hash, reading->digest);
+    sha256_free(hash);
+    mem_free(bytes);
+    close(reading->fd);
+}
+
+static void sniff_now(void *arg)
+{
+    struct reading *reading = arg;
+    char *head = mem_alloc(SNIFF_BYTES);
+    ssize_t n = read(reading->fd, head, SNIFF_BYTES);
+
+    reading->err = n >= 0 ? OK : store_errno("read", errno);
+    reading->mime = sniff_mime((struct slice){head, n > 0 ? (size_t)n : 0});
+    mem_free(head);
+    close(reading->fd);
+}
+
+/* -- Blobs ------------------------------------------------------------------------------------ */
+
+static enum err check_content(struct task *task, struct check *check, struct slice hash)
+{
+    struct reading reading = {0};
+    char hex[SHA256_HEX + 1];
+    uint64_t size;
+    enum err err = store_blob_open(task, check->store, hash, &reading.fd, &size);
+
+    if (err != OK) /* collected since it was seen */
+        return err == ERR_NOT_FOUND ? OK : err;
+    check->blobs++;
+    task_offload(task, hash_now, &reading);
+    if (reading.err != OK)
+        return reading.err;
+    sodium_bin2hex(hex, sizeof hex, reading.digest, sizeof reading.digest);
+    if (!slice_eq(hash, slice_from(hex)))
+        found(check, "flipped blob %.*s", SLICE_ARG(hash));
+    return OK;
+}
+
+static bool blob_is_there(struct task *task, struct check *check, struct slice hash)
+{
+    uint64_t size;
+    int fd;
+
+    if (store_blob_open(task, check->store, hash, &fd, &size) != OK)
+        return false;
+    close(fd);
+    return true;
+}
+
+struct looking {
+    struct store_walk *walk;
+    struct store_entry entries[SLICE_ENTRIES];
+    struct slice hashes[SLICE_ENTRIES];
+    bool referenced[SLICE_ENTRIES];
+    size_t n;
+};
+
+static void look(void *arg)
+{
+    struct looking *looking = arg;
+
+    looking->n = store_walk_next(looking->walk, looking->entries, SLICE_ENTRIES);
+}
+
+/* Leaves in the list what no record refers to. *latest_ms: when the newest of it came. */
+static enum err drop_referenced(struct task *task, struct check *check, struct looking *looking,
+                                uint64_t *latest_ms)
+{
+    size_t n = 0;
+
+    *latest_ms = 0;
+    for (size_t i = 0; i < looking->n; i++)
+        looking->hashes[i] = slice_from(looking->entries[i].hex);
+    enum err err =
+        blob_referenced(task, check->state, looking->hashes, looking->n, looking->referenced);
+    if (err != OK)
+        return err;
+    for (size_t i = 0; i < looking->n; i++) {
+        if (looking->referenced[i])
+            continue;
+        if (looking->entries[i].changed_ms > *latest_ms)
+            *latest_ms = looking->entries[i].changed_ms;
+        looking->entries[n++] = looking->entries[i];
+    }
+    looking->n = n;
+    return OK;
+}
+
+/* What has no record also after its record had the time to come. */
+static enum err keep_orphans(struct task *task, struct check *check, struct looking *looking)
+{
+    uint64_t latest_ms, now_ms = clock_unix_ms();
+    enum err err = drop_referenced(task, check, looking, &latest_ms);
+
+    if (err != OK || latest_ms + COMMIT_WAIT_MS <= now_ms)
+        return err;
+    fiber_sleep(latest_ms < now_ms ? latest_ms + COMMIT_WAIT_MS - now_ms : COMMIT_WAIT_MS);
+    return drop_referenced(task, check, looking, &latest_ms);
+}
+
+static enum err check_blobs(struct task *task, struct check *check, struct looking *looking)
+{
+    enum err err = OK;
+
+    for (size_t i = 0; i < looking->n && err == OK; i++)
+        err = check_content(task, check, slice_from(looking->entries[i].hex));
+    if (err == OK)
+        err = keep_orphans(task, check, looking);
+    for (size_t i = 0; i < looking->n && err == OK; i++)
+        found(check, "orphaned blob %s", looking->entries[i].hex);
+    return err;
+}
+
+/* Where the blob is there too, it is the finding. */
+static enum err check_variant_folders(struct task *task, struct check *check,
+                                      struct looking *looking)
+{
+    enum err err = keep_orphans(task, check, looking);
+
+    for (size_t i = 0; i < looking->n && err == OK; i++)
+        if (!blob_is_there(task, check, slice_from(looking->entries[i].hex)))
+            found(check, "orphaned variants %s", looking->entries[i].hex);
+    return err;
+}
+
+static enum err check_area(struct task *task, struct check *check, enum store_area area,
+                           enum err (*fn)(struct task *task, struct check *check,
+                                          struct looking *looking))
+{
+    struct looking *looking = MEM_NEW(struct looking);
+    enum err err = OK;
+
+    looking->walk = store_walk_open(check->store, area);
+    do {
+        struct task slice = *task;
+
+        slice.arena = arena_new();
+        task_offload(&slice, look, looking);
+        size_t seen = looking->n;
+        if (seen)
+            err = fn(&slice, check, looking);
+        arena_free(slice.arena);
+        if (!seen)
+            break;
+    } while (err == OK);
+    store_walk_close(looking->walk);
+    mem_free(looking);
+    return err;
+}
+
+/* -- Media ------------------------------------------------------------------------------------ */
+
+/* OK also for a finding, which *fine then denies. */
+static enum err check_variant(struct task *task, struct check *check, const struct media *media,
+                              const struct variant_row *row, bool *fine)
+{
+    struct reading reading = {0};
+    uint64_t size;
+    enum err err =
+        store_variant_open(task, check->store, media->sha256, row->file, &reading.fd, &size);
+
+    *fine = false;
+    if (err == ERR_NOT_FOUND) {
+        found(check, "missing variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256),
+              SLICE_ARG(row->file), SLICE_ARG(media->id));
+        return OK;
+    }
+    if (err != OK)
+        return err;
+    task_offload(task, sniff_now, &reading);
+    *fine = slice_eq(reading.mime, slice_from(row->mime));
+    if (!*fine && reading.err == OK)
+        found(check, "broken variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256),
+              SLICE_ARG(row->file), SLICE_ARG(media->id));
+    return reading.err;
+}
+
+struct removal {
+    struct store *store;
+    const struct media *media;
+    unsigned lost;
+};
+
+static void remove_now(void *arg)
+{
+    const struct removal *removal = arg;
+
+    for (unsigned v = 0; v < VARIANT_COUNT; v++)
+        if (removal->lost & VARIANT_BIT(v))
+            store_variant_remove(removal->store, removal->media->sha256,
+                                 variant_row((enum variant)v)->file);
+}
+
+/* A video's thumbnails come first; the rendition, if it is lost too, follows by itself. */
+static enum job_kind job_for(const struct media *media, unsigned lost)
+{
+    if (media->type != MEDIA_VIDEO)
+        return JOB_IMAGE;
+    for (unsigned v = 0; v < VARIANT_COUNT; v++)
+        if ((lost & VARIANT_BIT(v)) && variant_row((enum variant)v)->kind == VARIANT_THUMBNAIL)
+            return JOB_VIDEO;
+    return JOB_TRANSCODE;
+}
+
+static enum err repair(struct task *task, struct check *check, const struct media *media,
+                       unsigned lost)
+{
+    struct removal removal = {check->store, media, lost};
+
+    task_offload(task, remove_now, &removal);
+    enum err err = media_regenerate(task, check->state, media, lost, job_for(media, lost));
+    if (err == ERR_CONFLICT) /* somebody works on it just now, or it is gone */
+        return OK;
+    check->queued += err == OK;
+    return err;
+}
+
+static enum err check_media(struct task *task, struct check *check, const struct media *media)
+{
+    bool original = blob_is_there(task, check, media->sha256), fine;
+    unsigned lost = 0;
+
+    check->media++;
+    if (!original)
+        found(check, "missing blob %.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(media->id));
+    for (unsigned v = 0; v < VARIANT_COUNT; v++) {
+        if (!(media->variants & VARIANT_BIT(v)))
+            continue;
+        enum err err = check_variant(task, check, media, variant_row((enum variant)v), &fine);
+        if (err != OK)
+            return err;
+        if (!fine)
+            lost |= VARIANT_BIT(v);
+    }
+    return lost && original && check->repair ? repair(task, check, media, lost) : OK;
+}
+
+static enum err check_partition(struct task *task, struct check *check, unsigned partition)
+{
+    uint64_t cursor = 0;
+    enum err err;
+
+    do {
+        struct task page = *task;
+        struct media *media;
+        size_t n;
+
+        page.arena = arena_new();
+        err = media_scan(&page, check->state, partition, &cursor, &media, &n);
+        for (size_t i = 0; i < n && err == OK; i++)
+            err = check_media(&page, check, &media[i]);
+        arena_free(page.arena);
+    } while (cursor && err == OK);
+    return err;
+}
+
+enum err check_run(struct task *task, struct check *check)
+{
+    enum err err = check_area(task, check, STORE_BLOBS, check_blobs);
+
+    for (unsigned p = 0; p < check->state->partitions && err == OK; p++)
+        err = check_partition(task, check, p);
+    return err == OK ? check_area(task, check, STORE_VARIANTS, check_variant_folders) : err;
+}

@@ -1,0 +1,23 @@
+/* check.h: does the store hold what the records promise, unharmed, and nothing else? Reads every
+ * blob, so it takes as long as the disk does. A finding is a line on standard output:
+ *   missing blob SHA256 MEDIA            a record without its original
+ *   flipped blob SHA256                  the content is no longer what its name says
+ *   orphaned blob SHA256                 no record refers to it; the collector's work
+ *   orphaned variants SHA256             of a blob that is gone
+ *   missing variant SHA256/FILE MEDIA    a record promises it
+ *   broken variant SHA256/FILE MEDIA     empty, or of another type
+ * Works beside a running hub, and while uploads come in. */
+#pragma once
+
+#include "state/state.h"
+#include "store/store.h"
+
+struct check {
+    struct state *state;
+    struct store *store;
+    bool repair; /* makes missing and broken variants anew, by jobs for the workers */
+    uint64_t media, blobs, findings, queued; /* counted */
+};
+
+/* Anything but OK: it could not be finished. */
+enum err check_run(struct task *task, struct check *check);

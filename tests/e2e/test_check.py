@@ -1,0 +1,152 @@
+"""mediahub check: finds what is wrong between files and records, and repairs what can be made anew."""
+import hashlib
+import subprocess
+
+import pytest
+from harness import BUILD, PATIENCE_S, wait_for
+from load import tiny_png
+from redis_server import RedisServer
+
+
+def check(hub, *options):
+    """(exit status, findings, summary)"""
+    result = subprocess.run([BUILD / "bin/mediahub", "check", "--data", hub.data, *options],
+                            cwd=hub.folder, env=hub.env, text=True, capture_output=True,
+                            timeout=PATIENCE_S, check=False)
+    assert "Sanitizer" not in result.stderr, result.stderr
+    lines = result.stdout.splitlines()
+    assert result.returncode == 2 or lines, result.stderr
+    return result.returncode, sorted(lines[:-1]), lines[-1] if lines else result.stderr
+
+
+class Shelf:
+    """A hub with three pictures that are ready."""
+
+    def __init__(self, hub):
+        self.hub, self.session = hub, hub.session()
+        self.ids, self.digests = [], []
+        for number in range(3):
+            data = tiny_png(number)
+            answer = self.session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
+                                       files={"file": ("tiny.png", data)})
+            self.ids.append(answer.json()["data"]["id"])
+            self.digests.append(hashlib.sha256(data).hexdigest())
+        for media_id in self.ids:
+            hub.wait_status(self.session, media_id, "ready")
+
+    def blob(self, i):
+        digest = self.digests[i]
+        return self.hub.data / "store/blobs" / digest[:2] / digest[2:4] / digest
+
+    def variant(self, i, name):
+        return self.hub.data / "store/variants" / self.digests[i] / name
+
+    def thumbnail(self, i, size):
+        return self.session.get(f"{self.hub.api}/media/{self.ids[i]}/thumbnail?size={size}",
+                                timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_clean(hub, running):
+    Shelf(hub)
+    if not running:
+        hub.stop()
+    assert check(hub) == (0, [], "checked 3 media and 3 blobs: 0 findings")
+    if not running:
+        hub.start()
+
+
+def spoil(shelf):
+    """One of everything; the lines that must be said of it."""
+    flipped = bytearray(shelf.blob(0).read_bytes())
+    flipped[-20] ^= 4
+    shelf.blob(0).write_bytes(flipped)
+    shelf.blob(1).unlink()
+    shelf.variant(2, "small.webp").unlink()
+    shelf.variant(2, "large.webp").write_bytes(b"")
+    orphan = hashlib.sha256(b"orphan").hexdigest()
+    folder = shelf.hub.data / "store/blobs" / orphan[:2] / orphan[2:4]
+    folder.mkdir(parents=True)
+    (folder / orphan).write_bytes(b"orphan")
+    lonely = "0123456789abcdef" * 4
+    (shelf.hub.data / "store/variants" / lonely).mkdir()
+    return sorted([
+        f"flipped blob {shelf.digests[0]}",
+        f"missing blob {shelf.digests[1]} {shelf.ids[1]}",
+        f"missing variant {shelf.digests[2]}/small.webp {shelf.ids[2]}",
+        f"broken variant {shelf.digests[2]}/large.webp {shelf.ids[2]}",
+        f"orphaned blob {orphan}",
+        f"orphaned variants {lonely}",
+    ])
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_everything_wrong_is_found_and_variants_are_repaired(hub, running):
+    shelf = Shelf(hub)
+    if not running:
+        hub.stop()
+    lines = spoil(shelf)
+    status, findings, summary = check(hub)
+    assert (status, findings) == (1, lines)
+    assert summary == "checked 3 media and 3 blobs: 6 findings"
+
+    status, findings, summary = check(hub, "--repair")
+    assert (status, findings) == (1, lines) and summary.endswith(", 1 repairs queued")
+    if not running:
+        hub.start()
+    wait_for(lambda: all(shelf.thumbnail(2, size).status_code == 200
+                         for size in ("small", "medium", "large")), "the thumbnails")
+    assert shelf.variant(2, "large.webp").stat().st_size > 0
+    status, findings, _ = check(hub)
+    assert (status, findings) == (1, [line for line in lines if " variant " not in line])
+
+
+def test_a_lost_rendition_is_made_anew(hub, clip):
+    session = hub.session()
+    media = hub.upload(session, clip).json()["data"]
+    content = f"{hub.api}/media/{media['id']}/content?variant=720p"
+    wait_for(lambda: session.get(content).status_code == 200, "the rendition")
+    folder = hub.data / "store/variants" / hashlib.sha256(clip.read_bytes()).hexdigest()
+    thumbnail = (folder / "small.webp").stat().st_ino
+    (folder / "720p.mp4").write_bytes(b"no video")
+    status, findings, _ = check(hub, "--repair")
+    assert status == 1 and [line.split()[0] for line in findings] == ["broken"]
+    wait_for(lambda: session.get(content).status_code == 200, "the rendition")
+    assert (folder / "720p.mp4").stat().st_size > 1000
+    assert (folder / "small.webp").stat().st_ino == thumbnail
+    assert check(hub)[0] == 0
+
+
+def test_uploads_under_way_are_no_findings(hub):
+    session = hub.session()
+    with subprocess.Popen([BUILD / "bin/mediahub", "check", "--data", hub.data], env=hub.env,
+                          cwd=hub.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as process:
+        number = 100
+        while process.poll() is None:
+            number += 1
+            assert session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
+                                files={"file": ("tiny.png", tiny_png(number))}).status_code == 201
+        assert process.returncode == 0, process.stdout.read()
+
+
+def test_external_redis(make_hub, tmp_path):
+    server = RedisServer(tmp_path / "state").start()
+    try:
+        hub = make_hub("--redis", server.url)
+        shelf = Shelf(hub)
+        assert check(hub, "--redis", server.url)[0] == 0
+        shelf.blob(1).unlink()
+        status, findings, _ = check(hub, "--redis", server.url)
+        assert status == 1 and findings == [f"missing blob {shelf.digests[1]} {shelf.ids[1]}"]
+        hub.stop()
+    finally:
+        server.end()
+    assert check(hub, "--redis", server.url)[0] == 2
+
+
+def test_what_cannot_be_checked(make_hub, tmp_path):
+    hub = make_hub(start=False)
+    for options in (("--no-such",), ("--redis", "nonsense"), ()):
+        assert check(hub, *options)[0] == 2
+    assert not hub.data.exists()

@@ -152,7 +152,6 @@ struct slice plan_store_folder(struct arena *arena, const struct config *config,
 static void add_common(struct arena *arena, const struct config *config, struct slice data,
                        struct slice start_folder, const struct plan *plan, struct list *out)
 {
-
     /* getenv() finds the first of two equal names, so what decides comes first. */
     list_add(arena, out, "MEDIAHUB_SUPERVISED=1");
     list_add(arena, out, "MEDIAHUB_READY_FD=3");

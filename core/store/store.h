@@ -21,7 +21,7 @@ enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
 void store_close(struct store *store); /* no upload is left; NULL is allowed */
 
-/* Removes uploads that were left unfinished a day ago. Blocking. */
+/* Removes what dead processes have left in incoming/. Blocking. */
 void store_clean_incoming(struct store *store);
 
 /* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */

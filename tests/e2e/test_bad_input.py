@@ -24,7 +24,8 @@ import zlib
 import pytest
 import requests
 import yaml
-from harness import CLIPS, PATIENCE_S, ROOT, SAMPLES, SANITIZED, Hub, descendants, wait_for
+from conftest import CLIPS, SAMPLES
+from harness import PATIENCE_S, ROOT, SANITIZED, Hub, descendants, wait_for
 from raw_client import RawSocket, ask, connect, read_answer
 from socket_client import SocketClient
 

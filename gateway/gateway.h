@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "realtime/realtime.h"
 #include "state/keyring.h"
+#include "state/progress.h"
 #include "state/stream.h"
 #include "store/store.h"
 
@@ -17,6 +18,7 @@ struct gateway {
     struct store *store;
     struct realtime *realtime;
     struct stream *stream;
+    struct progress_feed *progress;
     struct keyring keyring;
     struct connection_server *connections;
     struct jobserver *jobs;

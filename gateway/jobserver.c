@@ -21,7 +21,6 @@ enum {
     DEADLINE_GRACE_MS = 60000,             /* the worker keeps the deadline itself */
     DEADLINE_UNKNOWN_MS = 6 * 3600 * 1000, /* of a job that another gateway gave away */
     TOKEN_MAX = 200,                       /* wire.yaml, lease */
-    PROGRESS_TTL_S = 60,
 };
 
 /* A job that a worker of this gateway has, or was offered. */
@@ -318,20 +317,15 @@ static void on_progress(struct task *task, struct slot *slot, const struct wire_
                         const struct job *job)
 {
     struct gateway *gateway = server_of(slot)->gateway;
-    struct slice kind = job_kind_name(job->kind);
     enum err err = job_renew(task, gateway->state, job);
 
     if (err == OK)
         note_word(slot, progress->lease, job->kind);
     answer_by(slot, progress->lease, err);
-    if (err != OK || slot->owner->closed)
-        return;
-    realtime_progress(gateway->realtime, job->media_id, job->owner, kind,
-                      (unsigned)progress->percent);
-    redis_post(gateway->state->fleeting, SLICE("SET"),
-               state_key(task->arena, job->partition, "progress:%.*s", SLICE_ARG(job->media_id)),
-               arena_printf(task->arena, "%.*s %u", SLICE_ARG(kind), (unsigned)progress->percent),
-               SLICE("EX"), arena_printf(task->arena, "%d", PROGRESS_TTL_S));
+    const struct progress noted = {job->media_id, job->owner, job_kind_name(job->kind),
+                                   (unsigned)progress->percent};
+    if (err == OK)
+        progress_publish(gateway->state, &noted);
 }
 
 /* The end of a job, good or bad. */

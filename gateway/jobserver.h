@@ -5,10 +5,7 @@
  * to the loop; everything that asks Redis runs on a fiber.
  *
  * There are 256 contexts, opened before listening, of which a worker holds two at most: good for
- * 120 workers per gateway, beyond which `ready` is answered with "ask again in a second".
- *
- * The last percentage of a running job is kept for 60 s on the fleeting server, in
- * "{pN}:progress:<media id>" -> "<kind> <percent>". */
+ * 120 workers per gateway, beyond which `ready` is answered with "ask again in a second". */
 #pragma once
 
 #include "base/slice.h"

@@ -1,5 +1,6 @@
 #include "gateway/realtime_gate.h"
 
+#include "base/process.h"
 #include "base/timer.h"
 #include "gateway/authentication.h"
 #include "gateway/connection.h"
@@ -13,15 +14,43 @@
 
 #include <assert.h>
 
-enum { CANARY_EVERY_MS = 1000 };
-
-static const struct realtime_limits limits = {
-    .queue_bytes = 64 << 10,
-    .messages_per_s = 20,
-    .subscriptions = 100,
-    .sockets_per_user = 20,
-    .ring_events = 10000,
+enum {
+    CANARY_EVERY_MS = 1000,
+    MESSAGES_PER_S = 20,
+    SUBSCRIPTIONS_MAX = 100,
+    SOCKETS_MAX = 1 << 20,
+    QUEUE_MIN_BYTES = 4 << 10,
+    QUEUE_MAX_BYTES = 2 << 20,
+    HISTORY_MAX_EVENTS = 1 << 20,
 };
+
+/* --- settings ----------------------------------------------------------------------------------
+ */
+
+static uint64_t number_within(const struct config *config, const char *name, uint64_t least,
+                              uint64_t most)
+{
+    uint64_t number = config_number(config, name);
+
+    if (number < least || number > most)
+        process_fail("%s must be %llu to %llu", name, (unsigned long long)least,
+                     (unsigned long long)most);
+    return number;
+}
+
+static struct realtime_limits limits_from(const struct config *config)
+{
+    return (struct realtime_limits){
+        .queue_bytes =
+            (size_t)number_within(config, "realtime.queue_bytes", QUEUE_MIN_BYTES, QUEUE_MAX_BYTES),
+        .messages_per_s = MESSAGES_PER_S,
+        .subscriptions = SUBSCRIPTIONS_MAX,
+        .sockets_per_user =
+            (unsigned)number_within(config, "realtime.sockets_per_user", 1, SOCKETS_MAX),
+        .ring_events =
+            (size_t)number_within(config, "realtime.history_events", 1, HISTORY_MAX_EVENTS),
+    };
+}
 
 /* --- what realtime asks ------------------------------------------------------------------------
  */
@@ -101,6 +130,12 @@ static void on_canary(void *arg, uint64_t written_ms)
     realtime_canary(((struct gateway *)arg)->realtime, written_ms);
 }
 
+static void on_progress(void *arg, const struct progress *progress)
+{
+    realtime_progress(((struct gateway *)arg)->realtime, progress->media_id, progress->owner,
+                      progress->kind, progress->percent);
+}
+
 static struct {
     struct gateway *gateway;
     struct timer timer;
@@ -113,15 +148,24 @@ static void on_canary_due(struct timer *timer)
     timer_start(timer, CANARY_EVERY_MS, on_canary_due);
 }
 
+static struct slice fleeting_url(const struct gateway *gateway)
+{
+    struct slice url = config_text(gateway->config, "redis_volatile");
+
+    return url.n ? url : config_text(gateway->config, "redis");
+}
+
 bool realtime_gate_start(struct gateway *gateway)
 {
     const struct realtime_hooks hooks = {gateway, on_authenticate, on_may_see, on_head};
     const struct stream_handlers handlers = {gateway, on_event, on_fork, on_canary};
+    const struct realtime_limits limits = limits_from(gateway->config);
 
     assert(!gateway->realtime);
     gateway->realtime = realtime_new(gateway->state, &hooks, &limits);
     gateway->stream = stream_open(gateway->state, NULL, &handlers);
-    if (!gateway->stream)
+    gateway->progress = progress_feed_open(fleeting_url(gateway), on_progress, gateway);
+    if (!gateway->stream || !gateway->progress)
         return false;
     canary.gateway = gateway;
     on_canary_due(&canary.timer);
@@ -134,6 +178,9 @@ void realtime_gate_stop(struct gateway *gateway)
     if (gateway->stream)
         stream_close(gateway->stream);
     gateway->stream = NULL;
+    if (gateway->progress)
+        progress_feed_close(gateway->progress);
+    gateway->progress = NULL;
     realtime_free(gateway->realtime);
     gateway->realtime = NULL;
 }

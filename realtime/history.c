@@ -106,8 +106,12 @@ enum history_answer history_find(const struct history *history, const struct hea
         return HISTORY_OLDER;
     if (since->offset > history->base.offset + history->n)
         return HISTORY_NEWER;
-    if (since->offset > history->base.offset)
-        hash = history_at(history, since->offset)->hash;
+    if (since->offset > history->base.offset) {
+        const struct publication *publication = history_at(history, since->offset);
+
+        assert(publication); /* between base and end there are no gaps */
+        hash = publication->hash;
+    }
     if (!hash[0])
         return HISTORY_OLDER;
     return strcmp(hash, since->hash) == 0 ? HISTORY_HAS : HISTORY_FORKED;

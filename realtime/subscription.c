@@ -44,6 +44,7 @@ static struct topic *open_topic(struct realtime *hub, struct slice key)
 
     if (topic)
         return topic;
+    assert(key.n); /* names are bounded where they are read */
     topic = mem_alloc(sizeof *topic + key.n);
     memcpy(topic->key, key.p, key.n);
     table_add(&hub->topics, &topic->entry, (struct slice){topic->key, key.n});

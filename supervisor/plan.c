@@ -179,14 +179,13 @@ static struct slice jobs_url(struct arena *arena, size_t gateway)
     return arena_printf(arena, "ipc://run/jobs-%zu.ipc", gateway);
 }
 
+/* own: settings of this one, before what all are told. */
 static void add_server(struct arena *arena, struct plan *plan, const char *program,
-                       struct slice name, struct slice jobs, const struct list *common)
+                       struct slice name, struct list own, const struct list *common)
 {
-    struct list argv = {0}, environment = {0};
+    struct list argv = {0}, environment = own;
 
     list_add(arena, &argv, program);
-    if (jobs.n)
-        list_add(arena, &environment, setting(arena, "JOBS", jobs));
     for (size_t i = 0; i < common->n; i++)
         list_add(arena, &environment, common->items[i]);
     plan->servers[plan->server_count++] = (struct child_spec){
@@ -221,14 +220,21 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
     }
     for (size_t i = 0; i < gateways; i++) {
         struct slice url = jobs_url(arena, i);
+        struct list own = {0};
 
-        add_server(arena, plan, gateway, arena_printf(arena, "gateway-%zu", i), url, common);
+        list_add(arena, &own, setting(arena, "JOBS", url));
+        add_server(arena, plan, gateway, arena_printf(arena, "gateway-%zu", i), own, common);
         all_jobs =
             arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(all_jobs), i ? "," : "", SLICE_ARG(url));
     }
-    add_server(arena, plan, webhooks, SLICE("webhooks"), SLICE_NONE, common);
+    add_server(arena, plan, webhooks, SLICE("webhooks"), (struct list){0}, common);
     for (size_t i = 0; i < workers; i++) {
-        add_server(arena, plan, worker, arena_printf(arena, "worker-%zu", i), all_jobs, common);
+        struct list own = {0};
+
+        list_add(arena, &own, setting(arena, "JOBS", all_jobs));
+        if (i == 0 && workers > 1) /* a fresh photo never waits for the end of a transcode */
+            list_add(arena, &own, setting(arena, "KINDS", SLICE("image,video")));
+        add_server(arena, plan, worker, arena_printf(arena, "worker-%zu", i), own, common);
         plan->servers[plan->server_count - 1].serves = false; /* jobs may wait for it */
     }
     return true;

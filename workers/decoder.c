@@ -264,8 +264,10 @@ static bool send_request(struct decoder *decoder, const struct wire_decode *requ
                             .msg_iovlen = 1,
                             .msg_control = &control,
                             .msg_controllen = CMSG_SPACE(n * sizeof(int))};
-    *CMSG_FIRSTHDR(&header) = (struct cmsghdr){CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&header)), fds, n * sizeof(int));
+    struct cmsghdr *parcel = CMSG_FIRSTHDR(&header);
+    assert(parcel);
+    *parcel = (struct cmsghdr){CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    memcpy(CMSG_DATA(parcel), fds, n * sizeof(int));
     bool sent = sendmsg(decoder->socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
     buf_fini(&bytes);
     return sent;

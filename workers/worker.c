@@ -25,7 +25,6 @@ enum {
     BEAT_MS = 5000,    /* a lease is 15 s */
     LOOK_MS = 500,     /* new percentages go out twice a second at most */
     REPORT_TRIES = 20, /* of telling a result, RETRY_MS apart and longer */
-    ALL_KINDS = (1 << WIRE_KIND_COUNT) - 1,
 };
 
 struct pull {
@@ -35,6 +34,7 @@ struct pull {
 };
 
 struct worker {
+    unsigned kinds; /* 1 << WIRE_KIND_* */
     struct store *store;
     struct decoder *decoder;
     char name[64], boot[33];
@@ -218,13 +218,13 @@ static void pull_once(struct task *task, struct pull *pull)
     struct wire_message answer,
         question = {.type = WIRE_READY,
                     .ready = {slice_from(worker->name), slice_from(worker->boot),
-                              ++worker->sequence, ALL_KINDS}};
+                              ++worker->sequence, worker->kinds}};
     bool heard = link_ask(task, pull->link, LINK_PULL, &question, PULL_LIMIT_MS, &answer);
 
     if (!heard && worker->busy)
         say_busy(task, pull);
-    else if (!heard) /* NOLINT(bugprone-branch-clone): in the order in which they are told apart */
-        nap(worker, RETRY_MS);
+    else if (!heard)
+        nap(worker, RETRY_MS); /* NOLINT(bugprone-branch-clone): two reasons, each in its place */
     else if (answer.type == WIRE_JOB)
         take_job(task, pull, &answer.job);
     else if (answer.type == WIRE_NONE && answer.none.wait_ms)
@@ -306,11 +306,37 @@ static bool open_links(struct worker *worker, struct slice urls, char **problem)
     return true;
 }
 
-struct worker *worker_start(struct slice urls, struct slice store_folder, char **problem)
+static bool parse_kinds(struct slice names, unsigned *kinds)
 {
+    struct slice name;
+
+    *kinds = 0;
+    while (slice_split(names, ',', &name, &names)) {
+        unsigned kind = 0;
+
+        while (kind < WIRE_KIND_COUNT &&
+               !slice_eq(slice_trim(name), wire_kind_name((enum wire_kind)kind)))
+            kind++;
+        if (kind == WIRE_KIND_COUNT)
+            return false;
+        *kinds |= 1u << kind;
+    }
+    return *kinds != 0;
+}
+
+struct worker *worker_start(struct slice urls, struct slice store_folder, struct slice kinds,
+                            char **problem)
+{
+    enum { PROBLEM_BYTES = 200 };
     struct worker *worker = MEM_NEW(struct worker);
 
     name_worker(worker);
+    if (!parse_kinds(kinds, &worker->kinds)) {
+        *problem = mem_alloc(PROBLEM_BYTES);
+        snprintf(*problem, PROBLEM_BYTES, "\"%.*s\" is no list of kinds of jobs", SLICE_ARG(kinds));
+        mem_free(worker);
+        return NULL;
+    }
     worker->store = store_open(store_folder, 0, problem);
     if (!worker->store || !open_links(worker, urls, problem)) {
         for (size_t i = 0; i < worker->n; i++)

@@ -6,9 +6,11 @@
 
 struct worker;
 
-/* urls: of the gateways' job servers, separated by commas. NULL with a line in *problem (mem_free).
+/* urls: of the gateways' job servers, separated by commas; kinds: names of wire.yaml, likewise.
+ * NULL with a line in *problem (mem_free).
  */
-struct worker *worker_start(struct slice urls, struct slice store_folder, char **problem);
+struct worker *worker_start(struct slice urls, struct slice store_folder, struct slice kinds,
+                            char **problem);
 
 /* Gives the job under way back, kills the children, and calls on_end(arg) when nothing is left. The
  * worker is freed. */

@@ -62,6 +62,7 @@ static void unlink_timer(struct timer *timer)
     struct timer **first = &wheel.slots[0][0];
     struct timer **link = timer->prev_next;
 
+    assert(link);
     *link = timer->next;
     if (timer->next)
         timer->next->prev_next = link;

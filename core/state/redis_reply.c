@@ -1,5 +1,6 @@
 #include "state/redis_reply.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* NOLINTBEGIN(misc-no-recursion): hiredis accepts at most 8 levels of nesting */
@@ -35,6 +36,7 @@ static struct slice copy_text(struct copy *copy, const redisReply *reply)
 {
     struct slice text = {copy->bytes, reply->len};
 
+    assert(text.p || !text.n); /* redis_reply_bytes() has counted it */
     if (reply->len)
         memcpy(copy->bytes, reply->str, reply->len);
     copy->bytes += reply->len;
@@ -63,6 +65,7 @@ static struct redis_value copy_reply(struct copy *copy, const redisReply *reply)
         value.type = REDIS_LIST;
         value.n = reply->elements;
         value.items = copy->values;
+        assert(value.items || !value.n);
         copy->values += reply->elements;
         for (size_t i = 0; i < reply->elements; i++)
             value.items[i] = copy_reply(copy, reply->element[i]);

@@ -277,7 +277,7 @@ static enum err judge_token(struct task *task, struct state *state, struct slice
 static enum err refresh_once(struct task *task, struct state *state, struct slice key,
                              unsigned partition, struct session *out, struct slice *next_token)
 {
-    struct family family;
+    struct family family = {0};
     struct account account;
     enum err err = judge_token(task, state, key, partition, &family);
 

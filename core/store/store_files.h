@@ -6,4 +6,4 @@
 #include <time.h>
 
 int store_fd(const struct store *store); /* of the folder, to which all paths are relative */
-uint64_t store_time_ms(const struct timespec *time);
+uint64_t store_time_ms(const struct timespec *at);

@@ -2,14 +2,10 @@
 `make_hub(options...)`. At the end every hub is stopped by SIGTERM and must exit with 0, leave no
 process behind and have written no sanitizer report; a process that died unasked fails the test
 (unless it called `hub.expect_deaths()`)."""
-import pathlib
 import shutil
 
 import pytest
-from harness import Hub, Receiver
-
-SAMPLES = pathlib.Path("/usr/share/forensics-samples/original-files")
-CLIPS = pathlib.Path("/usr/share/doc/opencv-doc/examples/data")
+from harness import SAMPLES, Hub, Receiver
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("MEDIAHUB_BUILD", "build/dev")).resolve()
+SAMPLES = pathlib.Path("/usr/share/forensics-samples/original-files")
+CLIPS = pathlib.Path("/usr/share/doc/opencv-doc/examples/data")
 SANITIZED = "asan" in BUILD.name
 # Sanitizer builds are slow on a busy two-core machine; deadlines only bound how long we wait.
 PATIENCE_S = 60 if SANITIZED else 30

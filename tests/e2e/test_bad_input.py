@@ -24,8 +24,7 @@ import zlib
 import pytest
 import requests
 import yaml
-from conftest import CLIPS, SAMPLES
-from harness import PATIENCE_S, ROOT, SANITIZED, Hub, descendants, wait_for
+from harness import CLIPS, PATIENCE_S, ROOT, SAMPLES, SANITIZED, Hub, descendants, wait_for
 from raw_client import RawSocket, ask, connect, read_answer
 from socket_client import SocketClient
 

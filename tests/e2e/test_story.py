@@ -103,3 +103,19 @@ def test_next_start_serves_all_that_was_there(hub, photo):
     again = session.get(f"{hub.api}/media/{media['id']}").json()["data"]       # the token still holds
     assert again["status"] == "ready" and again["checksum"] == media["checksum"]
     assert session.get(hub.url + again["url"]).content == photo.read_bytes()
+
+
+def test_two_gateways_share_everything(make_hub, clip):
+    hub = make_hub("--gateways", "2", "--workers", "2")
+    gateways = hub.pids("mediahub-gateway")
+    assert len(gateways) == 2
+    token = hub.login()
+    # The kernel spreads connections over both, so with many each gateway has listeners and work.
+    clients = [SocketClient(hub, token, subscribe=("media_updates", "job_progress"))
+               for _ in range(8)]
+    media = hub.upload(hub.session(token), clip).json()["data"]
+    for client in clients:
+        client.wait_event("media.uploaded", media["id"])
+        client.wait("event", channel="job_progress", resource_id=media["id"])
+        client.wait_event("media.updated", media["id"])
+        client.close()

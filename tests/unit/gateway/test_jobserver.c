@@ -361,12 +361,19 @@ static void test_broken(void **unused)
 
 static bool progress_is_known(struct task *task, struct slice id)
 {
-    struct redis_value value;
+    struct redis_value entries;
 
-    assert_int_equal(redis_command(task, hub.gateway.state->fleeting, &value, SLICE("GET"),
-                                   state_key(task->arena, 0, "progress:%.*s", SLICE_ARG(id))),
+    assert_int_equal(redis_command(task, hub.gateway.state->fleeting, &entries, SLICE("XRANGE"),
+                                   SLICE("hub:progress"), SLICE("-"), SLICE("+")),
                      OK);
-    return value.type == REDIS_TEXT && slice_starts_with(value.text, SLICE("transcode "));
+    for (size_t i = 0; i < entries.n; i++) {
+        const struct redis_value *fields = &entries.items[i].items[1];
+
+        if (slice_eq(redis_field(fields, SLICE("media")), id) &&
+            slice_eq(redis_field(fields, SLICE("kind")), SLICE("transcode")))
+            return true;
+    }
+    return false;
 }
 
 static void killed_worker(struct task *task)

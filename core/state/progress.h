@@ -1,0 +1,22 @@
+/* progress.h: how far running jobs are, from whichever gateway hears it to all of them: a short
+ * stream "hub:progress" on the fleeting server. Nothing of it is kept: a reader begins with what
+ * comes next, and a server that is away leaves a gap that nobody needs filled. */
+#pragma once
+
+#include "state/state.h"
+
+struct progress {
+    struct slice media_id, owner, kind;
+    unsigned percent;
+};
+
+void progress_publish(struct state *state, const struct progress *progress);
+
+struct progress_feed;
+
+/* Reads over a connection of its own to the fleeting server at `url`, on a fiber of its own. NULL:
+ * no fiber is left, or that is no URL. fn(arg, ..) runs on that fiber and must not suspend. */
+struct progress_feed *progress_feed_open(struct slice url,
+                                         void (*fn)(void *arg, const struct progress *progress),
+                                         void *arg);
+void progress_feed_close(struct progress_feed *feed); /* the memory goes with its fiber */

@@ -77,21 +77,26 @@ bool buf_add_char(struct buf *buf, char c)
     return buf_add(buf, (struct slice){&c, 1});
 }
 
+/* As a rule the text fits into what is there, and is then formatted once. */
 bool buf_printf(struct buf *buf, const char *format, ...)
 {
+    size_t end = buf->start + buf->n, left = buf->size - end;
     va_list args;
 
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(left ? buf->p + end : NULL, left, format, args);
     va_end(args);
     if (n < 0)
         abort();
-    char *room = reserve(buf, (size_t)n, 1); /* vsnprintf() ends with a NUL */
-    if (!room)
-        return false;
-    va_start(args, format);
-    vsnprintf(room, (size_t)n + 1, format, args);
-    va_end(args);
+    if ((size_t)n >= left || (size_t)n > buf->max_bytes - buf->n) {
+        char *room = reserve(buf, (size_t)n, 1); /* vsnprintf() ends with a NUL */
+
+        if (!room)
+            return false;
+        va_start(args, format);
+        vsnprintf(room, (size_t)n + 1, format, args);
+        va_end(args);
+    }
     buf->n += (size_t)n;
     return true;
 }

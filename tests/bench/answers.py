@@ -1,4 +1,4 @@
-"""Benches of small answers: the bare connection layer, and reading a media item through all of it."""
+"""Benches of small answers: the bare connection layer, and a media item through all of the hub."""
 import contextlib
 import statistics
 import subprocess
@@ -39,7 +39,8 @@ def bench_bare_answer(hub):
 def redis_info(hub, name, section, field):
     out = subprocess.run(["redis-cli", "-s", hub.data / f"run/{name}.sock", "info", section],
                          check=True, capture_output=True, text=True).stdout
-    return next(int(line.split(":")[1]) for line in out.splitlines() if line.startswith(field + ":"))
+    return next(int(line.split(":")[1]) for line in out.splitlines()
+                if line.startswith(field + ":"))
 
 
 def bench_media_get(hub):
@@ -67,7 +68,7 @@ def bench_media_get(hub):
     rates, cpu = zip(*ours)
     report("GET /api/v1/media/{id}, requests/s", spread(rates, "{:.0f}"),
            f"{ratios(rates, [r for r, _ in bare])} x of the bare answer, "
-           f"{ratios(rates, [r for r, _ in static])} x of nginx static; both Redis share wrk's core")
+           f"{ratios(rates, [r for r, _ in static])} x of nginx static; Redis shares wrk's core")
     report("GET /api/v1/media/{id}, gateway CPU", spread(cpu, "{:.1f}") + " us",
            f"{ratios(cpu, [us for _, us in bare])} x of the bare answer, "
            f"{ratios(cpu, [us for _, us in static])} x of nginx static "

@@ -98,20 +98,23 @@ static void write_number_or_null(struct json_writer *w, const char *key, uint64_
         jw_str_or_null(w, key, SLICE_NONE);
 }
 
-/* A member of the worker's object as it is, null where it said nothing. */
-static void copy_member(struct json_writer *w, struct arena *arena, const json_t *object,
-                        const char *key)
+/* A text or a number of the worker's object, null where it said nothing. */
+static void copy_member(struct json_writer *w, const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
 
     jw_key(w, key);
-    if (value)
-        jw_raw(w, json_dump(arena, value));
+    if (json_is_string(value))
+        jw_slice(w, json_get_slice(object, key));
+    else if (json_is_integer(value))
+        jw_i64(w, json_integer_value(value));
+    else if (json_is_real(value))
+        jw_double(w, json_real_value(value));
     else
         jw_null(w);
 }
 
-static void write_location(struct json_writer *w, struct arena *arena, const json_t *location)
+static void write_location(struct json_writer *w, const json_t *location)
 {
     jw_key(w, "location");
     if (!location) {
@@ -119,17 +122,16 @@ static void write_location(struct json_writer *w, struct arena *arena, const jso
         return;
     }
     jw_object(w);
-    copy_member(w, arena, location, "latitude");
-    copy_member(w, arena, location, "longitude");
-    copy_member(w, arena, location, "altitude");
+    copy_member(w, location, "latitude");
+    copy_member(w, location, "longitude");
+    copy_member(w, location, "altitude");
     jw_object_end(w);
 }
 
 static void write_metadata(struct json_writer *w, struct request *req, const struct media *media)
 {
     static const char *const keys[] = {"camera", "lens", "iso", "exposure", "aperture"};
-    struct arena *arena = req->task.arena;
-    const json_t *found = media->metadata.n ? json_parse(arena, media->metadata) : NULL;
+    const json_t *found = media->metadata.n ? json_parse(req->task.arena, media->metadata) : NULL;
 
     jw_key(w, "metadata");
     if (!found) {
@@ -138,8 +140,8 @@ static void write_metadata(struct json_writer *w, struct request *req, const str
     }
     jw_object(w);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        copy_member(w, arena, found, keys[i]);
-    write_location(w, arena, is_owner(req, media) ? json_object_get(found, "location") : NULL);
+        copy_member(w, found, keys[i]);
+    write_location(w, is_owner(req, media) ? json_object_get(found, "location") : NULL);
     jw_object_end(w);
 }
 

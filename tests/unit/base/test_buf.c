@@ -52,6 +52,25 @@ static void queues(void **state)
     buf_fini(&buf);
 }
 
+/* Every length in turn, so that the text ends before, at and past the end of the memory at hand. */
+static void prints_at_every_length(void **state)
+{
+    char expected[700];
+    struct buf buf;
+
+    memset(expected, '7', sizeof expected);
+    for (int length = 0; length < (int)sizeof expected; length++) {
+        buf_init(&buf, sizeof expected);
+        buf_add(&buf, SLICE("--"));
+        buf_consume(&buf, 1);
+        assert_true(buf_printf(&buf, "%.*s", length / 2, expected));
+        assert_true(buf_printf(&buf, "%.*s", length - length / 2, expected));
+        assert_int_equal(buf.n, length + 1);
+        assert_memory_equal(buf_slice(&buf).p + 1, expected, (size_t)length);
+        buf_fini(&buf);
+    }
+}
+
 static void reserves(void **state)
 {
     struct buf buf;
@@ -75,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_up_to_its_maximum),
         cmocka_unit_test(queues),
+        cmocka_unit_test(prints_at_every_length),
         cmocka_unit_test(reserves),
     };
 

@@ -381,7 +381,7 @@ enum err media_scan(struct task *task, struct state *state, unsigned partition, 
     struct list list = {.task = task, .state = state};
     struct redis_value reply;
     enum err err = state_command(task, state->durable, &reply, SLICE("ZSCAN"),
-                                 index_key(task->arena, partition, SLICE_NONE, "", SLICE_NONE),
+                                 index_key(task->arena, partition, SLICE_NONE, "", SLICE("")),
                                  record_number(task->arena, *cursor), SLICE("COUNT"),
                                  record_number(task->arena, MEDIA_PAGE_MAX));
 

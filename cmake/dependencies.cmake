@@ -1,5 +1,4 @@
-# System libraries (Debian packages). nng and libmagic's siblings without a pkg-config file are
-# found by their CMake packages or by name.
+# System libraries (Debian packages), by pkg-config; nng, which has no such file, by its own package.
 find_package(PkgConfig REQUIRED)
 # Debian's own interpreter has the Debian packages (PyYAML); others on the PATH may not.
 if(NOT Python3_EXECUTABLE AND EXISTS /usr/bin/python3)
@@ -12,7 +11,7 @@ foreach(pair
     "UV:libuv" "LWS:libwebsockets" "HIREDIS:hiredis" "CURL:libcurl" "JWT:libjwt"
     "JANSSON:jansson" "SODIUM:libsodium" "SSL:openssl" "INIH:inih" "MSGPACK:msgpack"
     "VIPS:vips" "AV:libavformat;libavcodec;libavutil;libswscale" "EXIF:libexif"
-    "MAGIC:libmagic" "SECCOMP:libseccomp" "CMOCKA:cmocka")
+    "SECCOMP:libseccomp" "CMOCKA:cmocka")
   string(REGEX MATCH "^[A-Z]+" name ${pair})
   string(REGEX REPLACE "^[A-Z]+:" "" modules "${pair}")
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${modules})

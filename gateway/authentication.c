@@ -2,15 +2,15 @@
 
 #include "base/clock.h"
 #include "gateway/gateway.h"
+#include "gateway/jws.h"
+#include "gateway/router.h"
 #include "gateway/signed_link.h"
 #include "gateway/token.h"
 #include "state/id.h"
 #include "state/session.h"
 
-#define API_KEY_PREFIX "mvk_"
-
-/* RFC 6750 section 2.1; the scheme's name has no case (RFC 9110 section 11.1). */
-static bool bearer_token(struct slice header, struct slice *token)
+/* The scheme's name has no case (RFC 9110 section 11.1). */
+bool authentication_bearer(struct slice header, struct slice *token)
 {
     const struct slice scheme = SLICE("Bearer ");
 
@@ -20,6 +20,38 @@ static bool bearer_token(struct slice header, struct slice *token)
     return true;
 }
 
+enum err authentication_end(struct task *task, struct gateway *gateway,
+                            struct authentication *authentication)
+{
+    if (authentication->refusal == OK && authentication->read)
+        authentication->refusal = authentication->by->end(task, gateway, authentication);
+    authentication->read = NULL;
+    if (authentication->refusal != OK)
+        authentication->principal = (struct principal){.kind = PRINCIPAL_NONE};
+    return authentication->refusal;
+}
+
+bool authentication_refused(enum err err)
+{
+    return err != OK && err_row(err)->status < 500;
+}
+
+enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
+                            struct principal *out)
+{
+    const struct authenticator *by = router_authenticator(jws_audience(task->arena, token));
+    struct authentication authentication = {.by = by, .refusal = ERR_UNAUTHORIZED};
+
+    if (by)
+        by->begin_token(task->arena, gateway, token, &authentication);
+    enum err err = authentication_end(task, gateway, &authentication);
+    *out = authentication.principal;
+    return authentication_refused(err) ? ERR_UNAUTHORIZED : err;
+}
+
+/* --- Media Vault -------------------------------------------------------------------------------
+ */
+
 /* The claims alone: whose session it is, until when. The record decides whether it still is. */
 static void begin_session(struct arena *arena, struct gateway *gateway, struct slice token,
                           struct authentication *out)
@@ -28,6 +60,7 @@ static void begin_session(struct arena *arena, struct gateway *gateway, struct s
     struct token_claims claims;
     unsigned session_partition;
 
+    out->by = &mediavault_authenticator;
     out->refusal = token_verify(arena, &gateway->keyring, token, clock_unix_ms() / 1000, &claims);
     if (out->refusal != OK)
         return;
@@ -46,26 +79,13 @@ static void begin_session(struct arena *arena, struct gateway *gateway, struct s
     out->read = session_send(gateway->state, arena, claims.session_id, principal->partition);
 }
 
-void authentication_begin(struct arena *arena, struct gateway *gateway, struct slice bearer,
-                          struct slice api_key, struct authentication *out)
+static void begin_link(struct request *req, struct authentication *out)
 {
-    struct slice token;
-
-    *out = (struct authentication){.refusal = OK};
-    if (bearer.n == 0 && api_key.n == 0)
-        return;
-    out->refusal = ERR_UNAUTHORIZED; /* no API key exists as long as nothing makes them */
-    if (bearer.n && bearer_token(bearer, &token))
-        begin_session(arena, gateway, token, out);
-}
-
-void authentication_link(struct arena *arena, struct gateway *gateway, struct slice target,
-                         struct authentication *out)
-{
+    struct gateway *gateway = req->gateway;
     struct principal *principal = &out->principal;
 
-    *out = (struct authentication){.refusal = ERR_UNAUTHORIZED};
-    if (!link_verify(arena, &gateway->keyring, target, clock_unix_ms() / 1000,
+    out->refusal = ERR_UNAUTHORIZED;
+    if (!link_verify(req->task.arena, &gateway->keyring, req->head.target, clock_unix_ms() / 1000,
                      &principal->user_id) ||
         !id_parse(principal->user_id, SLICE("user_"), gateway->state->partitions,
                   &principal->partition))
@@ -75,37 +95,44 @@ void authentication_link(struct arena *arena, struct gateway *gateway, struct sl
     out->refusal = OK;
 }
 
-enum err authentication_end(struct task *task, struct gateway *gateway,
+static void begin_request(struct request *req, struct authentication *out)
+{
+    /* A path without a route is nobody's: its caller is known only for the rate limit. */
+    unsigned schemes = req->route ? req->route->auth : AUTH_BEARER | AUTH_KEY;
+    struct slice bearer = schemes & AUTH_BEARER ? request_header(req, "Authorization") : SLICE_NONE;
+    struct slice key = schemes & AUTH_KEY ? request_header(req, "X-API-Key") : SLICE_NONE;
+    struct slice token;
+
+    *out = (struct authentication){.by = &mediavault_authenticator};
+    if (!bearer.n && !key.n) {
+        if (schemes & AUTH_LINK && request_query(req, "sig").n)
+            begin_link(req, out);
+        return;
+    }
+    out->refusal = ERR_UNAUTHORIZED; /* no API key exists as long as nothing makes them */
+    if (bearer.n && authentication_bearer(bearer, &token))
+        begin_session(req->task.arena, req->gateway, token, out);
+}
+
+static enum err end_session(struct task *task, struct gateway *gateway,
                             struct authentication *authentication)
 {
     struct principal *principal = &authentication->principal;
     struct session session;
-
-    if (authentication->refusal != OK || !authentication->read)
-        return authentication->refusal;
-
     enum err err = session_take(task, authentication->read, &session);
-    authentication->read = NULL;
+
     if (err == OK && !slice_eq(session.user_id, principal->user_id))
         err = ERR_UNAUTHORIZED;
-    if (err == OK) {
-        principal->admin = session.admin;
-        principal->scopes = session.admin ? SCOPE_ALL : SCOPE_ALL_USER;
-    } else {
-        *principal = (struct principal){.kind = PRINCIPAL_NONE};
-    }
-    authentication->refusal = err;
-    return err;
+    if (err != OK)
+        return err;
+    principal->admin = session.admin;
+    principal->scopes = session.admin ? SCOPE_ALL : SCOPE_ALL_USER;
+    return OK;
 }
 
-enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
-                            struct principal *out)
-{
-    struct authentication authentication = {.refusal = ERR_UNAUTHORIZED};
-
-    if (!slice_starts_with(token, SLICE(API_KEY_PREFIX)))
-        begin_session(task->arena, gateway, token, &authentication);
-    enum err err = authentication_end(task, gateway, &authentication);
-    *out = authentication.principal;
-    return err;
-}
+const struct authenticator mediavault_authenticator = {
+    .audience = SLICE_INIT(TOKEN_AUDIENCE),
+    .begin = begin_request,
+    .begin_token = begin_session,
+    .end = end_session,
+};

@@ -1,5 +1,7 @@
-/* authentication.h: from credentials to a principal. One place for every way in: bearer token
- * (gateway/token.h), API key, signed link; used by the admission of requests and by /realtime. */
+/* authentication.h: from credentials to a principal. Each surface has an authenticator, which reads
+ * its credentials and knows its sessions; Media Vault's stands here: bearer token
+ * (gateway/token.h), API key, signed link. Used by the admission of requests and by /realtime,
+ * which takes the tokens of every surface. */
 #pragma once
 
 #include "gateway/request.h"
@@ -9,21 +11,39 @@ struct gateway;
 /* The two halves of admission, so that the session read and the rate counter share a round trip:
  * `begin` checks what can be checked without Redis and sends the read; `end` awaits it. */
 struct authentication {
+    const struct authenticator *by;
     struct principal principal; /* filled in by begin as far as the credentials tell */
     struct redis_call *read;    /* session or key record; NULL: nothing to await */
-    enum err refusal;           /* OK, or ERR_UNAUTHORIZED: the credentials are wrong */
+    enum err refusal;           /* OK, or why the credentials are not accepted */
+    struct slice detail;        /* for the refusal's answer; empty: the usual sentence */
+    const void *found;          /* what the authenticator hands from begin to end */
 };
 
-/* bearer, api_key: header values or empty. Both empty: anonymous. */
-void authentication_begin(struct arena *arena, struct gateway *gateway, struct slice bearer,
-                          struct slice api_key, struct authentication *out);
-/* A signed link (gateway/signed_link.h). target: path and query as sent. Nothing to await. */
-void authentication_link(struct arena *arena, struct gateway *gateway, struct slice target,
-                         struct authentication *out);
-/* OK for anonymous callers too; ERR_UNAUTHORIZED clears the principal. */
+struct authenticator {
+    struct slice audience; /* `aud` of its tokens */
+    /* The credentials of a request, as its route allows them; none: anonymous. */
+    void (*begin)(struct request *req, struct authentication *out);
+    /* A token that came without a request. */
+    void (*begin_token)(struct arena *arena, struct gateway *gateway, struct slice token,
+                        struct authentication *out);
+    /* Judges the record that was read; called only when one was. Suspends. */
+    enum err (*end)(struct task *task, struct gateway *gateway,
+                    struct authentication *authentication);
+};
+
+extern const struct authenticator mediavault_authenticator;
+
+/* OK for anonymous callers too; a refusal clears the principal. */
 enum err authentication_end(struct task *task, struct gateway *gateway,
                             struct authentication *authentication);
 
-/* Both halves, for /realtime. token: a JWT or an API key ("mvk_..."). */
+/* Are the credentials at fault, rather than we? */
+bool authentication_refused(enum err err);
+
+/* Both halves, for /realtime, where every refusal is ERR_UNAUTHORIZED. token: of any surface, or an
+ * API key ("mvk_..."). */
 enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
                             struct principal *out);
+
+/* What follows "Bearer " in an Authorization header (RFC 6750 section 2.1). */
+bool authentication_bearer(struct slice header, struct slice *token);

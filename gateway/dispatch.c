@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-enum { WINDOW_S = 60, REQUEST_DEADLINE_MS = 30000 };
+enum { REQUEST_DEADLINE_MS = 30000 };
 
 /* --- who asks for what -------------------------------------------------------------------------
  */
@@ -53,82 +53,53 @@ static bool lacks_https(const struct request *req)
 struct admission {
     struct authentication authentication;
     struct redis_call *count; /* NULL: not limited */
-    struct slice policy, key;
-    uint64_t limit, now_ms;
+    struct rate_quota quota;
+    uint64_t now_ms;
     enum err err; /* of the authentication */
 };
 
-static void count_anonymous(struct request *req, struct admission *admission)
-{
-    admission->policy = SLICE("anonymous");
-    admission->key = req->peer_ip;
-    admission->limit = req->gateway->limits.anonymous;
-}
-
-static void choose_window(struct request *req, struct admission *admission)
-{
-    const struct principal *principal = &admission->authentication.principal;
-
-    if (admission->authentication.refusal != OK || principal->kind == PRINCIPAL_NONE) {
-        count_anonymous(req, admission);
-    } else if (principal->kind == PRINCIPAL_KEY) {
-        admission->policy = SLICE("api_key");
-        admission->key = principal->session_id;
-        admission->limit = req->gateway->limits.api_key;
-    } else {
-        admission->policy = SLICE("user");
-        admission->key = principal->user_id;
-        admission->limit = req->gateway->limits.user;
-    }
-}
-
 static void send_count(struct request *req, struct admission *admission)
 {
-    admission->count = window_send(req->gateway->state, req->task.arena, admission->policy,
-                                   admission->key, WINDOW_S, admission->now_ms);
+    admission->count =
+        window_send(req->gateway->state, req->task.arena, admission->quota.counter,
+                    admission->quota.key, admission->quota.seconds, admission->now_ms);
 }
 
 /* Where nobody counts, everybody passes: who may do what is decided elsewhere. */
 static void take_count(struct request *req, struct admission *admission)
 {
-    window_take(&req->task, admission->count, admission->limit, WINDOW_S, admission->now_ms,
-                &req->window);
+    window_take(&req->task, admission->count, admission->quota.limit, admission->quota.seconds,
+                admission->now_ms, &req->window);
     req->has_window = true;
 }
 
 static void give_back(struct request *req, const struct admission *admission)
 {
-    window_give_back(req->gateway->state, req->task.arena, admission->policy, admission->key,
-                     WINDOW_S, admission->now_ms);
+    window_give_back(req->gateway->state, req->task.arena, admission->quota.counter,
+                     admission->quota.key, admission->quota.seconds, admission->now_ms);
 }
 
-static void begin_authentication(struct request *req, struct admission *admission)
+/* Credentials that are wrong at first sight are nobody's. */
+static void choose_quota(struct request *req, struct admission *admission, enum rate_policy policy)
 {
-    /* A path without a route is nobody's: its caller is known only for the rate limit. */
-    unsigned schemes = req->route ? req->route->auth : AUTH_BEARER | AUTH_KEY;
-    struct slice bearer = schemes & AUTH_BEARER ? request_header(req, "Authorization") : SLICE_NONE;
-    struct slice key = schemes & AUTH_KEY ? request_header(req, "X-API-Key") : SLICE_NONE;
+    static const struct principal nobody = {.kind = PRINCIPAL_NONE};
+    const struct authentication *authentication = &admission->authentication;
 
-    if (schemes & AUTH_LINK && !bearer.n && !key.n && request_query(req, "sig").n)
-        authentication_link(req->task.arena, req->gateway, req->head.target,
-                            &admission->authentication);
-    else
-        authentication_begin(req->task.arena, req->gateway, bearer, key,
-                             &admission->authentication);
+    rate_quota_choose(req, policy, authentication->refusal ? &nobody : &authentication->principal,
+                      &admission->quota);
 }
 
 /* One round trip: the session's record and the window's counter are asked for together. */
 static void admit(struct request *req, struct admission *admission, bool anonymous)
 {
-    enum rate_policy policy = req->route                   ? req->route->policy
-                              : req->surface->rate_headers ? POLICY_DEFAULT
-                                                           : POLICY_NONE;
+    const struct authenticator *authenticator = req->surface->authenticator;
+    enum rate_policy policy = req->route ? req->route->policy : req->surface->policy;
 
     admission->now_ms = clock_unix_ms();
-    if (!anonymous && (req->route || policy != POLICY_NONE))
-        begin_authentication(req, admission);
+    if (authenticator && !anonymous && (req->route || policy != POLICY_NONE))
+        authenticator->begin(req, &admission->authentication);
     if (policy != POLICY_NONE) {
-        choose_window(req, admission);
+        choose_quota(req, admission, policy);
         send_count(req, admission);
     }
     admission->err = authentication_end(&req->task, req->gateway, &admission->authentication);
@@ -138,18 +109,22 @@ static void admit(struct request *req, struct admission *admission, bool anonymo
         req->principal = admission->authentication.principal;
 }
 
-/* A token that looked good and has no session any more was counted for its user. */
+/* Who was refused was counted for the user that the token names, or should not be counted. */
 static void recount(struct request *req, struct admission *admission)
 {
-    struct slice policy = admission->policy;
+    const struct rate_quota *quota = &admission->quota;
 
-    if (admission->err != ERR_UNAUTHORIZED || !admission->count ||
-        slice_eq(policy, SLICE("anonymous")))
+    if (!authentication_refused(admission->err) || !admission->count)
         return;
-    give_back(req, admission);
-    count_anonymous(req, admission);
-    send_count(req, admission);
-    take_count(req, admission);
+    if (quota->free_if_refused) {
+        give_back(req, admission);
+        req->has_window = false;
+    } else if (quota->rate == RATE_USER || quota->rate == RATE_API_KEY) {
+        give_back(req, admission);
+        choose_quota(req, admission, POLICY_DEFAULT);
+        send_count(req, admission);
+        take_count(req, admission);
+    }
 }
 
 static bool within_rate_or_reply(struct request *req, const struct admission *admission)
@@ -181,9 +156,10 @@ static bool has_route_or_reply(struct request *req, enum err misfit, unsigned al
     return false;
 }
 
-static bool is_allowed_or_reply(struct request *req, enum err err)
+static bool is_allowed_or_reply(struct request *req, const struct admission *admission)
 {
     const struct route *route = req->route;
+    enum err err = admission->err;
     bool needed = route->auth != AUTH_NONE && !(route->auth & AUTH_OPTIONAL);
     bool anonymous = req->principal.kind == PRINCIPAL_NONE;
 
@@ -192,7 +168,7 @@ static bool is_allowed_or_reply(struct request *req, enum err err)
     if (!err && !anonymous && (req->principal.scopes & route->scopes) != route->scopes)
         err = ERR_FORBIDDEN;
     if (err)
-        reply_error(req, err, SLICE_NONE);
+        reply_error(req, err, admission->authentication.detail);
     return !err;
 }
 
@@ -267,6 +243,8 @@ static bool read_input_or_reply(struct request *req)
     switch (req->route->body_kind) {
     case BODY_JSON:
         return read_json_or_reply(req);
+    case BODY_TEXT:
+        return collect_or_reply(req, &req->text);
     case BODY_STREAM:
         return may_stream_or_reply(req);
     default:
@@ -294,7 +272,7 @@ void dispatch_run(struct request *req)
         reply_error(req, ERR_FORBIDDEN, SLICE("HTTPS is required here."));
         return;
     }
-    if (!has_route_or_reply(req, misfit, allowed) || !is_allowed_or_reply(req, admission.err) ||
+    if (!has_route_or_reply(req, misfit, allowed) || !is_allowed_or_reply(req, &admission) ||
         !read_input_or_reply(req))
         return;
     req->route->handler(req);

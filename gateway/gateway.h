@@ -1,7 +1,7 @@
 /* gateway.h: what a gateway process holds, made once in main.c and reached from every request. */
 #pragma once
 
-#include "base/config.h"
+#include "gateway/rate.h"
 #include "realtime/realtime.h"
 #include "state/keyring.h"
 #include "state/progress.h"
@@ -23,9 +23,7 @@ struct gateway {
     struct connection_server *connections;
     struct jobserver *jobs;
     struct password_thread *passwords;
-    struct {
-        uint64_t anonymous, user, api_key;
-    } limits;                         /* per minute */
+    struct rate_limits limits;
     const struct slice *cors_origins; /* ends with an empty one */
     uint64_t started_ms;
     bool draining;

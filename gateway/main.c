@@ -192,9 +192,7 @@ int main(int argc, char **argv)
     program.arena = arena_new();
     gateway->config = config;
     gateway->started_ms = clock_ms();
-    gateway->limits.anonymous = config_number(config, "limits.anonymous");
-    gateway->limits.user = config_number(config, "limits.user");
-    gateway->limits.api_key = config_number(config, "limits.api_key");
+    rate_limits_read(config, &gateway->limits);
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
     open_store(gateway, program.arena);
     gateway->passwords = password_thread_start();

@@ -312,12 +312,11 @@ static void refuse(struct request *req, enum err why, struct slice detail)
  * failure of ours is answered here. */
 static enum err authenticate(struct request *req)
 {
-    struct authentication authentication;
+    struct slice token = SLICE_NONE;
 
-    authentication_begin(req->task.arena, req->gateway, request_header(req, "Authorization"),
-                         request_header(req, "X-API-Key"), &authentication);
-    enum err err = authentication_end(&req->task, req->gateway, &authentication);
-    req->principal = err == OK ? authentication.principal : (struct principal){0};
+    if (!authentication_bearer(request_header(req, "Authorization"), &token))
+        token = request_header(req, "X-API-Key");
+    enum err err = authenticate_token(&req->task, req->gateway, token, &req->principal);
     return err == ERR_UNAUTHORIZED ? OK : err;
 }
 

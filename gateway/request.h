@@ -37,7 +37,8 @@ struct request {
     struct principal principal; /* kind PRINCIPAL_NONE: anonymous */
     struct window window;       /* of the rate limit; has_window: to be shown */
     bool has_window;
-    json_t *body; /* validated against the route's schema, or NULL */
+    json_t *body;      /* validated against the route's schema, or NULL */
+    struct slice text; /* a body that the handler reads (BODY_TEXT) */
     struct exchange *exchange;
     struct reply_header *headers; /* of the answer to come; reply.c's */
     bool answered;

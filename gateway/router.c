@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "gateway/authentication.h"
 #include "handlers.h"
 
 #include <string.h>
@@ -147,6 +148,17 @@ static int decoded_byte(struct slice path, size_t *taken)
     int high = hex_digit(path.p[1]), low = hex_digit(path.p[2]);
     *taken = 3;
     return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+const struct authenticator *router_authenticator(struct slice audience)
+{
+    for (size_t i = 0; i < SURFACES; i++) {
+        const struct authenticator *authenticator = surfaces[i]->authenticator;
+
+        if (authenticator && slice_eq(authenticator->audience, audience))
+            return authenticator;
+    }
+    return NULL;
 }
 
 bool router_path_acceptable(struct slice path)

@@ -13,11 +13,22 @@ enum auth_scheme {
     AUTH_OPTIONAL = 8
 }; /* or-ed; OPTIONAL: anonymous is allowed as well */
 
-enum rate_policy { POLICY_NONE, POLICY_DEFAULT };
+/* Whose requests are counted together, and how many of them pass: gateway/rate.h. */
+enum rate_policy {
+    POLICY_NONE,
+    POLICY_DEFAULT, /* by user or key, else by address */
+    POLICY_HEALTH,
+    POLICY_BACKUP,
+    POLICY_BACKUP_LOGIN,
+    POLICY_BACKUP_HEALTH,
+};
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_STREAM };
+/* JSON: validated against the route's schema. TEXT: collected, read by the handler. STREAM: read by
+ * the handler as it arrives. */
+enum body_kind { BODY_NONE, BODY_JSON, BODY_TEXT, BODY_STREAM };
 
-struct body_schema; /* gateway/validate.h */
+struct body_schema;   /* gateway/validate.h */
+struct authenticator; /* gateway/authentication.h */
 
 typedef void handler_fn(struct request *req);
 
@@ -44,11 +55,15 @@ struct surface {
                       const struct page *page);
     void (*wrap_error)(struct request *req, struct buf *out, enum err why, struct slice message,
                        const struct field_error *errors, size_t n);
-    bool rate_headers;  /* X-RateLimit-* on every answer */
-    bool require_https; /* setting <name>.require_https */
+    const struct authenticator *authenticator; /* NULL: nobody proves himself here */
+    enum rate_policy policy;                   /* of paths without a route */
+    bool rate_headers;                         /* X-RateLimit-* on every answer */
+    bool require_https;                        /* setting <name>.require_https */
 };
 
 const struct surface *router_surface(struct slice path); /* the owner of a path; never NULL */
+/* The authenticator whose tokens say this `aud`; NULL: none. */
+const struct authenticator *router_authenticator(struct slice audience);
 /* Fills in path_params. NULL: no such path; *allowed then is 0, else the methods (bits) it has. */
 const struct route *router_find(enum http_method method, struct slice path, struct arena *arena,
                                 struct slice params[PATH_PARAMS_MAX], unsigned *allowed);

@@ -1,16 +1,10 @@
 #include "gateway/token.h"
 
 #include "base/crypto.h"
-#include "base/json.h"
-#include "base/text.h"
+#include "gateway/jws.h"
 
 #include <assert.h>
-#include <jwt.h>
-#include <stdio.h>
 #include <string.h>
-
-#define TOKEN_ISSUER "mediahub"
-#define TOKEN_AUDIENCE "mv"
 
 enum {
     CLOCK_SKEW_S = 60, /* between the machines of one hub; for the past ends only */
@@ -93,59 +87,6 @@ static void cache_write(struct cached_token *entry, struct slice hash,
     memcpy(entry->session_id, claims->session_id.p, claims->session_id.n);
 }
 
-/* Three non-empty parts of base64url between exactly two dots. libjwt copies its input to the
- * stack and parses it before it verifies anything, so this comes first. */
-static bool split(struct slice token, struct slice parts[3])
-{
-    if (token.n == 0 || token.n > TOKEN_MAX_BYTES)
-        return false;
-    for (size_t i = 0; i < token.n; i++) {
-        char c = token.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_' || c == '.'))
-            return false;
-    }
-    for (size_t i = 0; i < 3; i++)
-        if (!slice_split(token, '.', &parts[i], &token) || parts[i].n == 0)
-            return false;
-    return token.p == NULL;
-}
-
-static json_t *decode_object(struct arena *arena, struct slice part)
-{
-    struct slice text;
-    json_t *json;
-
-    if (!text_unbase64url(arena, part, &text))
-        return NULL;
-    json = json_parse(arena, text);
-    return json_is_object(json) ? json : NULL;
-}
-
-/* The key that the header names, if the header is one of ours (RFC 8725 sections 3.1 and 3.11). */
-static const struct signing_key *header_key(const struct keyring *keyring, const json_t *header)
-{
-    const json_t *type = json_object_get(header, "typ");
-
-    if (!slice_eq(json_get_slice(header, "alg"), SLICE("HS256")) ||
-        json_object_get(header, "crit") ||
-        (type && !slice_eq(json_get_slice(header, "typ"), SLICE("JWT"))))
-        return NULL;
-    struct slice kid = json_get_slice(header, "kid");
-    return kid.n ? keyring_find(keyring, kid) : NULL;
-}
-
-static bool signature_holds(struct arena *arena, const struct signing_key *key, struct slice token)
-{
-    jwt_t *jwt = NULL;
-
-    if (jwt_decode(&jwt, arena_cstr(arena, token), key->secret, KEY_BYTES) != 0)
-        return false;
-    bool holds = jwt_get_alg(jwt) == JWT_ALG_HS256; /* a key is good for one algorithm */
-    jwt_free(jwt);
-    return holds;
-}
-
 /* Integers only: libjwt's getter gives 0 for texts and reals. */
 static bool claim_seconds(const json_t *claims, const char *name, uint64_t *out)
 {
@@ -180,23 +121,16 @@ static bool claims_hold(const json_t *json, uint64_t now_s, struct token_claims 
 enum err token_verify(struct arena *arena, const struct keyring *keyring, struct slice token,
                       uint64_t now_s, struct token_claims *out)
 {
-    struct slice parts[3];
+    json_t *claims;
 
-    if (!split(token, parts))
+    if (token.n > JWS_MAX_BYTES)
         return ERR_UNAUTHORIZED;
-
     struct slice hash = sha256_hex(arena, token);
     struct cached_token *entry = cache_slot(keyring, hash);
     if (cache_read(arena, entry, hash, out))
         return out->expires_s > now_s ? OK : ERR_UNAUTHORIZED;
 
-    const json_t *header = decode_object(arena, parts[0]);
-    const struct signing_key *key = header ? header_key(keyring, header) : NULL;
-    if (!key || !signature_holds(arena, key, token))
-        return ERR_UNAUTHORIZED;
-
-    const json_t *claims = decode_object(arena, parts[1]);
-    if (!claims || !claims_hold(claims, now_s, out))
+    if (jws_open(arena, keyring, token, &claims) != JWS_HOLDS || !claims_hold(claims, now_s, out))
         return ERR_UNAUTHORIZED;
     cache_write(entry, hash, out);
     return OK;
@@ -205,29 +139,21 @@ enum err token_verify(struct arena *arena, const struct keyring *keyring, struct
 struct slice token_sign(struct arena *arena, const struct keyring *keyring,
                         const struct token_claims *claims)
 {
-    const struct signing_key *key = &keyring->token_keys[0];
-    char *text = arena_alloc(arena, TOKEN_MAX_BYTES);
-    FILE *file = fmemopen(text, TOKEN_MAX_BYTES, "w"); /* jwt_encode_str() would hand out heap */
-    jwt_t *jwt = NULL;
+    struct json_writer w;
+    struct buf json;
 
-    assert(keyring->n > 0 && file);
-    int failed = jwt_new(&jwt);
-    assert(failed == 0);
-    failed |= jwt_set_alg(jwt, JWT_ALG_HS256, key->secret, KEY_BYTES);
-    failed |= jwt_add_header(jwt, "kid", key->kid);
-    failed |= jwt_add_grant(jwt, "iss", TOKEN_ISSUER);
-    failed |= jwt_add_grant(jwt, "aud", TOKEN_AUDIENCE);
-    failed |= jwt_add_grant(jwt, "sub", arena_cstr(arena, claims->user_id));
-    failed |= jwt_add_grant(jwt, "jti", arena_cstr(arena, claims->session_id));
-    failed |= jwt_add_grant(jwt, "role", claims->admin ? "admin" : "user");
-    failed |= jwt_add_grant_int(jwt, "iat", (long)claims->issued_s);
-    failed |= jwt_add_grant_int(jwt, "exp", (long)claims->expires_s);
-    failed |= jwt_encode_fp(jwt, file);
-    assert(failed == 0);
-    jwt_free(jwt);
-
-    long n = ftell(file);
-    failed = fclose(file);
-    assert(failed == 0 && n > 0 && n < TOKEN_MAX_BYTES);
-    return (struct slice){text, (size_t)n};
+    buf_init(&json, JWS_MAX_BYTES);
+    jw_init(&w, &json);
+    jw_object(&w);
+    jw_str(&w, "iss", SLICE(TOKEN_ISSUER));
+    jw_str(&w, "aud", SLICE(TOKEN_AUDIENCE));
+    jw_str(&w, "sub", claims->user_id);
+    jw_str(&w, "jti", claims->session_id);
+    jw_str(&w, "role", claims->admin ? SLICE("admin") : SLICE("user"));
+    jw_int(&w, "iat", (int64_t)claims->issued_s);
+    jw_int(&w, "exp", (int64_t)claims->expires_s);
+    jw_object_end(&w);
+    struct slice token = jws_seal(arena, keyring, buf_slice(&json));
+    buf_fini(&json);
+    return token;
 }

@@ -1,14 +1,14 @@
-/* token.h: access tokens of Media Vault (JWT, HS256; RFC 7519, RFC 8725) and what they prove.
- * Strict around libjwt, which checks no claims: size, alphabet and shape before it, key chosen by
- * kid, exactly HS256, then exp, nbf, aud, iss and jti by us. A verified token is cached by its hash
- * until it expires; the session record still decides. */
+/* token.h: access tokens of Media Vault (JWT; RFC 7519, RFC 8725) and what they prove: a signature
+ * of ours (jws.h), and claims that hold: exp, nbf, aud, iss and jti. A verified token is cached by
+ * its hash until it expires; the session record still decides. */
 #pragma once
 
 #include "base/err.h"
 #include "state/keyring.h"
 #include "state/session.h"
 
-enum { TOKEN_MAX_BYTES = 4096 };
+#define TOKEN_ISSUER "mediahub"
+#define TOKEN_AUDIENCE "mv"
 
 struct token_claims {
     struct slice user_id, session_id;

@@ -243,11 +243,15 @@ class Operation:
             return
         content = request["content"]
         if "application/json" in content:
-            need(len(content) == 1, "JSON and other bodies together are not served")
+            need(set(content) <= {"application/json", "application/x-www-form-urlencoded"},
+                 "JSON goes together with nothing but application/x-www-form-urlencoded")
             need("example" in content["application/json"], "the body needs an example")
-            self.body_kind = "BODY_JSON"
-            self.body = self.body_table(content["application/json"]["schema"],
-                                        not request.get("required", False))
+            if len(content) > 1:
+                self.body_kind = "BODY_TEXT"
+            else:
+                self.body_kind = "BODY_JSON"
+                self.body = self.body_table(content["application/json"]["schema"],
+                                            not request.get("required", False))
         else:
             need(set(content) <= {"multipart/form-data", "application/octet-stream"},
                  "a body is JSON, multipart/form-data or application/octet-stream")
@@ -287,7 +291,7 @@ class Operation:
             responses[status] = self.expand(status, dict(response))
         need(any(status < "300" for status in responses), "no response that says success")
         for status, names in sorted(self.error_names().items()):
-            responses[str(status)] = self.error_response(names)
+            responses[str(status)] = self.error_response(status, names)
         headers = {name: {"$ref": f"#/components/headers/{name}"}
                    for name in self.surface.doc.get("x-response-headers", [])}
         for response in responses.values():
@@ -331,10 +335,13 @@ class Operation:
             by_status.setdefault(self.surface.errors[name]["status"], []).append(name)
         return by_status
 
-    def error_response(self, names):
+    def error_response(self, status, names):
+        """In the surface's envelope for errors, or the one that it has for this status."""
         rows = [self.surface.errors[name] for name in names]
-        wrapped = self.surface.envelope("error", {"$slug": rows[0]["slug"],
-                                                  "$message": rows[0]["message"]})
+        own = f"error-{status}"
+        wrapped = self.surface.envelope(own if own in self.surface.envelopes else "error",
+                                        {"$slug": rows[0]["slug"], "$message": rows[0]["message"],
+                                         "$status": status})
         self.surface.check_closed(wrapped["schema"], "error")
         return {"description": " ".join(row["message"] for row in rows),
                 "content": {"application/json": wrapped}}

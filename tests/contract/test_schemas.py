@@ -135,6 +135,7 @@ ANSWER = ("responses", "200", "content", "application/json")
     (bend([*BODY, "schema", "properties", "a", "format"], "unheard"), "unknown format"),
     (bend([*BODY, "schema", "properties", "a"], THING), "a type is"),
     (bend(["requestBody", "content"], {"text/xml": {}}), "a body is JSON"),
+    (bend(["requestBody", "content", "text/xml"], {}), "goes together with nothing"),
     (bend(["requestBody", "content"], {"multipart/form-data": {}}), "needs x-max-body"),
     (bend([*ANSWER, "example"]), "needs an example"),
     (bend([*ANSWER, "schema"], {"type": "object"}), "additionalProperties: false"),

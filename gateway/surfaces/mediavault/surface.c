@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "gateway/authentication.h"
 #include "handlers.h"
 
 #include <inttypes.h>
@@ -178,6 +179,8 @@ const struct surface surface_mediavault = {
     .prefixes = mediavault_prefixes,
     .wrap_data = wrap_data,
     .wrap_error = wrap_error,
+    .authenticator = &mediavault_authenticator,
+    .policy = POLICY_DEFAULT,
     .rate_headers = true,
     .require_https = true,
 };

@@ -381,8 +381,8 @@ static int set_up(void **state)
     server.gateway.config = config_load(1, argv, &problem);
     assert_non_null(server.gateway.config);
     server.gateway.state = state_open(redis_fixture_url(), redis_fixture_url());
-    server.gateway.limits.anonymous = ANONYMOUS_LIMIT;
-    server.gateway.limits.user = 1000;
+    server.gateway.limits.of[RATE_ANONYMOUS] = ANONYMOUS_LIMIT;
+    server.gateway.limits.of[RATE_USER] = 1000;
     server.gateway.cors_origins = origins;
     server.gateway.passwords = password_thread_start();
     server.gateway.connections = connection_server_new(server.loop, NULL, on_accept);

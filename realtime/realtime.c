@@ -181,7 +181,7 @@ void realtime_publish(struct realtime *hub, const struct event *event)
 {
     assert(event->partition < hub->partitions);
     hub->count.events++;
-    if (event->type == EVENT_SESSION_ENDED)
+    if (event->type == EVENT_SESSION_ENDED || event->type == EVENT_SESSION_REVOKED)
         end_sessions(hub, event->owner, event->resource);
     if (!align_history(hub, event))
         return; /* nobody can have subscribed before the reader knew where it stands */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { TIME_CHARS = 10, TIME_BITS = 50, CHAR_BITS = 5, PARTITION_CHARS = 2 };
+enum { RANDOM_CHARS = ULID_CHARS - TIME_CHARS - PARTITION_CHARS };
 
 /* Crockford's base32: no I, L, O, U. */
 static const char alphabet[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -40,23 +41,40 @@ bool partition_decode(struct slice two, unsigned partitions, unsigned *partition
     return *partition < partitions;
 }
 
-struct slice id_new(struct arena *arena, struct slice prefix, unsigned partition)
+static struct slice write_id(struct arena *arena, struct slice prefix, uint64_t time_ms,
+                             unsigned partition, const uint8_t bytes[RANDOM_CHARS])
 {
-    enum { RANDOM_CHARS = ULID_CHARS - TIME_CHARS - PARTITION_CHARS };
     char *id = arena_alloc(arena, prefix.n + ULID_CHARS + 1);
     char *ulid = id + prefix.n;
-    uint64_t now_ms = clock_unix_ms();
-    uint8_t random[RANDOM_CHARS];
 
     memcpy(id, prefix.p, prefix.n);
     for (unsigned i = 0; i < TIME_CHARS; i++)
-        ulid[i] = alphabet[now_ms >> (TIME_BITS - CHAR_BITS * (i + 1)) & 31];
+        ulid[i] = alphabet[time_ms >> (TIME_BITS - CHAR_BITS * (i + 1)) & 31];
     partition_encode(partition, ulid + TIME_CHARS);
-    random_bytes(random, sizeof random);
     for (unsigned i = 0; i < RANDOM_CHARS; i++)
-        ulid[TIME_CHARS + PARTITION_CHARS + i] = alphabet[random[i] & 31];
+        ulid[TIME_CHARS + PARTITION_CHARS + i] = alphabet[bytes[i] & 31];
     ulid[ULID_CHARS] = '\0';
     return (struct slice){id, prefix.n + ULID_CHARS};
+}
+
+struct slice id_new(struct arena *arena, struct slice prefix, unsigned partition)
+{
+    uint8_t random[RANDOM_CHARS];
+
+    random_bytes(random, sizeof random);
+    return write_id(arena, prefix, clock_unix_ms(), partition, random);
+}
+
+struct slice id_of_name(struct arena *arena, struct slice prefix, unsigned partition,
+                        struct slice name)
+{
+    struct sha256 *hash = sha256_new();
+    uint8_t digest[SHA256_BYTES];
+
+    sha256_update(hash, name.p, name.n);
+    sha256_final(hash, digest);
+    sha256_free(hash);
+    return write_id(arena, prefix, 0, partition, digest);
 }
 
 bool id_parse(struct slice id, struct slice prefix, unsigned partitions, unsigned *partition)

@@ -9,6 +9,10 @@ enum { ULID_CHARS = 26, PARTITION_MAX = 1023 };
 
 struct slice id_new(struct arena *arena, struct slice prefix, unsigned partition); /* "media_" */
 
+/* The same id whenever it is asked for: of what has a name instead of a record. Its time is 0. */
+struct slice id_of_name(struct arena *arena, struct slice prefix, unsigned partition,
+                        struct slice name);
+
 /* Is this `prefix` and a well-formed ULID whose partition is below `partitions`? */
 bool id_parse(struct slice id, struct slice prefix, unsigned partitions, unsigned *partition);
 

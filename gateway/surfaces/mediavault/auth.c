@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/password.h"
 #include "gateway/gateway.h"
-#include "gateway/surfaces/mediavault/guard.h"
+#include "gateway/login_guard.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
 #include "gateway/token.h"

@@ -2,7 +2,7 @@
 
 #include "base/password.h"
 #include "gateway/gateway.h"
-#include "gateway/surfaces/mediavault/guard.h"
+#include "gateway/login_guard.h"
 #include "handlers.h"
 
 enum { USER_JSON_MAX = 16 << 10 };

@@ -1,4 +1,4 @@
-/* guard.h: the login guard of Media Vault: ten wrong passwords of one name from one address within
+/* login_guard.h: ten wrong passwords of one name from one address within
  * 15 minutes, and no further one is looked at until the window ends. Counted on the fleeting
  * server, over all gateways; without it nobody can log in, or passwords could be guessed at will.
  */

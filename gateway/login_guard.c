@@ -1,4 +1,4 @@
-#include "gateway/surfaces/mediavault/guard.h"
+#include "gateway/login_guard.h"
 
 #include "base/clock.h"
 #include "base/crypto.h"

@@ -141,3 +141,69 @@ uint32_t text_crc32(struct slice s)
     }
     return ~crc;
 }
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static struct slice take_digits(struct slice *s)
+{
+    struct slice digits = {s->p, 0};
+
+    while (digits.n < s->n && is_digit(s->p[digits.n]))
+        digits.n++;
+    *s = slice_from_offset(*s, digits.n);
+    return digits;
+}
+
+static struct slice take_unit(struct slice *s)
+{
+    struct slice unit = {s->p, 0};
+
+    while (unit.n < s->n && !is_digit(s->p[unit.n]) && s->p[unit.n] != '.')
+        unit.n++;
+    *s = slice_from_offset(*s, unit.n);
+    return unit;
+}
+
+/* 0.<digits> times size, rounded down: from the last digit on, a division by ten each. Rounding
+ * down at every step comes to the same as doing so once. */
+static uint64_t part_of(struct slice digits, uint64_t size)
+{
+    uint64_t part = 0;
+
+    for (size_t i = digits.n; i-- > 0;)
+        part = ((uint64_t)(digits.p[i] - '0') * size + part) / 10;
+    return part;
+}
+
+static bool scale(struct slice whole, struct slice fraction, uint64_t size, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if ((whole.n && !slice_to_u64(whole, &value)) || (fraction.n && size == 1))
+        return false;
+    return !__builtin_mul_overflow(value, size, &value) &&
+           !__builtin_add_overflow(value, part_of(fraction, size), out);
+}
+
+bool text_take_quantity(struct slice *s, const struct text_unit *units, size_t n,
+                        bool (*same)(struct slice, struct slice), uint64_t *out)
+{
+    struct slice whole = take_digits(s), fraction = SLICE_NONE;
+
+    if (s->n && s->p[0] == '.') {
+        *s = slice_from_offset(*s, 1);
+        fraction = take_digits(s);
+        if (fraction.n == 0)
+            return false;
+    }
+    if (whole.n == 0 && fraction.n == 0)
+        return false;
+    struct slice unit = take_unit(s);
+    for (size_t i = 0; i < n; i++)
+        if (same(unit, units[i].name))
+            return scale(whole, fraction, units[i].size, out);
+    return false;
+}

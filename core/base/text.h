@@ -1,4 +1,5 @@
-/* text.h: encodings of bytes as text. All results live in the arena. */
+/* text.h: encodings of bytes as text, and quantities that people write. All results live in the
+ * arena. */
 #pragma once
 
 #include "base/arena.h"
@@ -20,3 +21,14 @@ bool text_percent_decode(struct arena *arena, struct slice s, bool plus_is_space
 struct slice text_percent_encode(struct arena *arena, struct slice s); /* unreserved stays */
 
 uint32_t text_crc32(struct slice s); /* IEEE 802.3 */
+
+struct text_unit {
+    struct slice name; /* empty: a number without a unit */
+    uint64_t size;     /* at most UINT64_MAX / 10 */
+};
+
+/* Takes a decimal number and its unit, "1.5h", off the front of *s. *out: how much it is, rounded
+ * down. The unit is all up to the next digit or point; `same` says how its name is compared. False
+ * when it is no such thing, has a fraction of a unit of size 1, or is too much for 64 bits. */
+bool text_take_quantity(struct slice *s, const struct text_unit *units, size_t n,
+                        bool (*same)(struct slice, struct slice), uint64_t *out);

@@ -1,6 +1,7 @@
 #include "base/config.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,23 +48,6 @@ __attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...)
     return false;
 }
 
-static bool parse_number(struct slice text, uint64_t *out)
-{
-    static const char suffixes[] = "kMG";
-    unsigned shift = 0;
-
-    if (text.n) {
-        char last = text.p[text.n - 1] == 'K' ? 'k' : text.p[text.n - 1];
-        const char *suffix = last ? strchr(suffixes, last) : NULL;
-
-        if (suffix) {
-            shift = 10 * (unsigned)(suffix - suffixes + 1);
-            text.n--;
-        }
-    }
-    return slice_to_u64(text, out) && !__builtin_mul_overflow(*out, (uint64_t)1 << shift, out);
-}
-
 static bool parse_bool(struct slice text, bool *out)
 {
     static const struct {
@@ -108,7 +92,7 @@ static bool check(const struct setting *setting, struct slice value, const char 
     uint64_t number;
     bool flag;
 
-    if (setting->kind == NUMBER && !parse_number(value, &number))
+    if (setting->kind == NUMBER && !text_size(value, &number))
         return fail("%s: \"%.*s\" is not a number", where, SLICE_ARG(value));
     if (setting->kind == BOOL && !parse_bool(value, &flag))
         return fail("%s: \"%.*s\" is neither on nor off", where, SLICE_ARG(value));
@@ -319,7 +303,7 @@ uint64_t config_number(const struct config *config, const char *name)
     enum kind kind;
     struct slice value = value_of(config, name, &kind);
     uint64_t number = 0;
-    bool ok = parse_number(value, &number);
+    bool ok = text_size(value, &number);
 
     assert(kind == NUMBER && ok);
     (void)ok;

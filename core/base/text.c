@@ -207,3 +207,29 @@ bool text_take_quantity(struct slice *s, const struct text_unit *units, size_t n
             return scale(whole, fraction, units[i].size, out);
     return false;
 }
+
+/* "M", "MB" and "MiB" are one. */
+static bool is_size_unit(struct slice unit, struct slice letter)
+{
+    if (unit.n < letter.n || !slice_eq_nocase((struct slice){unit.p, letter.n}, letter))
+        return false;
+    struct slice rest = slice_from_offset(unit, letter.n);
+    return rest.n == 0 || slice_eq_nocase(rest, SLICE("B")) ||
+           (letter.n > 0 && slice_eq_nocase(rest, SLICE("iB")));
+}
+
+bool text_size(struct slice text, uint64_t *bytes)
+{
+    static const struct text_unit units[] = {
+        {SLICE_INIT(""), 1},
+        {SLICE_INIT("K"), (uint64_t)1 << 10},
+        {SLICE_INIT("M"), (uint64_t)1 << 20},
+        {SLICE_INIT("G"), (uint64_t)1 << 30},
+        {SLICE_INIT("T"), (uint64_t)1 << 40},
+        {SLICE_INIT("P"), (uint64_t)1 << 50},
+        {SLICE_INIT("E"), (uint64_t)1 << 60},
+    };
+
+    return text_take_quantity(&text, units, sizeof units / sizeof *units, is_size_unit, bytes) &&
+           text.n == 0;
+}

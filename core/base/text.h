@@ -32,3 +32,6 @@ struct text_unit {
  * when it is no such thing, has a fraction of a unit of size 1, or is too much for 64 bits. */
 bool text_take_quantity(struct slice *s, const struct text_unit *units, size_t n,
                         bool (*same)(struct slice, struct slice), uint64_t *out);
+
+/* A size: "100", "64k", "10MB", "1.5GiB", up to E; powers of 1024, in any case of letters. */
+bool text_size(struct slice text, uint64_t *bytes);

@@ -115,6 +115,7 @@ static void values(void **state)
         {"--store-reserve=2K", "store.reserve", 2048},
         {"--store-reserve=3M", "store.reserve", 3 << 20},
         {"--store-reserve=4G", "store.reserve", (uint64_t)4 << 30},
+        {"--store-reserve=1.5GiB", "store.reserve", (uint64_t)3 << 29},
         {"--gateways=1", "store.reserve", (uint64_t)1 << 30},
     };
     static const struct {
@@ -160,6 +161,7 @@ static void problems_are_one_clear_line(void **state)
         {{ARGS("--workers=-1")}, "--workers: \"-1\" is not a number"},
         {{ARGS("--workers=")}, "--workers: \"\" is not a number"},
         {{ARGS("--workers=k")}, "--workers: \"k\" is not a number"},
+        {{ARGS("--workers=1.5")}, "--workers: \"1.5\" is not a number"},
         {{ARGS("--workers=17179869184G")}, "--workers: \"17179869184G\" is not a number"},
         {{ARGS("--mediavault-require-https", "maybe")},
          "--mediavault-require-https: \"maybe\" is neither on nor off"},

@@ -98,6 +98,82 @@ static void percent(void **state)
                         "aZ9-._~%20%2F%25%C3%A9");
 }
 
+static void sizes(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } cases[] = {
+        {"0", 0},
+        {"100", 100},
+        {"100B", 100},
+        {"512K", 512 << 10},
+        {"64k", 64 << 10},
+        {"1M", 1 << 20},
+        {"10MB", 10 << 20},
+        {"10mb", 10 << 20},
+        {"10MiB", 10 << 20},
+        {"10mIb", 10 << 20},
+        {"5G", (uint64_t)5 << 30},
+        {"1.5G", (uint64_t)3 << 29},
+        {"1.5KiB", 1536},
+        {".5k", 512},
+        {"0.1k", 102},
+        {"0.0009765625M", 1024},
+        {"0.99999999999999999999999999999999k", 1023},
+        {"1T", (uint64_t)1 << 40},
+        {"2pb", (uint64_t)2 << 50},
+        {"15E", (uint64_t)15 << 60},
+        {"18446744073709551615", UINT64_MAX},
+        {"0000000000000000000000001", 1},
+        {"15.99999999999999999999E", UINT64_MAX},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint64_t bytes;
+
+        if (!text_size(slice_from(cases[i].text), &bytes) || bytes != cases[i].bytes)
+            fail_msg("\"%s\"", cases[i].text);
+    }
+}
+
+static void broken_sizes(void **state)
+{
+    static const char *const cases[] = {"16E",
+                                        "18446744073709551616",
+                                        "18014398509481984K",
+                                        "",
+                                        "k",
+                                        ".",
+                                        ".M",
+                                        "1.M",
+                                        "1.5",
+                                        "1.5B",
+                                        "1.2.3M",
+                                        "-1",
+                                        "+1",
+                                        " 1",
+                                        "1 ",
+                                        "1 M",
+                                        "1M1",
+                                        "1M2K",
+                                        "1MM",
+                                        "1iB",
+                                        "1Bi",
+                                        "1KB1",
+                                        "1BB",
+                                        "1Mi",
+                                        "1Z",
+                                        "1e3",
+                                        "0x10",
+                                        "many"};
+    uint64_t bytes;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (text_size(slice_from(cases[i]), &bytes))
+            fail_msg("\"%s\": %ju", cases[i], (uintmax_t)bytes);
+}
+
 static void the_rest(void **state)
 {
     assert_string_equal(text_lower(*state, SLICE("AbZ[\xC3\x84")).p, "abz[\xC3\x84");
@@ -112,6 +188,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(broken_base64, setup, teardown),
         cmocka_unit_test_setup_teardown(hex, setup, teardown),
         cmocka_unit_test_setup_teardown(percent, setup, teardown),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(broken_sizes),
         cmocka_unit_test_setup_teardown(the_rest, setup, teardown),
     };
 

@@ -11,7 +11,7 @@ foreach(pair
     "UV:libuv" "LWS:libwebsockets" "HIREDIS:hiredis" "CURL:libcurl" "JWT:libjwt"
     "JANSSON:jansson" "SODIUM:libsodium" "SSL:openssl" "INIH:inih" "MSGPACK:msgpack"
     "VIPS:vips" "AV:libavformat;libavcodec;libavutil;libswscale" "EXIF:libexif"
-    "SECCOMP:libseccomp" "CMOCKA:cmocka")
+    "SECCOMP:libseccomp" "YAML:yaml-0.1" "CMOCKA:cmocka")
   string(REGEX MATCH "^[A-Z]+" name ${pair})
   string(REGEX REPLACE "^[A-Z]+:" "" modules "${pair}")
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${modules})

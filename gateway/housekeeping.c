@@ -1,15 +1,12 @@
 #include "gateway/housekeeping.h"
 
-#include "base/crypto.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
 #include "gateway/collector.h"
 #include "gateway/gateway.h"
 #include "state/job.h"
-
-#include <inttypes.h>
-#include <stdio.h>
+#include "state/lease.h"
 
 enum { TURN_MS = 10000, PERIOD_MS = 1000 };
 
@@ -17,38 +14,18 @@ struct housekeeping {
     struct gateway *gateway;
     struct collector *collector;
     struct timer timer;
-    char holder[33]; /* names this process in the lease */
-    bool running;    /* a round is under way on a fiber */
+    struct arena *arena;
+    struct slice holder; /* names this process in the lease */
+    bool running;        /* a round is under way on a fiber */
     bool stopping;
 };
 
-static const struct slice lease_key = SLICE_INIT("hub:housekeeping");
-
 static void on_timer(struct timer *timer);
-
-/* Takes or renews the turn. A fleeting server that is away leaves nobody in charge: leases of jobs
- * then wait, which is harmless. */
-static bool take_turn(struct task *task, struct housekeeping *housekeeping)
-{
-    struct redis *redis = housekeeping->gateway->state->fleeting;
-    struct slice holder = slice_from(housekeeping->holder);
-    struct slice ttl = arena_printf(task->arena, "%d", TURN_MS);
-    struct redis_value value;
-
-    if (redis_command(task, redis, &value, SLICE("SET"), lease_key, holder, SLICE("NX"),
-                      SLICE("PX"), ttl) != OK)
-        return false;
-    if (value.type == REDIS_TEXT)
-        return true;
-    if (redis_command(task, redis, &value, SLICE("GET"), lease_key) != OK ||
-        !slice_eq(value.text, holder))
-        return false;
-    return redis_command(task, redis, &value, SLICE("PEXPIRE"), lease_key, ttl) == OK;
-}
 
 static void free_all(struct housekeeping *housekeeping)
 {
     collector_free(housekeeping->collector);
+    arena_free(housekeeping->arena);
     mem_free(housekeeping);
 }
 
@@ -56,7 +33,10 @@ static void run_round(struct task *task, void *arg)
 {
     struct housekeeping *housekeeping = arg;
 
-    if (take_turn(task, housekeeping)) {
+    /* A fleeting server that is away leaves nobody in charge: leases of jobs then wait, which is
+     * harmless. */
+    if (lease_take(task, housekeeping->gateway->state, SLICE("hub:housekeeping"),
+                   housekeeping->holder, TURN_MS) == OK) {
         enum err err = job_expire_leases(task, housekeeping->gateway->state);
         if (err == OK && !housekeeping->stopping)
             err = collector_round(task, housekeeping->collector);
@@ -82,14 +62,12 @@ static void on_timer(struct timer *timer)
 struct housekeeping *housekeeping_start(struct gateway *gateway)
 {
     struct housekeeping *housekeeping = MEM_NEW(struct housekeeping);
-    uint64_t id[2];
 
     housekeeping->gateway = gateway;
     housekeeping->collector = collector_new(gateway->store, gateway->state,
                                             config_number(gateway->config, "store.collect_after"));
-    random_bytes(id, sizeof id);
-    snprintf(housekeeping->holder, sizeof housekeeping->holder, "%016" PRIx64 "%016" PRIx64, id[0],
-             id[1]);
+    housekeeping->arena = arena_new();
+    housekeeping->holder = lease_holder_new(housekeeping->arena);
     timer_start(&housekeeping->timer, PERIOD_MS, on_timer);
     return housekeeping;
 }

@@ -14,7 +14,7 @@ static bool plain(char c)
     return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && !strchr("\"\\%/", c);
 }
 
-struct slice download_disposition(struct arena *arena, struct slice filename)
+struct slice download_disposition(struct arena *arena, const char *kind, struct slice filename)
 {
     char *ascii = arena_cstr(arena, filename);
     bool lost = false;
@@ -25,8 +25,8 @@ struct slice download_disposition(struct arena *arena, struct slice filename)
             lost = true;
         }
     if (filename.n == 0)
-        return SLICE("inline");
-    struct slice value = arena_printf(arena, "inline; filename=\"%.*s\"", (int)filename.n, ascii);
+        return slice_from(kind);
+    struct slice value = arena_printf(arena, "%s; filename=\"%.*s\"", kind, (int)filename.n, ascii);
     if (!lost)
         return value;
     return arena_printf(arena, "%.*s; filename*=UTF-8''%.*s", SLICE_ARG(value),
@@ -46,7 +46,9 @@ static void content_headers(struct request *req, const struct download *download
 {
     reply_header(req, "Accept-Ranges", SLICE("bytes"));
     reply_header(req, "Content-Disposition",
-                 download_disposition(req->task.arena, download->filename));
+                 download_disposition(req->task.arena,
+                                      download->attachment ? "attachment" : "inline",
+                                      download->filename));
 }
 
 static struct slice content_range(struct request *req, const struct download *download,

@@ -11,11 +11,14 @@ struct download {
     uint64_t modified_ms; /* Unix; 0: not told */
     const char *content_type;
     struct slice filename; /* to save it under; empty: no proposal */
+    bool attachment;       /* browsers save it, instead of showing it */
     struct slice cache_control;
 };
 
 void download_reply(struct request *req, const struct download *download);
 
-/* inline; filename="..."; filename*=UTF-8''... (RFC 6266): browsers show it, and save it under this
- * name. The plain form keeps ASCII only; the other one stands where that lost something. */
-struct slice download_disposition(struct arena *arena, struct slice filename);
+/* kind; filename="..."; filename*=UTF-8''... (RFC 6266; kind: inline or attachment): the name under
+ * which it is saved. The plain form keeps ASCII only; the other one stands where that lost
+ * something.
+ */
+struct slice download_disposition(struct arena *arena, const char *kind, struct slice filename);

@@ -18,7 +18,7 @@ static void test_disposition(void **state)
     struct arena *arena = arena_new();
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct slice got = download_disposition(arena, slice_from(rows[i].filename));
+        struct slice got = download_disposition(arena, "inline", slice_from(rows[i].filename));
 
         if (!slice_eq(got, slice_from(rows[i].value)))
             fail_msg("%s: %.*s", rows[i].filename, SLICE_ARG(got));

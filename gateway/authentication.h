@@ -16,7 +16,6 @@ struct authentication {
     struct redis_call *read;    /* session or key record; NULL: nothing to await */
     enum err refusal;           /* OK, or why the credentials are not accepted */
     struct slice detail;        /* for the refusal's answer; empty: the usual sentence */
-    const void *found;          /* what the authenticator hands from begin to end */
 };
 
 struct authenticator {

@@ -10,6 +10,7 @@
 
 struct connection_server;
 struct jobserver;
+struct manifests;
 struct password_thread;
 
 struct gateway {
@@ -23,6 +24,7 @@ struct gateway {
     struct connection_server *connections;
     struct jobserver *jobs;
     struct password_thread *passwords;
+    struct manifests *manifests; /* users and collections that are written in files */
     struct rate_limits limits;
     const struct slice *cors_origins; /* ends with an empty one */
     uint64_t started_ms;

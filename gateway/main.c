@@ -16,10 +16,12 @@
 #include "gateway/jobserver.h"
 #include "gateway/listener.h"
 #include "gateway/realtime_gate.h"
+#include "gateway/surfaces/backup_repository/manifest.h"
 
 enum {
     FIBERS_MAX = 4096,
     STATE_WAIT_MS = 30000,
+    JWT_TTL_MAX_S = 87600 * 3600,
     DRAIN_GRACE_MS = 10000, /* for requests in flight, after the realtime window */
     DRAIN_LOOK_MS = 20,
 };
@@ -161,6 +163,21 @@ static void open_state(struct gateway *gateway)
         process_fail("--redis or --redis-volatile is not a Redis URL");
 }
 
+/* Where users and collections are written in files; the folder may come later. */
+static void open_manifests(struct gateway *gateway, struct arena *arena)
+{
+    const struct config *config = gateway->config;
+    struct slice folder = config_text(config, "backup.config_path");
+
+    if (folder.n == 0)
+        folder =
+            arena_printf(arena, "%.*s/backup-repository", SLICE_ARG(config_text(config, "data")));
+    if (config_number(config, "backup.jwt_ttl") < 1 ||
+        config_number(config, "backup.jwt_ttl") > JWT_TTL_MAX_S)
+        process_fail("backup.jwt_ttl must be 1 to %d", JWT_TTL_MAX_S);
+    gateway->manifests = manifests_open(folder, config_text(config, "backup.namespace"));
+}
+
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
 {
     return exchange_accept(&program.gateway, connection, owner);
@@ -195,6 +212,7 @@ int main(int argc, char **argv)
     rate_limits_read(config, &gateway->limits);
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
     open_store(gateway, program.arena);
+    open_manifests(gateway, program.arena);
     gateway->passwords = password_thread_start();
     open_state(gateway);
     open_connections();
@@ -205,6 +223,7 @@ int main(int argc, char **argv)
     uv_run(loop_get(), UV_RUN_DEFAULT);
 
     password_thread_stop(gateway->passwords);
+    manifests_close(gateway->manifests);
     store_close(gateway->store);
     arena_free(program.arena);
     config_free(config);

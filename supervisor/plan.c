@@ -148,6 +148,15 @@ struct slice plan_store_folder(struct arena *arena, const struct config *config,
                    : arena_printf(arena, "%.*s/store", SLICE_ARG(data));
 }
 
+/* Settings that are paths, and have no default that the plan knows. */
+static const struct {
+    const char *key, *variable;
+} paths[] = {
+    {"tls_cert", "TLS_CERT"},
+    {"tls_key", "TLS_KEY"},
+    {"backup.config_path", "BACKUP_CONFIG_PATH"},
+};
+
 /* What all programs of ours are told: the settings, with paths that hold in the data folder. */
 static void add_common(struct arena *arena, const struct config *config, struct slice data,
                        struct slice start_folder, const struct plan *plan, struct list *out)
@@ -160,12 +169,11 @@ static void add_common(struct arena *arena, const struct config *config, struct 
     list_add(arena, out, setting(arena, "REDIS_VOLATILE", plan->redis_volatile_url));
     list_add(arena, out,
              setting(arena, "STORE", plan_store_folder(arena, config, data, start_folder)));
-    list_add(
-        arena, out,
-        setting(arena, "TLS_CERT", absolute(arena, start_folder, config_text(config, "tls_cert"))));
-    list_add(
-        arena, out,
-        setting(arena, "TLS_KEY", absolute(arena, start_folder, config_text(config, "tls_key"))));
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct slice path = config_text(config, paths[i].key);
+        list_add(arena, out,
+                 setting(arena, paths[i].variable, absolute(arena, start_folder, path)));
+    }
     list_add(arena, out, setting(arena, "LISTEN_TLS", listen_tls_address(config)));
     for (char **line = config_environment(config, arena); *line; line++)
         list_add(arena, out, *line);

@@ -26,4 +26,5 @@ struct principal {
     unsigned scopes;         /* enum scope, or-ed */
     bool admin;
     uint64_t expires_ms; /* Unix ms; 0: never */
+    void *own;           /* what the surface that authenticated it knows besides; or NULL */
 };

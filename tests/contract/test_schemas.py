@@ -8,7 +8,7 @@ import yaml
 from contract import ROOT, check_schema, document, operations
 from generate_routes import Problem, Surface, check_all, clash
 
-SURFACES = ["mediavault", "hub.yaml"]
+SURFACES = ["mediavault", "backup_repository", "hub.yaml"]
 
 
 def media_of(doc):

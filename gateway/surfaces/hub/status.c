@@ -2,6 +2,7 @@
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
+#include "gateway/surfaces/backup_repository/ready.h"
 #include "handlers.h"
 
 enum { CANARY_MAX_AGE_MS = 2000, METRICS_MAX_BYTES = 1 << 20 };
@@ -40,6 +41,10 @@ void hub_ready(struct request *req)
     const struct gateway *gateway = req->gateway;
     struct room room = {.store = gateway->store};
 
+    if (backup_ready_is_asked(req)) {
+        backup_ready_reply(req);
+        return;
+    }
     task_offload(&req->task, look_for_room, &room);
     const struct check checks[] = {
         {"state", state_ready(gateway->state)},

@@ -1,0 +1,67 @@
+#include "gateway/file_body.h"
+
+#include "gateway/multipart.h"
+
+void file_body_open(struct request *req, struct slice part_name, struct file_body *out)
+{
+    *out = (struct file_body){
+        .req = req,
+        .multipart = multipart_new(req->task.arena, request_header(req, "Content-Type")),
+        .part_name = part_name,
+    };
+}
+
+static enum err begin_part(struct file_body *body, const struct multipart_part *part)
+{
+    body->in_file = slice_eq(part->name, body->part_name);
+    if (!body->in_file)
+        return OK;
+    if (body->seen)
+        return ERR_BAD_REQUEST;
+    body->seen = true;
+    return OK;
+}
+
+static enum err feed(struct file_body *body)
+{
+    struct slice more;
+    enum err err = request_read(body->req, &more);
+
+    if (err == OK) {
+        multipart_feed(body->multipart, more);
+        body->fed_all = more.n == 0;
+    }
+    return err;
+}
+
+static enum err next_of_form(struct file_body *body, struct slice *chunk)
+{
+    enum multipart_event event;
+    struct multipart_part part;
+    enum err err = OK;
+
+    *chunk = SLICE_NONE;
+    while (err == OK) {
+        struct slice data = SLICE_NONE;
+
+        err = multipart_next(body->multipart, &event, &part, &data);
+        if (err != OK)
+            break;
+        if (event == MULTIPART_PART) {
+            err = begin_part(body, &part);
+        } else if (event == MULTIPART_DATA && body->in_file && data.n) {
+            *chunk = data;
+            return OK;
+        } else if (event == MULTIPART_NEED_MORE) {
+            if (body->fed_all)
+                return body->seen ? OK : ERR_BAD_REQUEST;
+            err = feed(body);
+        }
+    }
+    return err;
+}
+
+enum err file_body_next(struct file_body *body, struct slice *chunk)
+{
+    return body->multipart ? next_of_form(body, chunk) : request_read(body->req, chunk);
+}

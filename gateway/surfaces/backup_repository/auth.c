@@ -1,0 +1,384 @@
+/* Logging in and out, and looking at users and their sessions. */
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/password.h"
+#include "base/stored_password.h"
+#include "gateway/gateway.h"
+#include "gateway/login_guard.h"
+#include "gateway/surfaces/backup_repository/caller.h"
+#include "gateway/surfaces/backup_repository/credentials.h"
+#include "gateway/surfaces/backup_repository/surface.h"
+#include "handlers.h"
+
+enum {
+    REFRESH_GRACE_S = 10 * 60, /* how long after its end a token can still be exchanged */
+    ANSWER_MAX_BYTES = 1 << 20,
+};
+
+/* --- sessions ----------------------------------------------------------------------------------
+ */
+
+struct login {
+    struct slice token;
+    struct granted_access access;
+    bool narrowed;
+};
+
+/* A token and its record. The claims come without times. */
+static enum err open_session(struct request *req, struct backup_claims *claims, unsigned partition,
+                             struct login *out)
+{
+    struct gateway *gateway = req->gateway;
+    uint64_t now_ms = clock_unix_ms();
+
+    claims->issued_s = now_ms / 1000;
+    claims->expires_s = claims->issued_s + config_number(gateway->config, "backup.jwt_ttl");
+    out->token = backup_token_sign(req->task.arena, &gateway->keyring, claims);
+    out->narrowed = claims->scope.n > 0;
+    out->access = (struct granted_access){
+        .id = sha256_hex(req->task.arena, out->token),
+        .user_id = claims->user_id,
+        .partition = partition,
+        .user = claims->login,
+        .access_key = claims->access_key,
+        .description = SLICE("Login"),
+        .requester_ip = req->peer_ip,
+        .created_ms = now_ms,
+        .expires_ms = claims->expires_s * 1000,
+    };
+    return granted_access_create(&req->task, gateway->state, &out->access);
+}
+
+static void write_login(struct json_writer *w, const struct login *login)
+{
+    jw_object(w);
+    jw_time(w, "expire", login->access.expires_ms);
+    jw_str(w, "sessionId", login->access.id);
+    jw_str(w, "token", login->token);
+    if (login->narrowed)
+        jw_str(w, "msg", SLICE("This session is limited to the given operations scope."));
+    jw_object_end(w);
+}
+
+static void write_access(struct json_writer *w, const struct granted_access *access)
+{
+    jw_object(w);
+    jw_time(w, "CreatedAt", access->created_ms);
+    jw_time(w, "UpdatedAt", access->updated_ms);
+    jw_key(w, "DeletedAt");
+    jw_null(w);
+    jw_str(w, "id", access->id);
+    jw_time(w, "expiresAt", access->expires_ms);
+    jw_flag(w, "deactivated", access->deactivated);
+    jw_str(w, "description", access->description);
+    jw_str(w, "requesterIP", access->requester_ip);
+    jw_str(w, "user", access->user);
+    jw_str(w, "accessKeyName", access->access_key);
+    jw_object_end(w);
+}
+
+static void write_person(struct json_writer *w, const struct backup_person *person)
+{
+    jw_str(w, "email", person->email);
+    jw_key(w, "permissions");
+    jw_array(w);
+    for (size_t i = 0; i < person->roles.n; i++)
+        jw_slice(w, person->roles.names[i]);
+    jw_array_end(w);
+}
+
+static void reply_written(struct request *req, struct buf *out)
+{
+    reply_data(req, 200, buf_slice(out));
+    buf_fini(out);
+}
+
+static void begin_answer(struct json_writer *w, struct buf *out)
+{
+    buf_init(out, ANSWER_MAX_BYTES);
+    jw_init(w, out);
+}
+
+/* --- logging in --------------------------------------------------------------------------------
+ */
+
+static void refuse_login(struct request *req)
+{
+    reply_error(req, ERR_UNAUTHORIZED, SLICE("incorrect Username or Password"));
+}
+
+static bool may_come_from(const struct backup_person *person, const struct request *req)
+{
+    if (!person->address_count || !config_bool(req->gateway->config, "backup.restrict_by_ip"))
+        return true;
+    for (size_t i = 0; i < person->address_count; i++)
+        if (slice_eq(person->addresses[i], req->peer_ip))
+            return true;
+    return false;
+}
+
+/* ERR_UNAUTHORIZED, after the same time, whatever is wrong: the name, the key's name, the password,
+ * a secret that is missing, a user who is shut out or whose file is broken. */
+static enum err prove(struct request *req, const struct credentials *given,
+                      struct backup_person *person)
+{
+    struct arena *arena = req->task.arena;
+    struct slice phc = SLICE_NONE;
+    enum err err = backup_person_find(&req->task, req->gateway, given->username, person);
+
+    if (err != OK && err != ERR_NOT_FOUND && err != ERR_INTERNAL)
+        return err;
+    bool welcome = err == OK && !person->deactivated && may_come_from(person, req);
+    if (err == OK && given->access_key.n) {
+        const struct backup_access_key *key = backup_person_key(person, given->access_key);
+        phc = key ? stored_password_phc(arena, key->password) : SLICE_NONE;
+    } else if (err == OK) {
+        phc = person->password;
+    }
+    if (!phc.n)
+        phc = STORED_PASSWORD_OF_NOBODY;
+    err = password_verify(&req->task, req->gateway->passwords, given->password, phc);
+    return err == OK && !welcome ? ERR_UNAUTHORIZED : err;
+}
+
+static void reply_login(struct request *req, const struct login *login)
+{
+    struct json_writer w;
+    struct buf out;
+
+    begin_answer(&w, &out);
+    write_login(&w, login);
+    reply_header(req, "Cache-Control", SLICE("no-store"));
+    reply_written(req, &out);
+}
+
+void backup_repository_login(struct request *req)
+{
+    struct credentials given;
+    struct backup_person person;
+    struct login_guard guard;
+    struct login login;
+
+    if (!credentials_read(req, &given)) {
+        reply_error(req, ERR_UNAUTHORIZED, SLICE("missing Username or Password"));
+        return;
+    }
+    if (!login_guard_enter_or_reply(req, given.username, &guard))
+        return;
+    enum err err = prove(req, &given, &person);
+    if (err == ERR_UNAUTHORIZED) {
+        refuse_login(req);
+        return;
+    }
+    login_guard_leave(req, &guard);
+    if (err == OK && given.scope_refused) {
+        reply_error(req, ERR_VALIDATION,
+                    SLICE("operationsScope is no list of grants, or too long"));
+        return;
+    }
+    if (err == OK) {
+        struct backup_claims claims = {.user_id = person.user_id,
+                                       .login = person.login,
+                                       .access_key = given.access_key,
+                                       .scope = given.scope};
+        err = open_session(req, &claims, person.partition, &login);
+    }
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_login(req, &login);
+}
+
+/* The original answers with bare members and forgets the new session; clients of either form find
+ * theirs. */
+static void reply_refresh(struct request *req, const struct login *login)
+{
+    struct json_writer w;
+    struct buf out;
+
+    begin_answer(&w, &out);
+    jw_object(&w);
+    jw_int(&w, "code", 200);
+    jw_key(&w, "data");
+    write_login(&w, login);
+    jw_time(&w, "expire", login->access.expires_ms);
+    jw_flag(&w, "status", true);
+    jw_str(&w, "token", login->token);
+    jw_object_end(&w);
+    reply_header(req, "Cache-Control", SLICE("no-store"));
+    reply_raw(req, 200, "application/json", buf_slice(&out));
+    buf_fini(&out);
+}
+
+void backup_repository_refresh(struct request *req)
+{
+    const struct backup_caller *caller;
+    struct slice detail;
+    struct login login;
+    enum err err = backup_caller_prove(req, REFRESH_GRACE_S, &caller, &detail);
+
+    if (err == OK) {
+        struct backup_claims claims = caller->claims;
+        err = open_session(req, &claims, caller->person.partition, &login);
+    }
+    if (err != OK)
+        reply_error(req, err, detail);
+    else
+        reply_refresh(req, &login);
+}
+
+/* --- looking -----------------------------------------------------------------------------------
+ */
+
+void backup_repository_whoami(struct request *req)
+{
+    const struct backup_caller *caller = backup_caller_of(req);
+    struct json_writer w;
+    struct buf out;
+
+    begin_answer(&w, &out);
+    jw_object(&w);
+    write_person(&w, &caller->person);
+    jw_key(&w, "grantedAccess");
+    write_access(&w, &caller->access);
+    jw_str(&w, "sessionId", caller->access.id);
+    jw_object_end(&w);
+    reply_written(req, &out);
+}
+
+/* Anyone may view whom they share an e-mail address with: themselves, mostly. */
+void backup_repository_user(struct request *req)
+{
+    const struct backup_caller *caller = backup_caller_of(req);
+    struct backup_person person = {0};
+    bool may = roles_allow(&caller->subject, ACTION_PROFILE_VIEW, NULL);
+    enum err err =
+        backup_person_find(&req->task, req->gateway, request_param(req, "name"), &person);
+
+    if (err == OK && !may)
+        may = person.email.n && slice_eq(person.email, caller->person.email);
+    if (!may && (err == OK || err == ERR_NOT_FOUND || err == ERR_INTERNAL)) {
+        reply_error(req, ERR_FORBIDDEN, SLICE("no permissions to view that user account"));
+    } else if (err == ERR_NOT_FOUND) {
+        reply_error(req, err, SLICE("IsError retrieving user: there is no user of this name"));
+    } else if (err == ERR_INTERNAL) {
+        reply_error(req, ERR_NOT_FOUND,
+                    SLICE("IsError retrieving user: the definition of this user is broken"));
+    } else if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+    } else {
+        struct json_writer w;
+        struct buf out;
+
+        begin_answer(&w, &out);
+        jw_object(&w);
+        write_person(&w, &person);
+        jw_object_end(&w);
+        reply_written(req, &out);
+    }
+}
+
+/* Sessions of a user outlive the user's file; the id is made of the name. */
+static enum err user_id_of(struct request *req, struct slice name, struct slice *user_id,
+                           unsigned *partition)
+{
+    struct backup_person person;
+    enum err err = backup_person_find(&req->task, req->gateway, name, &person);
+
+    if (err == OK) {
+        *user_id = person.user_id;
+        *partition = person.partition;
+    } else if (err == ERR_NOT_FOUND || err == ERR_INTERNAL) {
+        *user_id = backup_user_id(req->task.arena, name);
+        *partition = BACKUP_PARTITION;
+        err = OK;
+    }
+    return err;
+}
+
+static void reply_list(struct request *req, const struct granted_access *list, size_t n)
+{
+    struct json_writer w;
+    struct buf out;
+
+    begin_answer(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "grantedAccesses");
+    jw_array(&w);
+    for (size_t i = 0; i < n; i++)
+        write_access(&w, &list[i]);
+    jw_array_end(&w);
+    jw_object_end(&w);
+    reply_written(req, &out);
+}
+
+void backup_repository_tokens(struct request *req)
+{
+    const struct backup_caller *caller = backup_caller_of(req);
+    struct slice name = request_query(req, "userName"), user_id = caller->person.user_id;
+    unsigned partition = caller->person.partition;
+    struct granted_access *list = NULL;
+    enum err err = OK;
+    size_t n = 0;
+
+    if (name.n && !slice_eq(name, caller->person.login)) {
+        if (!roles_allow(&caller->subject, ACTION_MANAGE_SESSIONS, NULL)) {
+            reply_error(req, ERR_FORBIDDEN, SLICE("no permissions to act as other user"));
+            return;
+        }
+        err = user_id_of(req, name, &user_id, &partition);
+    }
+    if (err == OK)
+        err = granted_access_list(&req->task, req->gateway->state, user_id, partition, &list, &n);
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_list(req, list, n);
+}
+
+/* --- logging out -------------------------------------------------------------------------------
+ */
+
+static void reply_logout(struct request *req, struct slice revoked)
+{
+    struct json_writer w;
+    struct buf out;
+
+    begin_answer(&w, &out);
+    jw_object(&w);
+    jw_str(&w, "message", SLICE("JWT was revoked"));
+    jw_str(&w, "revokedSessionId", revoked);
+    jw_str(&w, "sessionId", backup_caller_of(req)->access.id);
+    jw_object_end(&w);
+    reply_written(req, &out);
+}
+
+/* Who may not end other people's sessions does not learn which there are. */
+void backup_repository_logout(struct request *req)
+{
+    const struct backup_caller *caller = backup_caller_of(req);
+    struct state *state = req->gateway->state;
+    struct slice wanted = request_query(req, "sessionId");
+    struct granted_access access = caller->access;
+    bool any = roles_allow(&caller->subject, ACTION_MANAGE_SESSIONS, NULL);
+    enum err err = wanted.n ? granted_access_find(&req->task, state, wanted, &access) : OK;
+
+    bool own = err == OK && slice_eq(access.user_id, caller->person.user_id);
+    if ((err == OK || err == ERR_NOT_FOUND) && !own && !any) {
+        reply_error(req, ERR_FORBIDDEN,
+                    SLICE("you don't have permissions to revoke session of other user"));
+        return;
+    }
+    if (err == ERR_NOT_FOUND) {
+        reply_error(req, err,
+                    SLICE("specified session identifier is not valid, cannot find GrantedAccess "
+                          "of specified id"));
+        return;
+    }
+    if (err == OK)
+        err = granted_access_revoke(&req->task, state, &access);
+    if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    else
+        reply_logout(req, access.id);
+}

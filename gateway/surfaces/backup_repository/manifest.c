@@ -1,0 +1,384 @@
+#include "gateway/surfaces/backup_repository/manifest.h"
+
+#include "base/log.h"
+#include "gateway/surfaces/backup_repository/manifest_file.h"
+#include "gateway/surfaces/backup_repository/manifest_reader.h"
+
+#include <string.h>
+
+enum {
+    COMPLAINTS = 64, /* of so many files it is known that they were complained about */
+};
+
+/* A version of a file that was named in the log. */
+struct complaint {
+    uint64_t label_hash;
+    struct manifest_stamp stamp;
+};
+
+struct manifests {
+    struct arena *arena;
+    struct slice folder; /* <root>/<namespace> */
+    struct complaint complaints[COMPLAINTS];
+    size_t next_complaint;
+};
+
+struct manifests *manifests_open(struct slice root, struct slice name_space)
+{
+    struct arena *arena = arena_new();
+    struct manifests *manifests = ARENA_NEW(arena, struct manifests);
+
+    manifests->arena = arena;
+    manifests->folder = arena_printf(arena, "%.*s/%.*s", SLICE_ARG(root), SLICE_ARG(name_space));
+    return manifests;
+}
+
+void manifests_close(struct manifests *manifests)
+{
+    if (manifests)
+        arena_free(manifests->arena);
+}
+
+/* --- parts of both kinds -----------------------------------------------------------------------
+ */
+
+/* A look at one manifest and at the secrets that it names; runs on the thread pool, while the
+ * arena's owner waits. */
+struct look {
+    struct manifest_reader reader;
+    struct slice folder;
+    enum manifest_kind kind;
+    struct slice name;
+    enum err err;
+    struct manifest_file file;
+    struct slice secret_problem; /* the manifest is good, but not all that it refers to */
+    struct backup_user user;
+    struct backup_collection collection;
+};
+
+static struct role_names read_roles(struct look *look, const struct manifest_node *node)
+{
+    struct role_names roles;
+
+    roles.names = manifest_texts(&look->reader, node, "roles", &roles.n);
+    return roles;
+}
+
+static struct grants read_grants(struct look *look, const struct manifest_node *spec,
+                                 const char *key)
+{
+    struct manifest_reader *reader = &look->reader;
+    struct manifest_node list = manifest_member(reader, spec, key);
+    size_t n = manifest_count(reader, &list);
+    struct grant *grants = ARENA_ARRAY(reader->arena, struct grant, n);
+    struct grants out = {.list = grants};
+
+    for (size_t i = 0; i < n; i++) {
+        struct manifest_node element = manifest_element(reader, &list, i);
+        struct grant *grant = &grants[out.n];
+
+        manifest_need_object(reader, &element);
+        *grant = (struct grant){
+            .type = manifest_text(reader, &element, "type"),
+            .name = manifest_text(reader, &element, "name"),
+            .roles = read_roles(look, &element),
+        };
+        out.n += grant->name.n > 0; /* older files say userName, which never had an effect */
+    }
+    return out;
+}
+
+static void complain_of_secret(struct look *look, const struct manifest_node *node,
+                               struct slice name, struct slice problem)
+{
+    if (!look->secret_problem.n)
+        look->secret_problem =
+            arena_printf(look->reader.arena, "%.*s: the secret \"%.*s\" %.*s",
+                         SLICE_ARG(node->path), SLICE_ARG(name), SLICE_ARG(problem));
+}
+
+/* {name, entry} of a secret's file. False: there is no such reference; *out stays empty when there
+ * is one to nothing. */
+static bool read_secret(struct look *look, const struct manifest_node *spec, const char *key,
+                        struct slice *out)
+{
+    struct manifest_reader *reader = &look->reader;
+    struct manifest_node node = manifest_member(reader, spec, key);
+    struct slice name = manifest_text(reader, &node, "name");
+    struct slice entry = manifest_text(reader, &node, "entry");
+    struct manifest_file file;
+
+    *out = SLICE_NONE;
+    if (!name.n)
+        return false;
+    enum err err = manifest_file_read(reader->arena, look->folder, MANIFEST_SECRET, name, &file);
+    if (err == OK)
+        *out = json_get_slice(json_object_get(file.tree, "data"), arena_cstr(reader->arena, entry));
+    if (!out->n)
+        complain_of_secret(look, &node, name,
+                           err == OK              ? SLICE("has no such entry")
+                           : err == ERR_NOT_FOUND ? SLICE("does not exist")
+                                                  : file.problem);
+    return true;
+}
+
+/* --- users -------------------------------------------------------------------------------------
+ */
+
+static struct slice read_password(struct look *look, const struct manifest_node *node)
+{
+    struct slice password = manifest_text(&look->reader, node, "password"), secret;
+
+    return read_secret(look, node, "passwordFromRef", &secret) ? secret : password;
+}
+
+static void read_keys(struct look *look, const struct manifest_node *spec)
+{
+    struct manifest_reader *reader = &look->reader;
+    struct backup_user *user = &look->user;
+    struct manifest_node list = manifest_member(reader, spec, "accessKeys");
+
+    user->key_count = manifest_count(reader, &list);
+    user->keys = ARENA_ARRAY(reader->arena, struct backup_access_key, user->key_count);
+    for (size_t i = 0; i < user->key_count; i++) {
+        struct manifest_node node = manifest_element(reader, &list, i);
+
+        manifest_need_object(reader, &node);
+        user->keys[i] = (struct backup_access_key){
+            .name = manifest_text(reader, &node, "name"),
+            .password = read_password(look, &node),
+            .objects = read_grants(look, &node, "objects"),
+        };
+        if (!user->keys[i].name.n)
+            manifest_fail(reader, &node, "needs a name");
+    }
+}
+
+static void read_user(struct look *look, const struct manifest_node *spec)
+{
+    struct manifest_reader *reader = &look->reader;
+    struct backup_user *user = &look->user;
+    struct manifest_node roles = manifest_member(reader, spec, "roles");
+
+    if (!roles.json)
+        manifest_fail(reader, &roles, "is missing");
+    *user = (struct backup_user){
+        .name = look->name,
+        .email = manifest_text(reader, spec, "email"),
+        .roles = read_roles(look, spec),
+        .password = read_password(look, spec),
+        .deactivated = manifest_flag(reader, spec, "deactivated"),
+    };
+    user->restrict_by_ip =
+        manifest_texts(reader, spec, "restrictByIP", &user->restrict_by_ip_count);
+    read_keys(look, spec);
+    if (!user->email.n)
+        manifest_fail(reader, spec, "needs an email");
+}
+
+/* --- collections -------------------------------------------------------------------------------
+ */
+
+static void read_windows(struct look *look, const struct manifest_node *spec)
+{
+    struct manifest_reader *reader = &look->reader;
+    struct backup_collection *collection = &look->collection;
+    struct manifest_node list = manifest_member(reader, spec, "windows");
+
+    collection->window_count = manifest_count(reader, &list);
+    collection->windows =
+        ARENA_ARRAY(reader->arena, struct backup_window, collection->window_count);
+    for (size_t i = 0; i < collection->window_count; i++) {
+        struct manifest_node node = manifest_element(reader, &list, i);
+
+        if (!cron_parse(manifest_text(reader, &node, "from"), &collection->windows[i].from))
+            manifest_fail(reader, &node, "needs a cron schedule in `from`");
+        if (!duration_parse(manifest_text(reader, &node, "duration"),
+                            &collection->windows[i].duration_ms))
+            manifest_fail(reader, &node, "needs a `duration` such as 30m or 1h30m");
+    }
+}
+
+static void read_collection(struct look *look, const struct manifest_node *spec)
+{
+    struct manifest_reader *reader = &look->reader;
+    struct backup_collection *collection = &look->collection;
+
+    *collection = (struct backup_collection){
+        .name = look->name,
+        .description = manifest_text(reader, spec, "description"),
+        .filename_template = manifest_text(reader, spec, "filenameTemplate"),
+        .max_backups = manifest_number(reader, spec, "maxBackupsCount"),
+        .max_one_version_bytes = manifest_size(reader, spec, "maxOneVersionSize"),
+        .max_collection_bytes = manifest_size(reader, spec, "maxCollectionSize"),
+        .strategy = manifest_text(reader, spec, "strategyName"),
+        .access = read_grants(look, spec, "accessControl"),
+    };
+    read_windows(look, spec);
+    collection->health_secret_missing =
+        read_secret(look, spec, "healthSecretRef", &collection->health_secret) &&
+        !collection->health_secret.n;
+}
+
+/* --- looking -----------------------------------------------------------------------------------
+ */
+
+static void look_at(void *arg)
+{
+    struct look *look = arg;
+    struct manifest_node root = {0};
+
+    look->err =
+        manifest_file_read(look->reader.arena, look->folder, look->kind, look->name, &look->file);
+    look->reader.problem = look->file.problem;
+    if (look->err != OK)
+        return;
+    root.json = look->file.tree;
+    struct manifest_node spec = manifest_member(&look->reader, &root, "spec");
+    manifest_need_object(&look->reader, &spec);
+    if (look->kind == MANIFEST_USER)
+        read_user(look, &spec);
+    else
+        read_collection(look, &spec);
+    if (look->reader.problem.n)
+        look->err = ERR_INTERNAL;
+}
+
+static struct look look_begin(struct arena *arena, const struct manifests *manifests,
+                              enum manifest_kind kind, struct slice name)
+{
+    return (struct look){
+        .reader = {.arena = arena}, .folder = manifests->folder, .kind = kind, .name = name};
+}
+
+/* --- complaining -------------------------------------------------------------------------------
+ */
+
+static uint64_t hash_of(struct slice label)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bits */
+
+    for (size_t i = 0; i < label.n; i++)
+        hash = (hash ^ (unsigned char)label.p[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static bool is_known(struct manifests *manifests, const struct manifest_file *file)
+{
+    struct complaint complaint = {hash_of(file->label), file->stamp};
+    struct complaint *known = manifests->complaints;
+
+    for (size_t i = 0; i < COMPLAINTS; i++) {
+        if (known[i].label_hash != complaint.label_hash)
+            continue;
+        bool same = memcmp(&known[i].stamp, &complaint.stamp, sizeof complaint.stamp) == 0;
+        known[i] = complaint;
+        return same;
+    }
+    known[manifests->next_complaint++ % COMPLAINTS] = complaint;
+    return false;
+}
+
+static struct slice problem_of(const struct look *look)
+{
+    struct slice problem = look->reader.problem.n ? look->reader.problem : look->secret_problem;
+
+    return problem.n ? arena_printf(look->reader.arena, "%.*s: %.*s", SLICE_ARG(look->file.label),
+                                    SLICE_ARG(problem))
+                     : SLICE_NONE;
+}
+
+/* Each version of a broken file is named once. */
+static void complain(struct manifests *manifests, const struct look *look)
+{
+    struct slice problem = problem_of(look);
+
+    if (problem.n && !is_known(manifests, &look->file))
+        log_event(LOG_ERROR, "manifest_broken", F("problem", problem));
+}
+
+static enum err find(struct task *task, struct manifests *manifests, struct look *look)
+{
+    task_offload(task, look_at, look);
+    complain(manifests, look);
+    return look->err;
+}
+
+enum err manifest_user(struct task *task, struct manifests *manifests, struct slice name,
+                       struct backup_user *out)
+{
+    struct look look = look_begin(task->arena, manifests, MANIFEST_USER, name);
+    enum err err = find(task, manifests, &look);
+
+    *out = look.user;
+    return err;
+}
+
+enum err manifest_collection(struct task *task, struct manifests *manifests, struct slice name,
+                             struct backup_collection *out)
+{
+    struct look look = look_begin(task->arena, manifests, MANIFEST_COLLECTION, name);
+    enum err err = find(task, manifests, &look);
+
+    *out = look.collection;
+    return err;
+}
+
+/* --- checking all ------------------------------------------------------------------------------
+ */
+
+struct check {
+    struct arena *arena; /* of the caller, for what is found */
+    struct manifests *manifests;
+    struct slice *problems;
+    size_t n, room;
+};
+
+static void add_problem(struct check *check, struct slice problem)
+{
+    if (check->n == check->room) {
+        struct slice *more =
+            ARENA_ARRAY(check->arena, struct slice, check->room = 2 * check->room + 8);
+
+        if (check->n)
+            memcpy(more, check->problems, check->n * sizeof *more);
+        check->problems = more;
+    }
+    check->problems[check->n++] = arena_dup(check->arena, problem);
+}
+
+static void check_kind(struct check *check, enum manifest_kind kind, struct arena *each)
+{
+    struct slice *names;
+    size_t n;
+
+    manifest_file_names(check->arena, check->manifests->folder, kind, &names, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct look look = look_begin(each, check->manifests, kind, names[i]);
+
+        look_at(&look);
+        struct slice problem = problem_of(&look);
+        if (problem.n)
+            add_problem(check, problem);
+        arena_reset(each);
+    }
+}
+
+static void check_all(void *arg)
+{
+    struct arena *each = arena_new();
+
+    check_kind(arg, MANIFEST_USER, each);
+    check_kind(arg, MANIFEST_COLLECTION, each);
+    arena_free(each);
+}
+
+void manifests_check(struct task *task, struct manifests *manifests, struct slice **problems,
+                     size_t *n)
+{
+    struct check check = {.arena = task->arena, .manifests = manifests};
+
+    task_offload(task, check_all, &check);
+    *problems = check.problems;
+    *n = check.n;
+}

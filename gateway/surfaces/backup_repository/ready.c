@@ -1,0 +1,92 @@
+#include "gateway/surfaces/backup_repository/ready.h"
+
+#include "base/crypto.h"
+#include "gateway/gateway.h"
+#include "gateway/surfaces/backup_repository/health.h"
+#include "gateway/surfaces/backup_repository/manifest.h"
+#include "gateway/surfaces/backup_repository/surface.h"
+
+enum { FILES_NAMED_MAX = 10 };
+
+bool backup_ready_is_asked(const struct request *req)
+{
+    return request_query(req, "code").p || request_header(req, "Authorization").p;
+}
+
+static bool code_is_right(const struct request *req)
+{
+    struct slice key = config_text(req->gateway->config, "backup.health_check_key");
+
+    return key.n > 0 && health_code_given(req, sha256_hex(req->task.arena, key));
+}
+
+struct room {
+    const struct store *store;
+    enum err err;
+};
+
+static void look_for_room(void *arg)
+{
+    struct room *room = arg;
+
+    room->err = store_check_room(room->store, 0);
+}
+
+static struct slice check_database(struct request *req)
+{
+    struct redis_value answer;
+    enum err err = state_command(&req->task, req->gateway->state->durable, &answer, SLICE("PING"));
+
+    return err == OK ? SLICE_NONE : SLICE("the database does not answer");
+}
+
+static struct slice check_storage(struct request *req)
+{
+    struct room room = {.store = req->gateway->store};
+
+    task_offload(&req->task, look_for_room, &room);
+    return room.err == OK ? SLICE_NONE : SLICE("the storage has no room");
+}
+
+static struct slice check_configuration(struct request *req)
+{
+    struct arena *arena = req->task.arena;
+    struct slice *problems, text;
+    size_t n;
+
+    manifests_check(&req->task, req->gateway->manifests, &problems, &n);
+    if (n == 0)
+        return SLICE_NONE;
+    text = SLICE("configuration provider is not usable");
+    for (size_t i = 0; i < n && i < FILES_NAMED_MAX; i++)
+        text = arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(text), i ? "; " : ": ",
+                            SLICE_ARG(problems[i]));
+    return text;
+}
+
+static const struct {
+    struct slice name;
+    struct slice (*look)(struct request *req); /* what is wrong, or nothing */
+} checks[] = {
+    {SLICE_INIT("DbValidator"), check_database},
+    {SLICE_INIT("StorageValidator"), check_storage},
+    {SLICE_INIT("ConfigurationProviderValidator"), check_configuration},
+};
+
+enum { CHECKS = sizeof checks / sizeof checks[0] };
+
+void backup_ready_reply(struct request *req)
+{
+    struct health_check made[CHECKS];
+
+    req->surface = &surface_backup_repository;
+    if (!code_is_right(req)) {
+        reply_error(req, ERR_FORBIDDEN,
+                    SLICE("the health code is not right: give it in the Authorization header or in "
+                          "the `code` parameter of the query"));
+        return;
+    }
+    for (size_t i = 0; i < CHECKS; i++)
+        made[i] = (struct health_check){checks[i].name, checks[i].look(req)};
+    health_reply(req, made, CHECKS);
+}

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/memory.h"
+#include "state/backup_version.h"
 #include "state/blob.h"
 #include "state/media.h"
 #include "store/sniff.h"
@@ -311,11 +312,51 @@ static enum err check_partition(struct task *task, struct check *check, unsigned
     return err;
 }
 
+/* -- Backups ---------------------------------------------------------------------------------- */
+
+static enum err check_collection(struct task *task, struct check *check, struct slice collection)
+{
+    uint64_t last = 0;
+    size_t n;
+    enum err err;
+
+    do {
+        struct task page = *task;
+        struct backup_version *versions;
+
+        page.arena = arena_new();
+        err = backup_version_after(&page, check->state, collection, last, SLICE_ENTRIES, &versions,
+                                   &n);
+        for (size_t i = 0; i < n; i++) {
+            if (!blob_is_there(&page, check, versions[i].sha256))
+                found(check, "missing blob %.*s %.*s", SLICE_ARG(versions[i].sha256),
+                      SLICE_ARG(versions[i].id));
+            last = versions[i].number;
+        }
+        check->backups += n;
+        arena_free(page.arena);
+    } while (err == OK && n > 0);
+    return err;
+}
+
+static enum err check_backups(struct task *task, struct check *check)
+{
+    struct slice *collections;
+    size_t n;
+    enum err err = backup_collections(task, check->state, &collections, &n);
+
+    for (size_t i = 0; i < n && err == OK; i++)
+        err = check_collection(task, check, collections[i]);
+    return err;
+}
+
 enum err check_run(struct task *task, struct check *check)
 {
     enum err err = check_area(task, check, STORE_BLOBS, check_blobs);
 
     for (unsigned p = 0; p < check->state->partitions && err == OK; p++)
         err = check_partition(task, check, p);
+    if (err == OK)
+        err = check_backups(task, check);
     return err == OK ? check_area(task, check, STORE_VARIANTS, check_variant_folders) : err;
 }

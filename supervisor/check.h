@@ -1,6 +1,6 @@
 /* check.h: does the store hold what the records promise, unharmed, and nothing else? Reads every
  * blob, so it takes as long as the disk does. A finding is a line on standard output:
- *   missing blob SHA256 MEDIA            a record without its original
+ *   missing blob SHA256 ID               a media item or a backup version without its content
  *   flipped blob SHA256                  the content is no longer what its name says
  *   orphaned blob SHA256                 no record refers to it; the collector's work
  *   orphaned variants SHA256             of a blob that is gone
@@ -16,7 +16,7 @@ struct check {
     struct state *state;
     struct store *store;
     bool repair; /* makes missing and broken variants anew, by jobs for the workers */
-    uint64_t media, blobs, findings, queued; /* counted */
+    uint64_t media, backups, blobs, findings, queued; /* counted */
 };
 
 /* Anything but OK: it could not be finished. */

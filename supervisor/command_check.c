@@ -150,7 +150,8 @@ static void stop_redis(struct session *session)
 
 static void print_summary(const struct check *check)
 {
-    printf("checked %llu media and %llu blobs: %llu findings", (unsigned long long)check->media,
+    printf("checked %llu media, %llu backups and %llu blobs: %llu findings",
+           (unsigned long long)check->media, (unsigned long long)check->backups,
            (unsigned long long)check->blobs, (unsigned long long)check->findings);
     if (check->repair)
         printf(", %llu repairs queued", (unsigned long long)check->queued);

@@ -9,6 +9,7 @@
 #include "state/record.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 enum { UUID_BYTES = 16, CHANGES_MAX_BYTES = 256 };
 
@@ -80,10 +81,9 @@ static enum err load_all(struct task *task, struct state *state, struct slice co
 
     *n = 0;
     for (size_t i = 0; i < numbers->n; i++)
-        calls[i] = redis_send(state->durable,
-                              REDIS_ARGV(SLICE("HGETALL"),
-                                         record_key(arena, collection, numbers->items[i].text)),
-                              2);
+        calls[i] = redis_send(
+            state->durable,
+            REDIS_ARGV(SLICE("HGETALL"), record_key(arena, collection, numbers->items[i].text)), 2);
     enum err err = redis_await_all(task, calls, numbers->n, replies);
     for (size_t i = 0; i < numbers->n && err == OK; i++) {
         err = state_fault(&replies[i]);
@@ -93,41 +93,49 @@ static enum err load_all(struct task *task, struct state *state, struct slice co
     return err;
 }
 
-static enum err list(struct task *task, struct state *state, struct slice command,
-                     struct slice collection, size_t limit, struct backup_version **out, size_t *n)
+static enum err load_listed(struct task *task, struct state *state, struct slice collection,
+                            enum err err, const struct redis_value *numbers,
+                            struct backup_version **out, size_t *n)
+{
+    *n = 0;
+    if (err != OK)
+        return err;
+    *out = ARENA_ARRAY(task->arena, struct backup_version, numbers->n);
+    return load_all(task, state, collection, numbers, *out, n);
+}
+
+enum err backup_version_after(struct task *task, struct state *state, struct slice collection,
+                              uint64_t number, size_t limit, struct backup_version **out, size_t *n)
 {
     struct arena *arena = task->arena;
     struct redis_value numbers;
 
     assert(limit <= BACKUP_LIST_MAX);
-    *out = ARENA_ARRAY(arena, struct backup_version, limit);
-    *n = 0;
-    if (limit == 0)
-        return OK;
-    enum err err = state_command(task, state->durable, &numbers, command,
-                                 index_key(arena, collection), SLICE("0"),
-                                 record_number(arena, limit - 1));
-    return err == OK ? load_all(task, state, collection, &numbers, *out, n) : err;
-}
-
-enum err backup_version_oldest(struct task *task, struct state *state, struct slice collection,
-                               size_t limit, struct backup_version **out, size_t *n)
-{
-    return list(task, state, SLICE("ZRANGE"), collection, limit, out, n);
+    enum err err =
+        state_command(task, state->durable, &numbers, SLICE("ZRANGE"), index_key(arena, collection),
+                      arena_printf(arena, "(%" PRIu64, number), SLICE("+inf"), SLICE("BYSCORE"),
+                      SLICE("LIMIT"), SLICE("0"), record_number(arena, limit));
+    return load_listed(task, state, collection, err, &numbers, out, n);
 }
 
 enum err backup_version_newest(struct task *task, struct state *state, struct slice collection,
                                size_t limit, struct backup_version **out, size_t *n)
 {
-    return list(task, state, SLICE("ZREVRANGE"), collection, limit, out, n);
+    struct arena *arena = task->arena;
+    struct redis_value numbers;
+
+    assert(limit > 0 && limit <= BACKUP_LIST_MAX);
+    enum err err =
+        state_command(task, state->durable, &numbers, SLICE("ZREVRANGE"),
+                      index_key(arena, collection), SLICE("0"), record_number(arena, limit - 1));
+    return load_listed(task, state, collection, err, &numbers, out, n);
 }
 
 enum err backup_version_load(struct task *task, struct state *state, struct slice collection,
                              uint64_t number, struct backup_version *out)
 {
     struct redis_value fields;
-    struct slice key =
-        record_key(task->arena, collection, record_number(task->arena, number));
+    struct slice key = record_key(task->arena, collection, record_number(task->arena, number));
     enum err err = state_command(task, state->durable, &fields, SLICE("HGETALL"), key);
 
     if (err != OK)

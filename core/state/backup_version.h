@@ -31,10 +31,12 @@ struct backup_stock {
 enum err backup_stock_load(struct task *task, struct state *state, struct slice collection,
                            struct backup_stock *out);
 
-/* Oldest first; at most `limit` (<= BACKUP_LIST_MAX). */
-enum err backup_version_oldest(struct task *task, struct state *state, struct slice collection,
-                               size_t limit, struct backup_version **out, size_t *n);
-/* Newest first, the same. */
+/* Those with higher numbers than this one (0: all), oldest first; at most `limit`
+ * (<= BACKUP_LIST_MAX). */
+enum err backup_version_after(struct task *task, struct state *state, struct slice collection,
+                              uint64_t number, size_t limit, struct backup_version **out,
+                              size_t *n);
+/* Newest first, at least one may be asked for, at most BACKUP_LIST_MAX. */
 enum err backup_version_newest(struct task *task, struct state *state, struct slice collection,
                                size_t limit, struct backup_version **out, size_t *n);
 enum err backup_version_load(struct task *task, struct state *state, struct slice collection,

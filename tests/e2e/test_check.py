@@ -51,7 +51,7 @@ def test_clean(hub, running):
     Shelf(hub)
     if not running:
         hub.stop()
-    assert check(hub) == (0, [], "checked 3 media and 3 blobs: 0 findings")
+    assert check(hub) == (0, [], "checked 3 media, 0 backups and 3 blobs: 0 findings")
     if not running:
         hub.start()
 
@@ -88,7 +88,7 @@ def test_everything_wrong_is_found_and_variants_are_repaired(hub, running):
     lines = spoil(shelf)
     status, findings, summary = check(hub)
     assert (status, findings) == (1, lines)
-    assert summary == "checked 3 media and 3 blobs: 6 findings"
+    assert summary == "checked 3 media, 0 backups and 3 blobs: 6 findings"
 
     status, findings, summary = check(hub, "--repair")
     assert (status, findings) == (1, lines) and summary.endswith(", 1 repairs queued")

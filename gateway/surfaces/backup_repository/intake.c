@@ -98,8 +98,8 @@ static enum err plan(struct intake *intake)
             SLICE("cannot upload version. the collection has as many versions as it may"));
     if (surplus > BACKUP_REMOVED_MAX) /* the bound was lowered by much: the rest goes next time */
         surplus = BACKUP_REMOVED_MAX;
-    err = backup_version_oldest(task, state, collection->name, (size_t)surplus, &intake->surplus,
-                                &intake->surplus_count);
+    err = backup_version_after(task, state, collection->name, 0, (size_t)surplus, &intake->surplus,
+                               &intake->surplus_count);
     intake->room = collection_room(collection, &intake->stock, freed_bytes(intake));
     return err;
 }

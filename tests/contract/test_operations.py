@@ -4,8 +4,10 @@ import pathlib
 import sys
 import uuid
 
+import backup_repository_checks
 import pytest
 import requests
+from backup_client import HEALTH_KEY
 from contract import document, operations
 from harness import PATIENCE_S, wait_for
 
@@ -407,25 +409,25 @@ def check_webhooks_retry(contract, webhook, receiver, stranger):
     contract.call("webhooks_retry", 404, path={**path, "evt": "evt_none"})
 
 
-def check_hub_realtime(hub_contract):
-    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-    answer = hub_contract.call("hub_realtime", 101, headers=upgrade, stream=True)
-    assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-    hub_contract.call("hub_realtime", 403, headers={**upgrade, "Origin": "https://elsewhere.example"})
-    hub_contract.call("hub_realtime", 426)
-
-
 def check_hub_root(hub_contract):
     hub_contract.call("hub_root")
 
 
 def check_hub_health(hub_contract):
-    hub_contract.call("hub_health")
+    assert hub_contract.call("hub_health").json()["data"]["msg"] == "alive"
 
 
 def check_hub_ready(hub_contract):
-    hub_contract.call("hub_ready")
+    assert hub_contract.call("hub_ready").json()["status"] == "ready"
+    # With a code it is the Backup Repository's.
+    names = ["DbValidator", "StorageValidator", "ConfigurationProviderValidator"]
+    for given in ({"params": {"code": HEALTH_KEY}}, {"headers": {"Authorization": HEALTH_KEY}}):
+        checks = hub_contract.call("hub_ready", **given).json()["data"]["health"]
+        assert [check["name"] for check in checks] == names
+        assert all(check["status"] for check in checks)
+    for given in ({"params": {"code": "no"}}, {"headers": {"Authorization": ""}}):
+        error = hub_contract.call("hub_ready", 403, **given).json()["error"]
+        assert "Authorization header" in error and "query" in error
 
 
 def check_hub_metrics(hub_contract):
@@ -447,21 +449,20 @@ def check_hub_realtime(hub_contract):
                       headers={**upgrade, "Origin": "https://elsewhere.example"})
 
 
-OPERATIONS = {**operations(document("mediavault")), **operations(document("hub.yaml"))}
-
-
-def check_of(name):
-    return getattr(sys.modules[__name__], "check_" + name, None)
+OPERATIONS = {name: operation for surface in ("mediavault", "backup_repository", "hub.yaml")
+              for name, operation in operations(document(surface)).items()}
+CHECKS = {name.removeprefix("check_"): check
+          for module in (sys.modules[__name__], backup_repository_checks)
+          for name, check in vars(module).items() if name.startswith("check_")}
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_operation(name, request):
-    check = check_of(name)
-    assert check, f"operation {name} has no check_{name}"
+    assert name in CHECKS, f"operation {name} has no check_{name}"
+    check = CHECKS[name]
     names = check.__code__.co_varnames[:check.__code__.co_argcount]
     check(**{fixture: request.getfixturevalue(fixture) for fixture in names})
 
 
 def test_every_check_has_an_operation():
-    checks = {name[6:] for name in dir(sys.modules[__name__]) if name.startswith("check_")}
-    assert checks - {"of"} == set(OPERATIONS)
+    assert set(CHECKS) == set(OPERATIONS)

@@ -151,6 +151,8 @@ static bool has_route_or_reply(struct request *req, enum err misfit, unsigned al
                      request_methods(req->task.arena, server_wide ? UINT32_MAX : allowed));
     if (req->head.method == METHOD_OPTIONS && (allowed || server_wide))
         reply_empty(req, 204);
+    else if (misfit == ERR_METHOD_NOT_ALLOWED && req->surface->unknown_method_is_unknown_path)
+        reply_error(req, ERR_NOT_FOUND, SLICE_NONE);
     else
         reply_error(req, misfit, SLICE_NONE);
     return false;

@@ -231,11 +231,12 @@ static void run(void *arg)
 
 /* Without a fiber: for what cannot be read as a request, and when no fiber is left.
  * NOLINTNEXTLINE(misc-no-recursion): ends the connection, so it comes once */
-static void refuse(struct exchange *ex, enum err why)
+static void refuse(struct exchange *ex, struct slice head, enum err why)
 {
     struct request *req = ex->request;
+    struct slice path = req->path.n ? req->path : http1_peek_path(head);
 
-    req->surface = router_surface(req->path.n ? req->path : SLICE("/api/v1"));
+    req->surface = router_surface(path.n ? path : SLICE("/api/v1"));
     request_choose_id(req);
     ex->last = true;
     reply_error(req, why, SLICE_NONE);
@@ -255,13 +256,13 @@ static void begin_request(struct exchange *ex, size_t head_n)
     if (req->head.target.n)
         request_read_target(req);
     if (err) {
-        refuse(ex, err);
+        refuse(ex, head, err);
         return;
     }
     http1_body_init(&ex->body, &req->head);
     ex->running = fiber_spawn(run, ex);
     if (!ex->running)
-        refuse(ex, ERR_OVERLOADED);
+        refuse(ex, head, ERR_OVERLOADED);
 }
 
 static void wait_for_head(struct exchange *ex, bool first)
@@ -286,7 +287,7 @@ static void next_request(struct exchange *ex)
 
     if (err) {
         new_request(ex);
-        refuse(ex, err);
+        refuse(ex, arrived, err);
     } else if (n) {
         begin_request(ex, n);
     } else {
@@ -343,7 +344,7 @@ static void on_deadline(void *arg)
         connection_drop(ex->connection);
     } else {
         new_request(ex);
-        refuse(ex, ERR_REQUEST_TIMEOUT);
+        refuse(ex, buf_slice(&ex->in), ERR_REQUEST_TIMEOUT);
     }
 }
 

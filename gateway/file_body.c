@@ -4,11 +4,16 @@
 
 void file_body_open(struct request *req, struct slice part_name, struct file_body *out)
 {
+    struct slice type = request_header(req, "Content-Type"), parameters;
+
     *out = (struct file_body){
         .req = req,
-        .multipart = multipart_new(req->task.arena, request_header(req, "Content-Type")),
+        .multipart = multipart_new(req->task.arena, type),
         .part_name = part_name,
     };
+    slice_split(type, ';', &type, &parameters);
+    out->unreadable =
+        !out->multipart && slice_eq_nocase(slice_trim(type), SLICE("multipart/form-data"));
 }
 
 static enum err begin_part(struct file_body *body, const struct multipart_part *part)
@@ -63,5 +68,7 @@ static enum err next_of_form(struct file_body *body, struct slice *chunk)
 
 enum err file_body_next(struct file_body *body, struct slice *chunk)
 {
+    if (body->unreadable)
+        return ERR_BAD_REQUEST;
     return body->multipart ? next_of_form(body, chunk) : request_read(body->req, chunk);
 }

@@ -1,6 +1,6 @@
-/* file_body.h: the bytes of the one file that a request carries, whichever way: as the whole body, or
- * as a part of a multipart/form-data body. For handlers that stream (BODY_STREAM); nothing is kept
- * and no type is judged here. */
+/* file_body.h: the bytes of the one file that a request carries, whichever way: as the whole body,
+ * or as a part of a multipart/form-data body. For handlers that stream (BODY_STREAM); nothing is
+ * kept and no type is judged here. */
 #pragma once
 
 #include "gateway/request.h"
@@ -9,6 +9,7 @@ struct file_body {
     struct request *req;
     struct multipart *multipart; /* NULL: the whole body is the file */
     struct slice part_name;
+    bool unreadable;             /* it says that it is a form, and not where its parts end */
     bool in_file, seen, fed_all; /* the file's part is being read, was there; the body's end too */
 };
 

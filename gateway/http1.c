@@ -85,6 +85,19 @@ static struct slice next_line(struct slice *rest)
     return line;
 }
 
+struct slice http1_peek_path(struct slice bytes)
+{
+    struct slice line = slice_from_offset(bytes, leading_empty_lines(bytes)), method, target;
+    size_t n = 0;
+
+    if (!slice_split(line, ' ', &method, &target) || !is_token(method))
+        return SLICE_NONE;
+    while (n < target.n && target.p[n] > ' ' && target.p[n] != '?')
+        n++;
+    bool whole = n > 0 && n < target.n; /* not cut off within */
+    return whole && target.p[0] == '/' ? (struct slice){target.p, n} : SLICE_NONE;
+}
+
 static enum err parse_version(struct slice text, int *minor)
 {
     if (slice_eq(text, SLICE("HTTP/1.1"))) {

@@ -46,6 +46,9 @@ enum err http1_find_head(struct slice bytes, size_t *n);
  * ERR_NOT_IMPLEMENTED (a transfer coding), ERR_EXPECTATION_FAILED. On failure too *out holds what
  * was read so far (target: if it is acceptable): the refusal looks at it. */
 enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_head *out);
+/* The path of an origin-form target in a head that is refused, or of which only the beginning has
+ * come; empty: there is none. Unchecked: it tells whose form the refusal has, and nothing else. */
+struct slice http1_peek_path(struct slice bytes);
 struct slice http1_header(const struct http_head *head, const char *name); /* the first; or empty */
 struct slice http_method_name(enum http_method method);
 /* Is `token` an element of this comma-separated list (RFC 9110 section 5.6.1), ignoring case? */

@@ -59,6 +59,7 @@ struct surface {
     enum rate_policy policy;                   /* of paths without a route */
     bool rate_headers;                         /* X-RateLimit-* on every answer */
     bool require_https;                        /* setting <name>.require_https */
+    bool unknown_method_is_unknown_path; /* 404 instead of 405; `Allow` says which there are */
 };
 
 const struct surface *router_surface(struct slice path); /* the owner of a path; never NULL */

@@ -83,4 +83,5 @@ const struct surface surface_backup_repository = {
     .authenticator = &backup_authenticator,
     .policy = POLICY_NONE,
     .rate_headers = true,
+    .unknown_method_is_unknown_path = true,
 };

@@ -148,6 +148,27 @@ static void test_keep_alive(void **state)
     }
 }
 
+static void test_peek_path(void **state)
+{
+    static const struct {
+        struct slice bytes, path;
+    } rows[] = {
+        {SLICE_INIT("GET /api/v1/media?q=1 HTTP/1.1"), SLICE_INIT("/api/v1/media")},
+        {SLICE_INIT("\r\n\r\nPOST /a HTTP/1.1\nbare"), SLICE_INIT("/a")},
+        {SLICE_INIT("GET /a\r\n"), SLICE_INIT("/a")},
+        {SLICE_INIT("GET /api/v1/med"), {NULL, 0}}, /* who knows what would have come */
+        {SLICE_INIT("GET http://a/b HTTP/1.1"), {NULL, 0}},
+        {SLICE_INIT("G\0T /a HTTP/1.1"), {NULL, 0}},
+        {SLICE_INIT("GET  /a HTTP/1.1"), {NULL, 0}},
+        {SLICE_INIT("GET "), {NULL, 0}},
+        {SLICE_INIT("\r\n"), {NULL, 0}},
+        {SLICE_INIT(""), {NULL, 0}},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_true(slice_eq(http1_peek_path(rows[i].bytes), rows[i].path));
+}
+
 static void test_find_head(void **state)
 {
     static const char text[] = GET HOST "\r\nrest";
@@ -289,9 +310,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heads),      cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_find_head),
-        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_chunked),
-        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_peek_path),
+        cmocka_unit_test(test_find_head),  cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_chunked),    cmocka_unit_test(test_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

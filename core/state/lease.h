@@ -1,6 +1,6 @@
-/* lease.h: one holder at a time of something that is nobody's for good: a key on the fleeting server
- * that names its holder and ends by itself. Not a fence: whoever must not be overtaken checks in its
- * commit that nothing has changed. */
+/* lease.h: one holder at a time of something that is nobody's for good: a key on the fleeting
+ * server that names its holder and ends by itself. Not a fence: whoever must not be overtaken
+ * checks in its commit that nothing has changed. */
 #pragma once
 
 #include "state/state.h"
@@ -10,8 +10,7 @@
 enum err lease_take(struct task *task, struct state *state, struct slice key, struct slice holder,
                     uint64_t ms);
 /* Gives it back, if it is still held. */
-void lease_give_back(struct task *task, struct state *state, struct slice key,
-                     struct slice holder);
+void lease_give_back(struct task *task, struct state *state, struct slice key, struct slice holder);
 
 /* A name that no other holder has. */
 struct slice lease_holder_new(struct arena *arena);

@@ -418,7 +418,8 @@ def check_hub_health(hub_contract):
 
 
 def check_hub_ready(hub_contract):
-    assert hub_contract.call("hub_ready").json()["status"] == "ready"
+    for given in ({}, {"headers": {"Authorization": "Bearer of.some.token"}}):
+        assert hub_contract.call("hub_ready", **given).json()["status"] == "ready"
     # With a code it is the Backup Repository's.
     names = ["DbValidator", "StorageValidator", "ConfigurationProviderValidator"]
     for given in ({"params": {"code": HEALTH_KEY}}, {"headers": {"Authorization": HEALTH_KEY}}):

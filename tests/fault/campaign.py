@@ -12,7 +12,7 @@ import threading
 
 import requests
 from harness import BUILD, PATIENCE_S, ROOT, Hub, Receiver, descendants, wait_for
-from traffic import Load, Login, Subscriber, make_photo
+from traffic import Load, Login, Subscriber, make_clip, make_photo
 
 POINTS = re.findall(r'^FAULT\(\w+, "([\w.]+)"\)',
                     (ROOT / "core/base/fault.def").read_text(), re.MULTILINE)
@@ -23,13 +23,16 @@ CHANNEL_TYPES = WEBHOOK_TYPES | {"media.updated", "media.processing"}
 # and are not recorded yet (webhooks/admission.h).
 IN_FLIGHT_MAX = 16
 SETTLE_S = 4 * PATIENCE_S
+# Content that nobody refers to goes while the load goes on; longer than a commit may take.
+COLLECT_AFTER_S = 20
 
 
 class Campaign:
     def __init__(self, folder):
         self.armed = folder / "armed"
         self.armed.mkdir()
-        self.hub = Hub(folder, env={"MEDIAHUB_FAULT": str(self.armed)})
+        self.hub = Hub(folder, env={"MEDIAHUB_FAULT": str(self.armed),
+                                    "MEDIAHUB_STORE_COLLECT_AFTER": str(COLLECT_AFTER_S)})
         self.hub.expect_deaths()
         slowly = threading.Event()
         self.receiver = Receiver(lambda n: slowly.wait(0.02) or 200)
@@ -43,7 +46,8 @@ class Campaign:
         answer = self.login.session().post(self.hub.api + "/webhooks", timeout=PATIENCE_S,
                               json={"url": self.receiver.url, "events": sorted(WEBHOOK_TYPES)})
         assert answer.status_code == 201, answer.text
-        self.load = Load(self.hub, self.login, make_photo(self.hub.folder))
+        self.load = Load(self.hub, self.login, make_photo(self.hub.folder),
+                         make_clip(self.hub.folder))
         self.subscriber = Subscriber(self.hub, self.login)
         self.load.start()
         return self
@@ -226,16 +230,31 @@ class Campaign:
             assert request["body"].decode() == event["body"]
 
     def judge_files(self, records):
+        """Every record has its files, unharmed; and when the collector is through, nobody else has."""
         store = self.hub.data / "store"
+        digests = {record["checksum"].rpartition(":")[2] for record in records}
         for record in records:
             sha256 = record["checksum"].rpartition(":")[2]
             if record["id"] in self.load.kept:
                 assert sha256 == self.load.kept[record["id"]][1]
-            content = (store / "blobs" / sha256[:2] / sha256[2:4] / sha256).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == sha256
             made = list((store / "variants" / sha256).iterdir())
             assert len(made) >= len(record["variants"]) >= 3, (record, made)
             assert all(path.stat().st_size > 0 for path in made)
+        for sha256 in digests:
+            content = (store / "blobs" / sha256[:2] / sha256[2:4] / sha256).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == sha256
+
+        def there():
+            return ({path.name for path in (store / "blobs").glob("*/*/*")},
+                    set(os.listdir(store / "variants")))
+        try:
+            wait_for(lambda: there() == (digests, digests), "the collector",
+                     COLLECT_AFTER_S + 2 * PATIENCE_S)
+        except AssertionError:
+            blobs, variants = there()
+            raise AssertionError({"blobs of nobody": blobs - digests, "lost": digests - blobs,
+                                  "variants of nobody": variants - digests,
+                                  "without variants": digests - variants}) from None
 
     def judge_end(self):
         """A restart clears what the dead left; an end in order leaves no process."""

@@ -1,17 +1,26 @@
-"""Processes killed at random moments. MEDIAHUB_FAULT_ROUNDS=100 for a long campaign (the default
-kills each once); MEDIAHUB_FAULT_SEED repeats the choices of one."""
+"""Processes killed at random moments. The default kills each once; MEDIAHUB_FAULT_SECONDS=3600 goes on
+for an hour, MEDIAHUB_FAULT_ROUNDS=100 for so many deaths; MEDIAHUB_FAULT_SEED repeats the choices of
+one."""
 import os
+import time
 
 from campaign import random_of
 
 VICTIMS = ["mediahub-gateway", "mediahub-worker", "mediahub-decode", "mediahub-webhooks",
            "redis-state", "redis-volatile", "supervisor"]
-ROUNDS = int(os.environ.get("MEDIAHUB_FAULT_ROUNDS", len(VICTIMS)))
+SECONDS = int(os.environ.get("MEDIAHUB_FAULT_SECONDS", 0))
+ROUNDS = int(os.environ.get("MEDIAHUB_FAULT_ROUNDS", 0 if SECONDS else len(VICTIMS)))
+
+
+def victims(chance):
+    """All of them in an order of chance, again and again."""
+    while True:
+        yield from chance.sample(VICTIMS, len(VICTIMS))
 
 
 def test_random_deaths(campaign):
-    chance = random_of()
-    for turn in range(ROUNDS):
-        if turn % len(VICTIMS) == 0:
-            order = chance.sample(VICTIMS, len(VICTIMS))
-        campaign.kill(order[turn % len(VICTIMS)], chance)
+    chance, until = random_of(), time.monotonic() + SECONDS
+    for turn, victim in enumerate(victims(chance)):
+        if turn >= ROUNDS and time.monotonic() >= until:
+            break
+        campaign.kill(victim, chance)

@@ -13,6 +13,7 @@ from socket_client import SocketClient
 
 UPLOADERS = 6
 PAUSE_S = 0.5             # so that one worker keeps up
+CLIP_EVERY = 30           # each is decoded, and then transcoded
 LOGIN_S, RETRY_S = 300, 20
 FAILURES = (requests.RequestException, OSError, AssertionError)
 
@@ -22,6 +23,18 @@ def make_photo(folder):
     subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x240",
                     "-frames:v", "1", path], check=True)
     return path.read_bytes()
+
+
+def make_clip(folder):
+    path = folder / "clip.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10",
+                    "-t", "1", "-pix_fmt", "yuv420p", "-movflags", "+faststart", path], check=True)
+    return path.read_bytes()
+
+
+def with_free_box(clip, text):
+    """The same clip with other bytes: a box at the end that players pass over."""
+    return clip + (len(text) + 8).to_bytes(4, "big") + b"free" + text
 
 
 def with_comment(photo, text):
@@ -53,8 +66,8 @@ class Load:
     """Uploads until stopped. `kept` is what was answered with 201, by id; `deleted` what was answered
     with 200; `tried` all titles, of which every one stands for a single request."""
 
-    def __init__(self, hub, login, photo):
-        self.hub, self.login, self.photo = hub, login, photo
+    def __init__(self, hub, login, photo, clip):
+        self.hub, self.login, self.photo, self.clip = hub, login, photo, clip
         self.kept, self.deleted, self.doubtful, self.tried = {}, set(), set(), set()
         self.wrong = []           # answers that no fault excuses
         self.refused = 0
@@ -82,13 +95,19 @@ class Load:
                 self.refused += 1
             self.stopping.wait(PAUSE_S)
 
+    def _content(self, number):
+        """(name, bytes): mostly new, sometimes what was there before; a clip now and then."""
+        text = b"again" if number % 8 == 7 else os.urandom(16).hex().encode()
+        if number % CLIP_EVERY == 0:
+            return "clip.mp4", with_free_box(self.clip, text)
+        return "photo.jpg", with_comment(self.photo, text)
+
     def _upload(self, session, number):
         title = f"n{number}"
-        text = b"again" if number % 8 == 7 else os.urandom(16).hex().encode()
-        content = with_comment(self.photo, text)
+        name, content = self._content(number)
         self.tried.add(title)
         answer = session.post(self.hub.api + "/media/upload", data={"title": title},
-                              files={"file": ("photo.jpg", content)}, timeout=PATIENCE_S)
+                              files={"file": (name, content)}, timeout=PATIENCE_S)
         if answer.status_code != 201:
             self._judge(answer)
             return

@@ -1,6 +1,7 @@
 #include "gateway/surfaces/backup_repository/ready.h"
 
 #include "base/crypto.h"
+#include "gateway/authentication.h"
 #include "gateway/gateway.h"
 #include "gateway/surfaces/backup_repository/health.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
@@ -8,9 +9,12 @@
 
 enum { FILES_NAMED_MAX = 10 };
 
+/* A bearer token is no code: probes of the hub may send one with every request. */
 bool backup_ready_is_asked(const struct request *req)
 {
-    return request_query(req, "code").p || request_header(req, "Authorization").p;
+    struct slice header = request_header(req, "Authorization"), token;
+
+    return request_query(req, "code").p || (header.p && !authentication_bearer(header, &token));
 }
 
 static bool code_is_right(const struct request *req)

@@ -169,8 +169,8 @@ bool router_path_acceptable(struct slice path)
         return false;
     while (path.n) {
         size_t taken;
-        bool separator = path.p[0] == '/';
         int byte = decoded_byte(path, &taken);
+        bool separator = byte == '/'; /* also encoded: a handler sees it as one */
 
         if (byte <= 0)
             return false;

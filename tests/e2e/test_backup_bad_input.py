@@ -64,7 +64,7 @@ CASES = [
     ("an unheard method", signed(f"BREW {LOGIN}"), 404),
     ("up in the path", signed("GET /api/stable/auth/user/.."), 400),
     ("up, written otherwise", signed("GET /api/stable/auth/user/%2e%2E"), 400),
-    ("up and down", signed("GET /api/stable/auth/user/..%2f..%2fsecrets"), (400, 404)),
+    ("up and down", signed("GET /api/stable/auth/user/..%2f..%2fsecrets"), 400),
     ("NUL", signed("GET /api/stable/auth/user/a%00b"), 400),
     ("half an escape", signed("GET /api/stable/auth/user/a%2"), 400),
     ("no UTF-8", signed("GET /api/stable/auth/user/%ff"), (400, 404)),
@@ -101,7 +101,7 @@ CASES = [
     ("a chunk that is none", signed(f"POST {VERSION}", "Transfer-Encoding: chunked",
                                     body=b"zz\r\n"), 400),
     ("a path in the collection's place", upload(
-        ARMOURED, path="/api/stable/repository/collection/..%2fiwa-ait/version"), (400, 404)),
+        ARMOURED, path="/api/stable/repository/collection/..%2fiwa-ait/version"), 400),
     ("a backup's number that is none", signed(f"GET {VERSION}/1%2f2"), 404),
     ("a range that is none", signed(f"GET {VERSION}/latest", "Range: bytes=99999999-"), 416),
 ]

@@ -57,6 +57,21 @@ static void broken_base64(void **state)
         assert_false(text_unbase64url(*state, url[i], &out));
 }
 
+static void every_digit_of_base64(void **state)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    struct slice out;
+
+    for (int c = 0; c < 256; c++) {
+        const char text[] = {'A', (char)c, 'A', 'A'};
+        bool common = c && strchr(digits, c);
+        bool plain = common || c == '+' || c == '/', url = common || c == '-' || c == '_';
+
+        assert_int_equal(text_unbase64(*state, (struct slice){text, 4}, &out), plain);
+        assert_int_equal(text_unbase64url(*state, (struct slice){text, 4}, &out), url);
+    }
+}
+
 static void hex(void **state)
 {
     static const struct slice broken[] = {S(""), S("0"), S("000"), S("0g"), S("00000"), S("0 00")};
@@ -186,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(base64, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_base64, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_digit_of_base64, setup, teardown),
         cmocka_unit_test_setup_teardown(hex, setup, teardown),
         cmocka_unit_test_setup_teardown(percent, setup, teardown),
         cmocka_unit_test(sizes),

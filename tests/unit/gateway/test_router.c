@@ -82,9 +82,11 @@ static void test_refuses_tricky_paths(void **state)
     static const struct slice good[] = {SLICE_INIT("/"), SLICE_INIT("/a.b"), SLICE_INIT("/..."),
                                         SLICE_INIT("/a/..b"), SLICE_INIT("/%2F%20")};
     static const struct slice bad[] = {
-        SLICE_INIT(""),    SLICE_INIT("a"),         SLICE_INIT("/.."),    SLICE_INIT("/a/../b"),
-        SLICE_INIT("/."),  SLICE_INIT("/%2e%2E/a"), SLICE_INIT("/a/%2e"), SLICE_INIT("/%"),
-        SLICE_INIT("/%4"), SLICE_INIT("/%zz"),      SLICE_INIT("/a%00b")};
+        SLICE_INIT(""),          SLICE_INIT("a"),         SLICE_INIT("/.."),
+        SLICE_INIT("/a/../b"),   SLICE_INIT("/."),        SLICE_INIT("/%2e%2E/a"),
+        SLICE_INIT("/a/%2e"),    SLICE_INIT("/%"),        SLICE_INIT("/%4"),
+        SLICE_INIT("/%zz"),      SLICE_INIT("/a%00b"),    SLICE_INIT("/a/..%2fb"),
+        SLICE_INIT("/a%2F%2e."), SLICE_INIT("/a%2f.%2fb")};
 
     for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_true(router_path_acceptable(good[i]));

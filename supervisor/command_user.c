@@ -1,6 +1,7 @@
 /* mediahub user add NAME [--admin] [--email E] [options]: makes an account in a running hub. The
  * password is read from standard input, one line. */
 #include "supervisor/command.h"
+#include "supervisor/command_read.h"
 
 #include "base/loop.h"
 #include "base/password.h"
@@ -55,18 +56,9 @@ static int take_options(int argc, char **argv, struct account *account)
     return left;
 }
 
-static struct slice read_password(char line[PASSWORD_MAX])
-{
-    if (isatty(STDIN_FILENO))
-        fprintf(stderr, "password: ");
-    if (!fgets(line, PASSWORD_MAX, stdin))
-        return SLICE_NONE;
-    return (struct slice){line, strcspn(line, "\n")};
-}
-
 int command_user(int argc, char **argv)
 {
-    char line[PASSWORD_MAX];
+    struct arena *arena = arena_new();
     struct slice problem;
     struct add add = {.account = {.is_active = true}, .exit_status = EXIT_FAILURE};
 
@@ -77,7 +69,7 @@ int command_user(int argc, char **argv)
     struct config *config = config_load(argc, argv + 2, &problem);
     if (!config)
         process_fail("%.*s", SLICE_ARG(problem));
-    add.password = read_password(line);
+    add.password = command_read_secret(arena, "password", PASSWORD_MAX);
     if (add.password.n < PASSWORD_MIN)
         process_fail("the password must have at least %d characters", PASSWORD_MIN);
 
@@ -95,5 +87,6 @@ int command_user(int argc, char **argv)
         process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(url));
     uv_run(loop_get(), UV_RUN_DEFAULT);
     config_free(config);
+    arena_free(arena);
     return loop_fini() ? add.exit_status : EXIT_FAILURE;
 }

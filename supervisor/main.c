@@ -16,6 +16,9 @@ static int command_help(int argc, char **argv)
            "                                         make an account; password on standard input\n"
            "       mediahub check [--repair] [options]\n"
            "                                         compare files and records; 0: all is well\n"
+           "       mediahub backup-password         what a file keeps of a password on standard "
+           "input\n"
+           "       mediahub backup-session          the id of the session of a token, likewise\n"
            "       mediahub help | version\n\noptions:\n%.*s",
            SLICE_ARG(config_help(arena)));
     arena_free(arena);
@@ -32,9 +35,16 @@ static const struct {
     const char *word;
     int (*fn)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},         {"check", command_check},       {"user", command_user},
-    {"help", command_help},       {"--help", command_help},       {"-h", command_help},
-    {"version", command_version}, {"--version", command_version},
+    {"run", command_run},
+    {"check", command_check},
+    {"user", command_user},
+    {"backup-password", command_backup_password},
+    {"backup-session", command_backup_session},
+    {"help", command_help},
+    {"--help", command_help},
+    {"-h", command_help},
+    {"version", command_version},
+    {"--version", command_version},
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,182 @@
+/* Versions of backups: numbers, rotation, what a collection has, in one commit or not at all. */
+#include "state_fixture.h"
+
+#include "state/backup_version.h"
+#include "state/blob.h"
+#include "state/id.h"
+
+#define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static struct slice owner(struct task *task)
+{
+    return id_of_name(task->arena, SLICE("user_"), BACKUP_PARTITION, SLICE("eve"));
+}
+
+static struct backup_version make(const char *collection, const char *hash, uint64_t size)
+{
+    return (struct backup_version){
+        .collection = slice_from(collection),
+        .filename = SLICE("a.asc"),
+        .size = size,
+        .sha256 = slice_from(hash),
+        .session_id = SLICE("session"),
+        .user = SLICE("eve"),
+    };
+}
+
+static struct backup_stock stock_of(struct task *task, struct state *state, const char *collection)
+{
+    struct backup_stock stock;
+
+    assert_int_equal(backup_stock_load(task, state, slice_from(collection), &stock), OK);
+    return stock;
+}
+
+/* Adds one more, in the place of the `removed` oldest. */
+static struct backup_version add(struct task *task, struct state *state, const char *collection,
+                                 const char *hash, uint64_t size, size_t removed)
+{
+    struct backup_version version = make(collection, hash, size), *oldest;
+    struct backup_stock stock = stock_of(task, state, collection);
+    size_t n;
+
+    assert_int_equal(
+        backup_version_after(task, state, slice_from(collection), 0, removed, &oldest, &n), OK);
+    assert_int_equal(n, removed);
+    assert_int_equal(backup_version_add(task, state, &stock, &version, owner(task), oldest, n), OK);
+    return version;
+}
+
+static bool is_referenced(struct task *task, struct state *state, const char *hash)
+{
+    struct slice hashes[] = {slice_from(hash)};
+    bool referenced;
+
+    assert_int_equal(blob_referenced(task, state, hashes, 1, &referenced), OK);
+    return referenced;
+}
+
+static void rotation(struct task *task, struct state *state)
+{
+    struct backup_version *list, got;
+    struct backup_stock stock = stock_of(task, state, "c");
+    size_t n;
+
+    assert_true(stock.last == 0 && stock.count == 0 && stock.bytes == 0);
+    assert_int_equal(backup_version_newest(task, state, SLICE("c"), 9, &list, &n), OK);
+    assert_int_equal(n, 0);
+
+    assert_int_equal(add(task, state, "c", HASH_A, 10, 0).number, 1);
+    assert_int_equal(add(task, state, "c", HASH_B, 20, 0).number, 2);
+    stock = stock_of(task, state, "c");
+    assert_true(stock.last == 2 && stock.count == 2 && stock.bytes == 30);
+    assert_true(is_referenced(task, state, HASH_A));
+
+    struct backup_version third = add(task, state, "c", HASH_B, 20, 1);
+    assert_int_equal(third.number, 3);
+    assert_int_equal(third.id.n, 36);
+    assert_false(is_referenced(task, state, HASH_A));
+    assert_int_equal(backup_version_load(task, state, SLICE("c"), 1, &got), ERR_NOT_FOUND);
+    assert_int_equal(backup_version_load(task, state, SLICE("c"), 3, &got), OK);
+    assert_true(slice_eq(got.id, third.id) && got.created_ms == third.created_ms);
+    assert_true(slice_eq(got.user, SLICE("eve")) && slice_eq(got.filename, SLICE("a.asc")));
+
+    assert_int_equal(backup_version_newest(task, state, SLICE("c"), 9, &list, &n), OK);
+    assert_true(n == 2 && list[0].number == 3 && list[1].number == 2);
+    assert_int_equal(backup_version_newest(task, state, SLICE("c"), 1, &list, &n), OK);
+    assert_true(n == 1 && list[0].number == 3);
+    assert_int_equal(backup_version_after(task, state, SLICE("c"), 2, 9, &list, &n), OK);
+    assert_true(n == 1 && list[0].number == 3);
+
+    /* The last reference to a content is the last one, whoever has the others. */
+    add(task, state, "c", HASH_A, 5, 2);
+    assert_false(is_referenced(task, state, HASH_B));
+    stock = stock_of(task, state, "c");
+    assert_true(stock.last == 4 && stock.count == 1 && stock.bytes == 5);
+}
+
+static void test_rotation(void **unused)
+{
+    with_state(1, rotation);
+    with_state(3, rotation);
+}
+
+/* The collection has changed since it was looked at. */
+static void overtaken(struct task *task, struct state *state)
+{
+    struct backup_version late = make("c", HASH_B, 7), *list;
+    struct backup_stock stock = stock_of(task, state, "c");
+    size_t n;
+
+    add(task, state, "c", HASH_A, 10, 0);
+    assert_int_equal(backup_version_add(task, state, &stock, &late, owner(task), NULL, 0),
+                     ERR_CONFLICT);
+    assert_false(is_referenced(task, state, HASH_B));
+    assert_int_equal(backup_version_newest(task, state, SLICE("c"), 9, &list, &n), OK);
+    assert_int_equal(n, 1);
+    stock = stock_of(task, state, "c");
+    assert_int_equal(backup_version_add(task, state, &stock, &late, owner(task), NULL, 0), OK);
+    assert_int_equal(late.number, 2);
+}
+
+static void test_overtaken(void **unused)
+{
+    with_state(1, overtaken);
+}
+
+static void collections_apart(struct task *task, struct state *state)
+{
+    struct slice *names;
+    size_t n;
+
+    add(task, state, "a", HASH_A, 1, 0);
+    add(task, state, "b", HASH_A, 2, 0);
+    assert_int_equal(add(task, state, "a", HASH_B, 3, 1).number, 2);
+    assert_true(is_referenced(task, state, HASH_A)); /* by b */
+    assert_int_equal(stock_of(task, state, "a").bytes, 3);
+    assert_int_equal(stock_of(task, state, "b").bytes, 2);
+    assert_int_equal(backup_collections(task, state, &names, &n), OK);
+    assert_int_equal(n, 2);
+}
+
+static void test_collections_apart(void **unused)
+{
+    with_state(1, collections_apart);
+    with_state(3, collections_apart);
+}
+
+static void one_event_each(struct task *task, struct state *state)
+{
+    struct redis_value entries;
+
+    add(task, state, "c", HASH_A, 10, 0);
+    add(task, state, "c", HASH_B, 10, 1);
+    assert_int_equal(state_command(task, state->durable, &entries, SLICE("XRANGE"),
+                                   state_key(task->arena, BACKUP_PARTITION, "events"), SLICE("-"),
+                                   SLICE("+")),
+                     OK);
+    assert_int_equal(entries.n, 2);
+    const struct redis_value *fields = &entries.items[1].items[1];
+    assert_true(slice_eq(redis_field(fields, SLICE("type")), SLICE("collection.version.uploaded")));
+    assert_true(slice_eq(redis_field(fields, SLICE("resource")), SLICE("c")));
+    assert_true(slice_eq(redis_field(fields, SLICE("owner")), owner(task)));
+}
+
+static void test_one_event_each(void **unused)
+{
+    with_state(1, one_event_each);
+    with_state(3, one_event_each);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_overtaken),
+        cmocka_unit_test(test_collections_apart),
+        cmocka_unit_test(test_one_event_each),
+    };
+
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}

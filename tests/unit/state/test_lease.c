@@ -1,0 +1,55 @@
+/* Leases: one holder at a time, none for good. */
+#include "state_fixture.h"
+
+#include "state/lease.h"
+
+enum { LONG_MS = 60000, SHORT_MS = 30 };
+
+static void one_holder(struct task *task, struct state *state)
+{
+    struct slice key = SLICE("lease:a"), us = lease_holder_new(task->arena),
+                 them = lease_holder_new(task->arena);
+
+    assert_false(slice_eq(us, them));
+    assert_int_equal(lease_take(task, state, key, us, LONG_MS), OK);
+    assert_int_equal(lease_take(task, state, key, them, LONG_MS), ERR_CONFLICT);
+    assert_int_equal(lease_take(task, state, SLICE("lease:b"), them, LONG_MS), OK);
+    assert_int_equal(lease_take(task, state, key, us, LONG_MS), OK); /* renewed */
+
+    lease_give_back(task, state, key, them); /* not theirs */
+    assert_int_equal(lease_take(task, state, key, them, LONG_MS), ERR_CONFLICT);
+    lease_give_back(task, state, key, us);
+    assert_int_equal(lease_take(task, state, key, them, LONG_MS), OK);
+}
+
+static void test_one_holder(void **unused)
+{
+    with_state(1, one_holder);
+}
+
+static void ends_by_itself(struct task *task, struct state *state)
+{
+    struct slice key = SLICE("lease:a"), us = SLICE("us"), them = SLICE("them");
+
+    assert_int_equal(lease_take(task, state, key, us, SHORT_MS), OK);
+    WAIT_UNTIL(lease_take(task, state, key, them, LONG_MS) == OK);
+    /* Whoever lost it does not get it back by renewing, nor takes it away by giving it back. */
+    assert_int_equal(lease_take(task, state, key, us, LONG_MS), ERR_CONFLICT);
+    lease_give_back(task, state, key, us);
+    assert_int_equal(lease_take(task, state, key, us, LONG_MS), ERR_CONFLICT);
+}
+
+static void test_ends_by_itself(void **unused)
+{
+    with_state(1, ends_by_itself);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_holder),
+        cmocka_unit_test(test_ends_by_itself),
+    };
+
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}

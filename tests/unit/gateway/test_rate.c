@@ -1,0 +1,61 @@
+/* Which counter a request falls under. */
+#include "unit.h"
+
+#include "gateway/gateway.h"
+#include "gateway/rate.h"
+
+static void every_policy(void **state)
+{
+    struct gateway gateway = {0};
+    const struct request req = {.gateway = &gateway, .peer_ip = SLICE_INIT("192.0.2.1")};
+    const struct {
+        enum rate_policy policy;
+        struct principal who;
+        const char *counter, *key;
+        unsigned seconds;
+        bool free_if_refused;
+    } rows[] = {
+        {POLICY_DEFAULT, {.kind = PRINCIPAL_NONE}, "anonymous", "192.0.2.1", 60, false},
+        {POLICY_DEFAULT,
+         {.kind = PRINCIPAL_SESSION, .user_id = SLICE("user_1"), .session_id = SLICE("ses_1")},
+         "user",
+         "user_1",
+         60,
+         false},
+        {POLICY_DEFAULT,
+         {.kind = PRINCIPAL_KEY, .user_id = SLICE("user_1"), .session_id = SLICE("key_1")},
+         "api_key",
+         "key_1",
+         60,
+         false},
+        {POLICY_HEALTH, {.kind = PRINCIPAL_NONE}, "health", "192.0.2.1", 60, false},
+        {POLICY_BACKUP,
+         {.kind = PRINCIPAL_SESSION, .user_id = SLICE("user_1")},
+         "backup",
+         "192.0.2.1",
+         1,
+         true},
+        {POLICY_BACKUP_LOGIN, {.kind = PRINCIPAL_NONE}, "backup_login", "192.0.2.1", 60, false},
+        {POLICY_BACKUP_HEALTH, {.kind = PRINCIPAL_NONE}, "backup_health", "192.0.2.1", 60, false},
+    };
+
+    for (unsigned rate = 0; rate < RATE_COUNT; rate++)
+        gateway.limits.of[rate] = 100 + rate;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct rate_quota quota;
+
+        rate_quota_choose(&req, rows[i].policy, &rows[i].who, &quota);
+        assert_true(slice_eq(quota.counter, slice_from(rows[i].counter)));
+        assert_true(slice_eq(quota.key, slice_from(rows[i].key)));
+        assert_int_equal(quota.seconds, rows[i].seconds);
+        assert_int_equal(quota.limit, 100 + quota.rate);
+        assert_int_equal(quota.free_if_refused, rows[i].free_if_refused);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_policy)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 from harness import BUILD, PATIENCE_S, wait_for
 from load import tiny_png
+from people import one_in_each
 from redis_server import RedisServer
 
 
@@ -20,19 +21,20 @@ def check(hub, *options):
 
 
 class Shelf:
-    """A hub with three pictures that are ready."""
+    """A hub with three pictures that are ready, of people in as many partitions as there are."""
 
-    def __init__(self, hub):
-        self.hub, self.session = hub, hub.session()
+    def __init__(self, hub, partitions=1):
+        self.hub, people = hub, one_in_each(hub, partitions)
+        self.owners = [people[number % partitions] for number in range(3)]
         self.ids, self.digests = [], []
-        for number in range(3):
+        for number, owner in enumerate(self.owners):
             data = tiny_png(number)
-            answer = self.session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
-                                       files={"file": ("tiny.png", data)})
+            answer = owner.post(hub.api + "/media/upload", timeout=PATIENCE_S,
+                                files={"file": ("tiny.png", data)})
             self.ids.append(answer.json()["data"]["id"])
             self.digests.append(hashlib.sha256(data).hexdigest())
-        for media_id in self.ids:
-            hub.wait_status(self.session, media_id, "ready")
+        for owner, media_id in zip(self.owners, self.ids):
+            hub.wait_status(owner, media_id, "ready")
 
     def blob(self, i):
         digest = self.digests[i]
@@ -42,13 +44,23 @@ class Shelf:
         return self.hub.data / "store/variants" / self.digests[i] / name
 
     def thumbnail(self, i, size):
-        return self.session.get(f"{self.hub.api}/media/{self.ids[i]}/thumbnail?size={size}",
-                                timeout=PATIENCE_S)
+        return self.owners[i].get(f"{self.hub.api}/media/{self.ids[i]}/thumbnail?size={size}",
+                                  timeout=PATIENCE_S)
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_clean(hub, running):
-    Shelf(hub)
+@pytest.fixture
+def partitions():
+    return 1
+
+
+@pytest.fixture
+def hub(make_hub, partitions):
+    return make_hub("--partitions", str(partitions))
+
+
+@pytest.mark.parametrize("running,partitions", [(True, 1), (False, 1), (True, 3)])
+def test_clean(hub, running, partitions):
+    Shelf(hub, partitions)
     if not running:
         hub.stop()
     assert check(hub) == (0, [], "checked 3 media, 0 backups and 3 blobs: 0 findings")
@@ -80,9 +92,9 @@ def spoil(shelf):
     ])
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_everything_wrong_is_found_and_variants_are_repaired(hub, running):
-    shelf = Shelf(hub)
+@pytest.mark.parametrize("running,partitions", [(True, 1), (False, 1), (True, 3), (False, 3)])
+def test_everything_wrong_is_found_and_variants_are_repaired(hub, running, partitions):
+    shelf = Shelf(hub, partitions)
     if not running:
         hub.stop()
     lines = spoil(shelf)

@@ -8,11 +8,19 @@ import time
 import pytest
 from harness import PATIENCE_S, wait_for
 from load import tiny_png
+from people import one_in_each
+
+PARTITIONS = pytest.mark.parametrize("partitions", [1, 3])
 
 
 @pytest.fixture
-def hub(make_hub):
-    return make_hub(env={"MEDIAHUB_STORE_COLLECT_AFTER": "1"})
+def partitions():
+    return 1
+
+
+@pytest.fixture
+def hub(make_hub, partitions):
+    return make_hub("--partitions", str(partitions), env={"MEDIAHUB_STORE_COLLECT_AFTER": "1"})
 
 
 def upload(hub, session, data):
@@ -45,22 +53,25 @@ def redis(hub, *words):
                           capture_output=True, check=True, timeout=PATIENCE_S).stdout.split()
 
 
-def test_content_goes_with_its_last_record(hub):
-    session = hub.session()
+@PARTITIONS
+def test_content_goes_with_its_last_record(hub, partitions):
+    """Whoever has it, in whichever partition."""
+    people = one_in_each(hub, partitions)
+    session, one, other = people[0], people[-1], people[partitions // 2]
     kept, gone = tiny_png(1), tiny_png(2)
     digests = [hashlib.sha256(data).hexdigest() for data in (kept, gone)]
     keeper = upload(hub, session, kept)
-    twins = [upload(hub, session, gone), upload(hub, session, gone)]
+    twins = [upload(hub, one, gone), upload(hub, other, gone)]
     variants = hub.data / "store/variants" / digests[1]
     assert len(list(variants.iterdir())) == 3
 
-    delete(hub, session, twins[0])
+    delete(hub, one, twins[0])
     # A whole walk has passed when something of nobody's has come and gone.
     orphan = put_orphan(hub, b"nobody's")
     wait_for(lambda: not orphan.exists(), "the end of an orphan")
     assert blob_path(hub, digests[1]).exists() and len(list(variants.iterdir())) == 3
 
-    delete(hub, session, twins[1])
+    delete(hub, other, twins[1])
     wait_for(lambda: not blob_path(hub, digests[1]).exists() and not variants.exists(), "trash")
     wait_for(lambda: not list((hub.data / "store/trash").iterdir()), "an empty trash")
     assert session.get(f"{hub.api}/media/{keeper}/content").content == kept
@@ -71,13 +82,14 @@ def test_content_goes_with_its_last_record(hub):
     assert session.get(f"{hub.api}/media/{again}/content").content == gone
 
 
-def test_uploads_and_deletions_of_one_content(hub):
+@PARTITIONS
+def test_uploads_and_deletions_of_one_content(hub, partitions):
     """The collector works on what uploads of the same content bring and deletions leave."""
-    session, data, wrong = hub.session(), tiny_png(3), []
+    people, data, wrong = one_in_each(hub, partitions), tiny_png(3), []
     until = time.monotonic() + 12
 
-    def worker(lag_s):
-        mine = hub.session(session.headers["Authorization"].split()[1])
+    def worker(lag_s, person):
+        mine = hub.session(person.headers["Authorization"].split()[1])
         while time.monotonic() < until:
             answer = mine.post(hub.api + "/media/upload", files={"file": ("tiny.png", data)})
             media_id = answer.json()["data"]["id"]
@@ -88,7 +100,8 @@ def test_uploads_and_deletions_of_one_content(hub):
             delete(hub, mine, media_id)
             threading.Event().wait(lag_s)
 
-    threads = [threading.Thread(target=worker, args=(lag_s,)) for lag_s in (0.9, 1.3, 2.1)]
+    threads = [threading.Thread(target=worker, args=(lag_s, people[number % partitions]))
+               for number, lag_s in enumerate((0.9, 1.3, 2.1))]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -145,7 +145,7 @@ static bool filter_decoder(void)
     bool fine = filter && allow_threads(filter) && allow_without_exec(filter, SCMP_SYS(mmap)) &&
                 allow_without_exec(filter, SCMP_SYS(mprotect)) &&
                 seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) == 0;
+                                 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) == 0;
 
     for (size_t i = 0; fine && i < sizeof(decoder_calls) / sizeof(*decoder_calls); i++)
         fine = seccomp_rule_add(filter, SCMP_ACT_ALLOW, decoder_calls[i], 0) == 0;

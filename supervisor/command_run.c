@@ -2,6 +2,7 @@
  * alive, and stops them in order: what serves first, Redis last. */
 #include "supervisor/command.h"
 
+#include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -10,13 +11,17 @@
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
+    PORT_WAIT_MS = 5000,
+    PORT_RETRY_MS = 50,
     STATE_WAIT_MS = 60000, /* a big AOF takes its time: about 5 s a GB */
     STOP_GRACE_MS = 15000, /* beyond the drain window; more than the gateway's own 10 s */
     REDIS_GRACE_MS = 30000,
@@ -175,12 +180,18 @@ static void start_children(struct hub *hub)
 }
 
 /* SO_REUSEPORT would let a second hub take half of our connections silently, so the port is tried
- * without it first. */
+ * without it first. A hub that was killed keeps it until the last of its threads is back from the
+ * disk, which one that follows at once waits for. */
 static void check_port(struct arena *arena, struct slice address)
 {
+    const struct timespec pause = {.tv_nsec = PORT_RETRY_MS * 1000000L};
+    uint64_t until_ms = clock_ms() + PORT_WAIT_MS;
     struct slice problem;
-    int fd = listen_open(arena, address, false, &problem);
+    int fd;
 
+    while ((fd = listen_open(arena, address, false, &problem)) < 0 && errno == EADDRINUSE &&
+           clock_ms() < until_ms)
+        nanosleep(&pause, NULL);
     if (fd < 0)
         process_fail("%.*s", SLICE_ARG(problem));
     close(fd);

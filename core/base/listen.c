@@ -46,6 +46,7 @@ int listen_open(struct arena *arena, struct slice host_port, bool share_port, st
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     struct slice host, port;
 
+    errno = 0;
     if (!split_host_port(host_port, &host, &port)) {
         *problem =
             arena_printf(arena, "\"%.*s\" is not an address and a port", SLICE_ARG(host_port));
@@ -59,10 +60,12 @@ int listen_open(struct arena *arena, struct slice host_port, bool share_port, st
         return -1;
     }
     int fd = open_one(found, share_port);
+    int why = errno;
     if (fd < 0)
         *problem =
-            arena_printf(arena, "cannot listen on %.*s: %s", SLICE_ARG(host_port), strerror(errno));
+            arena_printf(arena, "cannot listen on %.*s: %s", SLICE_ARG(host_port), strerror(why));
     freeaddrinfo(found);
+    errno = why;
     return fd;
 }
 

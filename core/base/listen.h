@@ -5,7 +5,8 @@
 #include "base/config.h"
 
 /* With share_port several processes may listen on one port (SO_REUSEPORT); without it a port that
- * anyone listens on is refused. -1 on failure, with one sentence in *problem. */
+ * anyone listens on is refused. -1 on failure, with one sentence in *problem, and with EADDRINUSE
+ * in errno if that is why. */
 int listen_open(struct arena *arena, struct slice host_port, bool share_port,
                 struct slice *problem);
 

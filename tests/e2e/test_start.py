@@ -36,6 +36,18 @@ def test_port_in_use(tmp_path):
     assert_one_clear_line(result, str(port))
 
 
+def test_port_that_gets_free(make_hub):
+    """What a killed hub leaves behind may keep its port for a moment."""
+    hub = make_hub(start=False)
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", hub.port))
+        s.listen()
+        hub.start(wait=False)
+        wait_for(hub.data.exists, "the start")
+    hub.wait_ready()
+
+
 def test_unwritable_data_folder(tmp_path):
     (tmp_path / "file").write_text("")
     result = run(tmp_path, "run", "--listen", f"127.0.0.1:{free_port()}", "--data", "file/data")

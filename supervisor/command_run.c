@@ -211,7 +211,7 @@ static void prepare(struct hub *hub, int argc, char **argv)
     data = data_folder_enter(hub->arena, config_text(hub->config, "data"), &problem);
     if (data.n == 0)
         process_fail("%.*s", SLICE_ARG(problem));
-    /* Behind the lock: by then a hub that was killed has let go of its port. */
+    /* Behind the lock, so that no other hub on this folder can have it. */
     check_port(hub->arena, config_text(hub->config, "listen"));
     if (listen_tls_address(hub->config).n)
         check_port(hub->arena, listen_tls_address(hub->config));

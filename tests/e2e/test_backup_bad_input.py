@@ -4,8 +4,8 @@ import json
 
 import pytest
 from backup_client import BackupClient, BackupFolder, armoured
-from harness import Hub
-from raw_client import ask
+from harness import PATIENCE_S, Hub
+from raw_client import ask, connect, read_answer
 
 LOGIN = "/api/stable/auth/login"
 VERSION = "/api/stable/repository/collection/iwa-ait/version"
@@ -143,3 +143,15 @@ def test_case(hub, token, request_bytes, status):
         assert set(body) == OTHER_REFUSAL and body["error"], body
     assert answer.status != 416 or "content-range" in answer.headers, answer
     assert "x-request-id" in answer.headers, answer
+
+
+def test_a_body_that_never_comes(hub):
+    """The next requests are served meanwhile; this one is told in the end."""
+    with connect(hub) as connection:
+        connection.sendall(http(f"POST {LOGIN}", "Content-Type: application/json",
+                                "Content-Length: 40", body=b"{"))
+        BackupClient(hub)
+        connection.settimeout(2 * PATIENCE_S)
+        answer = read_answer(connection)
+    assert answer.status == 408
+    assert answer.json() == {"data": {}, "error": "Request took too long", "status": False}

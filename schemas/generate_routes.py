@@ -323,6 +323,8 @@ class Operation:
             names.append("UNAUTHORIZED")
         if self.scopes:
             names.append("FORBIDDEN")
+        if self.query or "{" in self.template:
+            names.append("URI_TOO_LONG")
         if self.query or self.body_kind != "BODY_NONE":
             names.append("VALIDATION")
         if self.body_kind != "BODY_NONE":

@@ -10,7 +10,7 @@
 #define SECRETS "team/v1/secrets"
 #define HEAD(kind, name)                                                                           \
     "apiVersion: backups.riotkit.org/v1alpha1\nkind: " kind "\nmetadata: {name: " name "}\nspec:"  \
-                                                                                       "\n"
+    "\n"
 #define EVE_WITH(more)                                                                             \
     HEAD("BackupUser", "eve")                                                                      \
     "  email: eve@example.org\n  roles: [collectionManager]\n" more

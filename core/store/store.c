@@ -151,6 +151,26 @@ enum err store_check_room(const struct store *store, uint64_t more)
     return OK;
 }
 
+struct room {
+    const struct store *store;
+    enum err err;
+};
+
+static void look_for_room(void *arg)
+{
+    struct room *room = arg;
+
+    room->err = store_check_room(room->store, 0);
+}
+
+bool store_has_room(struct task *task, const struct store *store)
+{
+    struct room room = {.store = store};
+
+    task_offload(task, look_for_room, &room);
+    return room.err == OK;
+}
+
 /* Paths */
 
 struct slice store_blob_path(struct arena *arena, struct slice sha256_hex)

@@ -26,6 +26,8 @@ void store_clean_incoming(struct store *store);
 
 /* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */
 enum err store_check_room(const struct store *store, uint64_t more);
+/* The same of the reserve alone. Suspends. */
+bool store_has_room(struct task *task, const struct store *store);
 
 /* Opens for reading; size in bytes. ERR_NOT_FOUND. The descriptor is the caller's. A miss looks in
  * trash/ and brings blob and variants back. */

@@ -5,6 +5,7 @@ process behind and have written no sanitizer report; a process that died unasked
 import shutil
 
 import pytest
+from backup_client import BackupFolder
 from harness import SAMPLES, Hub, Receiver
 
 
@@ -35,6 +36,12 @@ def make_hub(tmp_path):
 @pytest.fixture
 def hub(make_hub):
     return make_hub()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Users and collections of the Backup Repository, as a hub with files.options() reads them."""
+    return BackupFolder(tmp_path / "backup")
 
 
 @pytest.fixture

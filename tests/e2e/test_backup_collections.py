@@ -7,7 +7,7 @@ import time
 
 import pytest
 import requests
-from backup_client import KEY_PASSWORD, PASSWORD, BackupClient, BackupFolder, armoured
+from backup_client import KEY_PASSWORD, PASSWORD, BackupClient, armoured
 from harness import PATIENCE_S, wait_for
 from raw_client import connect, read_answer
 from socket_client import SocketClient
@@ -18,11 +18,6 @@ CLOSED = [{"from": f"0 0 1 {(time.gmtime().tm_mon + 5) % 12 + 1} *", "duration":
 OPEN = [{"from": "*/30 * * * *", "duration": "30m"}]
 BEGUN = "cannot upload version. cannot upload file, cannot copy stream, error: "
 BIG_BYTES = int(os.environ.get("MEDIAHUB_BACKUP_BYTES", 256 << 20))
-
-
-@pytest.fixture
-def files(tmp_path):
-    return BackupFolder(tmp_path / "backup")
 
 
 @pytest.fixture

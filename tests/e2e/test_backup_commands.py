@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from backup_client import BackupClient, BackupFolder
+from backup_client import BackupClient
 from harness import BUILD, PATIENCE_S
 
 PHC = re.compile(rb"\$argon2id\$v=19\$m=65536,t=1,p=\d\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=")
@@ -16,13 +16,12 @@ def run(command, given, *arguments):
                           capture_output=True, timeout=PATIENCE_S, check=False)
 
 
-def test_a_password_for_a_file(make_hub, tmp_path):
+def test_a_password_for_a_file(make_hub, files):
     made = [run("backup-password", "correct horse\n") for _ in range(2)]
     for result in made:
         assert result.returncode == 0 and result.stderr == ""
         assert PHC.fullmatch(base64.b64decode(result.stdout))
     assert made[0].stdout != made[1].stdout             # the salt
-    files = BackupFolder(tmp_path / "files")
     files.user("eve", password=made[0].stdout.strip())
     hub = make_hub(*files.options())
     eve = BackupClient(hub, "eve", "correct horse")

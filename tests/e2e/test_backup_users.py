@@ -16,11 +16,6 @@ INCORRECT = "incorrect Username or Password"
 
 
 @pytest.fixture
-def files(tmp_path):
-    return BackupFolder(tmp_path / "backup")
-
-
-@pytest.fixture
 def hub(make_hub, files):
     return make_hub(*files.options())
 

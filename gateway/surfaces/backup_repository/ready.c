@@ -24,18 +24,6 @@ static bool code_is_right(const struct request *req)
     return key.n > 0 && health_code_given(req, sha256_hex(req->task.arena, key));
 }
 
-struct room {
-    const struct store *store;
-    enum err err;
-};
-
-static void look_for_room(void *arg)
-{
-    struct room *room = arg;
-
-    room->err = store_check_room(room->store, 0);
-}
-
 static struct slice check_database(struct request *req)
 {
     struct redis_value answer;
@@ -46,10 +34,8 @@ static struct slice check_database(struct request *req)
 
 static struct slice check_storage(struct request *req)
 {
-    struct room room = {.store = req->gateway->store};
-
-    task_offload(&req->task, look_for_room, &room);
-    return room.err == OK ? SLICE_NONE : SLICE("the storage has no room");
+    return store_has_room(&req->task, req->gateway->store) ? SLICE_NONE
+                                                           : SLICE("the storage has no room");
 }
 
 static struct slice check_configuration(struct request *req)

@@ -24,32 +24,19 @@ struct check {
     bool ok;
 };
 
-struct room {
-    const struct store *store;
-    enum err err;
-};
-
-static void look_for_room(void *arg)
-{
-    struct room *room = arg;
-
-    room->err = store_check_room(room->store, 0);
-}
-
 void hub_ready(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
-    struct room room = {.store = gateway->store};
 
     if (backup_ready_is_asked(req)) {
         backup_ready_reply(req);
         return;
     }
-    task_offload(&req->task, look_for_room, &room);
+    bool has_room = store_has_room(&req->task, gateway->store);
     const struct check checks[] = {
         {"state", state_ready(gateway->state)},
         {"events", realtime_canary_age_ms(gateway->realtime) < CANARY_MAX_AGE_MS},
-        {"store", room.err == OK},
+        {"store", has_room},
         {"draining", !gateway->draining},
     };
     struct json_writer w;

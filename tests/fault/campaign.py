@@ -22,7 +22,8 @@ CHANNEL_TYPES = WEBHOOK_TYPES | {"media.updated", "media.processing"}
 # What one dispatcher can have under way to one receiver: its window, and as many that have ended
 # and are not recorded yet (webhooks/admission.h).
 IN_FLIGHT_MAX = 16
-SETTLE_S = 4 * PATIENCE_S
+SECONDS = int(os.environ.get("MEDIAHUB_FAULT_SECONDS", 0))
+SETTLE_S = 4 * PATIENCE_S + SECONDS // 10
 # Content that nobody refers to goes while the load goes on; longer than a commit may take.
 COLLECT_AFTER_S = 20
 
@@ -37,6 +38,8 @@ class Campaign:
         slowly = threading.Event()
         self.receiver = Receiver(lambda n: slowly.wait(0.02) or 200)
         self.kills = self.restarts = self.lost = self.doubled = self.repeated = 0
+        self.events = []          # the whole history; the hub's own is trimmed after an hour
+        self.digest = None        # of its chain so far
         self.leases = set()       # of deliveries, that a dispatcher's death left behind
         self.judged = False
 
@@ -117,6 +120,7 @@ class Campaign:
                 self.note_leases()
         self.kills += 1
         self.wait_serving(f"service after the death of {victim}")
+        self.read_history()
 
     def victims(self, victim):
         if not victim.startswith("redis-"):
@@ -168,22 +172,24 @@ class Campaign:
         head = self.redis("hget", "{p0}:head", "offset")
         return head in self.redis("hvals", "{p0}:accepted")
 
-    def history(self):
-        """All events, checked: offsets without holes, the chain of hashes, no id twice."""
-        events, start = [], "-"
+    def read_history(self):
+        """All events so far, checked: offsets without holes, and the chain of hashes."""
+        if self.digest is None:
+            epoch = self.redis("hget", "{p0}:head", "epoch")
+            self.digest = hashlib.sha1(epoch.encode()).hexdigest()[:16]
         while True:
+            start = f"({len(self.events)}-0" if self.events else "-"
             some = self.redis("xrange", "{p0}:events", start, "+", "COUNT", "500")
-            if not some:
-                break
             for offset, fields in some:
-                fields = dict(zip(fields[::2], fields[1::2]))
-                events.append({**fields, "offset": int(offset.split("-")[0])})
-            start = f"({some[-1][0]}"
-        epoch = self.redis("hget", "{p0}:head", "epoch")
-        digest = hashlib.sha1(epoch.encode()).hexdigest()[:16]
-        for number, event in enumerate(events, 1):
-            digest = hashlib.sha1((digest + event["id"]).encode()).hexdigest()[:16]
-            assert (event["offset"], event["hash"]) == (number, digest), event
+                event = dict(zip(fields[::2], fields[1::2]))
+                self.digest = hashlib.sha1((self.digest + event["id"]).encode()).hexdigest()[:16]
+                assert (offset, event["hash"]) == (f"{len(self.events) + 1}-0", self.digest), event
+                self.events.append(event)
+            if not some:
+                return self.events
+
+    def history(self):
+        events = self.read_history()
         assert len({e["id"] for e in events}) == len(events)
         return events
 
@@ -210,12 +216,14 @@ class Campaign:
         expected = [e["id"] for e in events if e["type"] in CHANNEL_TYPES]
         wait_for(lambda: subscriber.heard[-1:] == expected[-1:], "the last event at the subscriber")
         heard = list(subscriber.heard)
-        missed = [e for e in events if e["id"] in set(expected) - set(heard)]
-        self.doubled += len(heard) - len(set(heard))
+        known = set(heard)
+        unheard = set(expected) - known
+        missed = [e for e in events if e["id"] in unheard]
+        self.doubled += len(heard) - len(known)
         if not subscriber.told:
             self.lost += len(missed)
             assert not missed, missed[:3]
-        assert heard == [e for e in expected if e in set(heard)], "out of order"
+        assert heard == [e for e in expected if e in known], "out of order"
 
     def judge_receiver(self, events):
         expected = {e["id"]: e for e in events if e["type"] in WEBHOOK_TYPES}

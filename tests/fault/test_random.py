@@ -4,11 +4,10 @@ one."""
 import os
 import time
 
-from campaign import random_of
+from campaign import SECONDS, random_of
 
 VICTIMS = ["mediahub-gateway", "mediahub-worker", "mediahub-decode", "mediahub-webhooks",
            "redis-state", "redis-volatile", "supervisor"]
-SECONDS = int(os.environ.get("MEDIAHUB_FAULT_SECONDS", 0))
 ROUNDS = int(os.environ.get("MEDIAHUB_FAULT_ROUNDS", 0 if SECONDS else len(VICTIMS)))
 
 

@@ -12,7 +12,7 @@ from harness import PATIENCE_S
 from socket_client import SocketClient
 
 UPLOADERS = 6
-PAUSE_S = 0.5             # so that one worker keeps up
+PAUSE_S = 1               # so that one worker keeps up, also under sanitizers
 CLIP_EVERY = 30           # each is decoded, and then transcoded
 LOGIN_S, RETRY_S = 300, 20
 FAILURES = (requests.RequestException, OSError, AssertionError)

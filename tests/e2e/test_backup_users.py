@@ -32,7 +32,12 @@ def ready(hub):
     return answer.status_code, checks["ConfigurationProviderValidator"]
 
 
-def account(hub, name, admin_token):
+def complaints(hub, name):
+    return sum('"manifest_broken"' in line and f"/{name}.yaml" in line
+               for line in hub.log_text().splitlines())
+
+
+def account(hub, name):
     answer = requests.post(hub.api + "/auth/register", timeout=PATIENCE_S, json={
         "username": name, "email": f"{name}@example.com", "password": "long enough"})
     assert answer.status_code == 201, answer.text
@@ -76,9 +81,7 @@ def test_broken_files_are_named_and_harm_nobody_else(hub, files):
         assert check["message"].startswith("configuration provider is not usable: ")
         assert f"backupusers/{name}.yaml: " in check["message"], (what, check["message"])
         admin.ask(f"/auth/user/{name}")
-        named = [line for line in hub.log_text().splitlines()
-                 if '"manifest_broken"' in line and f"{name}.yaml" in line]
-        assert len(named) == 1, what         # once for each version of the file
+        assert complaints(hub, name) == 1, what         # once for each version of the file
         assert not login_refused(hub, "admin")
         files.remove("BackupUser", name)
     assert ready(hub)[0] == 200
@@ -97,9 +100,15 @@ def test_references_to_secrets(hub, files):
     assert 'backupusers/eve.yaml: spec.passwordFromRef: the secret "team"' in ready(hub)[1]["message"]
     files.put("Secret", "team", data={"other": "x"})
     assert login_refused(hub, "eve") == INCORRECT
+    assert complaints(hub, "eve") == 1
     files.put("Secret", "team", data={"eve": files.example_secret("some-user_uploader")})
     assert not login_refused(hub, "eve", KEY_PASSWORD)
     assert login_refused(hub, "eve", PASSWORD) == INCORRECT
+    # Well again, and lost again, is said again.
+    files.remove("Secret", "team")
+    assert login_refused(hub, "eve", KEY_PASSWORD) == INCORRECT
+    assert complaints(hub, "eve") == 2
+    files.put("Secret", "team", data={"eve": files.example_secret("some-user_uploader")})
     files.user("eve", passwordFromRef={"name": "../secrets/team", "entry": "eve"})
     assert login_refused(hub, "eve", KEY_PASSWORD) == INCORRECT
 
@@ -186,7 +195,7 @@ def test_accounts_of_the_hub(make_hub, files, partitions):
     assert admin.ask("/auth/whoami").json()["data"]["permissions"] == ["systemAdmin"]
     users = []
     for name in ("ada", "bea", "cleo", "dora"):
-        account(hub, name, admin.token)
+        account(hub, name)
         users.append(BackupClient(hub, name, "long enough"))
         me = users[-1].ask("/auth/whoami").json()["data"]
         assert me["permissions"] == ["collectionManager"] and me["email"] == f"{name}@example.com"

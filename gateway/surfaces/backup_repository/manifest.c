@@ -263,20 +263,13 @@ static uint64_t hash_of(struct slice label)
     return hash;
 }
 
-static bool is_known(struct manifests *manifests, const struct manifest_file *file)
+/* NULL: nobody has complained about it since it was last well. */
+static struct complaint *complaint_about(struct manifests *manifests, uint64_t label_hash)
 {
-    struct complaint complaint = {hash_of(file->label), file->stamp};
-    struct complaint *known = manifests->complaints;
-
-    for (size_t i = 0; i < COMPLAINTS; i++) {
-        if (known[i].label_hash != complaint.label_hash)
-            continue;
-        bool same = memcmp(&known[i].stamp, &complaint.stamp, sizeof complaint.stamp) == 0;
-        known[i] = complaint;
-        return same;
-    }
-    known[manifests->next_complaint++ % COMPLAINTS] = complaint;
-    return false;
+    for (size_t i = 0; i < COMPLAINTS; i++)
+        if (manifests->complaints[i].label_hash == label_hash)
+            return &manifests->complaints[i];
+    return NULL;
 }
 
 static struct slice problem_of(const struct look *look)
@@ -291,10 +284,21 @@ static struct slice problem_of(const struct look *look)
 /* Each version of a broken file is named once. */
 static void complain(struct manifests *manifests, const struct look *look)
 {
+    struct complaint now = {hash_of(look->file.label), look->file.stamp};
+    struct complaint *known = complaint_about(manifests, now.label_hash);
     struct slice problem = problem_of(look);
 
-    if (problem.n && !is_known(manifests, &look->file))
-        log_event(LOG_ERROR, "manifest_broken", F("problem", problem));
+    if (!problem.n) {
+        if (known)
+            *known = (struct complaint){0};
+        return;
+    }
+    if (known && memcmp(&known->stamp, &now.stamp, sizeof now.stamp) == 0)
+        return;
+    if (!known)
+        known = &manifests->complaints[manifests->next_complaint++ % COMPLAINTS];
+    *known = now;
+    log_event(LOG_ERROR, "manifest_broken", F("problem", problem));
 }
 
 static enum err find(struct task *task, struct manifests *manifests, struct look *look)

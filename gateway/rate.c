@@ -8,12 +8,12 @@ enum { COUNTS, FREE };
 
 static const struct {
     struct slice counter;
-    unsigned seconds;
     const char *setting;
+    unsigned seconds;
     int refused;
 } rows[] = {
 #define RATE(name, counter, seconds, setting, refused)                                             \
-    {SLICE_INIT(counter), seconds, setting, refused},
+    {SLICE_INIT(counter), setting, seconds, refused},
 #include "gateway/rates.def"
 #undef RATE
 };

@@ -271,7 +271,7 @@ static uint64_t start_at(int64_t day, unsigned minute)
 static uint64_t calendar_previous(const struct cron *cron, uint64_t unix_s)
 {
     int64_t today = (int64_t)(unix_s / DAY_S), day = today;
-    unsigned minute;
+    unsigned minute = 0;
 
     if (!last_minute(cron, (unsigned)(unix_s / 60 % MINUTES_PER_DAY), &minute))
         day--;
@@ -286,7 +286,7 @@ static uint64_t calendar_next(const struct cron *cron, uint64_t unix_s)
 {
     uint64_t from = unix_s / 60 + 1;
     int64_t today = (int64_t)(from / MINUTES_PER_DAY), day = today;
-    unsigned minute;
+    unsigned minute = 0;
 
     if (!first_minute(cron, (unsigned)(from % MINUTES_PER_DAY), &minute))
         day++;

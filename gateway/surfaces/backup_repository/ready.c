@@ -5,7 +5,7 @@
 #include "gateway/gateway.h"
 #include "gateway/surfaces/backup_repository/health.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
-#include "gateway/surfaces/backup_repository/surface.h"
+#include "handlers.h"
 
 enum { FILES_NAMED_MAX = 10 };
 

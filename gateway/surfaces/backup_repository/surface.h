@@ -5,7 +5,5 @@
 #include "gateway/reply.h"
 #include "gateway/router.h"
 
-extern const struct surface surface_backup_repository;
-
 /* The members of the error envelope, into an open object: `data` (JSON), `error`, `status`. */
 void backup_write_error(struct json_writer *w, struct slice data, struct slice text);

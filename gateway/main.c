@@ -21,6 +21,7 @@
 enum {
     FIBERS_MAX = 4096,
     STATE_WAIT_MS = 30000,
+    EVENTS_WAIT_MS = 5000,
     JWT_TTL_MAX_S = 87600 * 3600,
     DRAIN_GRACE_MS = 10000, /* for requests in flight, after the realtime window */
     DRAIN_LOOK_MS = 20,
@@ -97,6 +98,10 @@ static void start(struct task *task, void *arg)
         process_fail("no fiber is left at the start");
     start_jobs(gateway);
     program.housekeeping = housekeeping_start(gateway);
+    /* Whoever is told that we are ready may ask /ready. */
+    realtime_gate_await(gateway, EVENTS_WAIT_MS);
+    if (gateway->draining)
+        return;
     open_listeners();
     process_ready();
 }

@@ -1,5 +1,7 @@
 #include "gateway/realtime_gate.h"
 
+#include "base/clock.h"
+#include "base/fiber.h"
 #include "base/process.h"
 #include "base/timer.h"
 #include "gateway/authentication.h"
@@ -16,6 +18,8 @@
 
 enum {
     CANARY_EVERY_MS = 1000,
+    CANARY_MAX_AGE_MS = 2000,
+    CANARY_LOOK_MS = 5,
     MESSAGES_PER_S = 20,
     SUBSCRIPTIONS_MAX = 100,
     SOCKETS_MAX = 1 << 20,
@@ -177,6 +181,20 @@ bool realtime_gate_start(struct gateway *gateway)
     canary.gateway = gateway;
     on_canary_due(&canary.timer);
     return true;
+}
+
+bool realtime_gate_hears(const struct gateway *gateway)
+{
+    return realtime_canary_age_ms(gateway->realtime) < CANARY_MAX_AGE_MS;
+}
+
+void realtime_gate_await(const struct gateway *gateway, uint64_t ms)
+{
+    uint64_t until_ms = clock_ms() + ms;
+
+    /* Draining first: whoever drains may have freed realtime meanwhile. */
+    while (!gateway->draining && !realtime_gate_hears(gateway) && clock_ms() < until_ms)
+        fiber_sleep(CANARY_LOOK_MS);
 }
 
 void realtime_gate_stop(struct gateway *gateway)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 
 import pytest
+import requests
 from harness import BUILD, PATIENCE_S, free_port, wait_for
 
 
@@ -34,6 +35,14 @@ def test_port_in_use(tmp_path):
         port = s.getsockname()[1]
         result = run(tmp_path, "run", "--listen", f"127.0.0.1:{port}")
     assert_one_clear_line(result, str(port))
+
+
+def test_ready_means_ready(make_hub):
+    for _ in range(5):
+        hub = make_hub()
+        answer = requests.get(hub.url + "/ready", timeout=PATIENCE_S)
+        assert answer.status_code == 200, answer.text
+        hub.stop()
 
 
 def test_port_that_gets_free(make_hub):

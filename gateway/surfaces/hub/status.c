@@ -2,10 +2,11 @@
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
+#include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/ready.h"
 #include "handlers.h"
 
-enum { CANARY_MAX_AGE_MS = 2000, METRICS_MAX_BYTES = 1 << 20 };
+enum { METRICS_MAX_BYTES = 1 << 20 };
 
 void hub_root(struct request *req)
 {
@@ -35,7 +36,7 @@ void hub_ready(struct request *req)
     bool has_room = store_has_room(&req->task, gateway->store);
     const struct check checks[] = {
         {"state", state_ready(gateway->state)},
-        {"events", realtime_canary_age_ms(gateway->realtime) < CANARY_MAX_AGE_MS},
+        {"events", realtime_gate_hears(gateway)},
         {"store", has_room},
         {"draining", !gateway->draining},
     };

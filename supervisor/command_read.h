@@ -5,5 +5,5 @@
 #include "base/arena.h"
 
 /* One line, without its end; asked for by its name, and not shown, on a terminal. Ends the program
- * when there is none, when it is empty, or longer than `most` bytes. */
+ * when there is none, when it is empty, longer than `most` bytes, or has a NUL in it. */
 struct slice command_read_secret(struct arena *arena, const char *name, size_t most);

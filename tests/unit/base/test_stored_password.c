@@ -14,6 +14,14 @@
     "JGFyZ29uMmlkJHY9MTkkbT02NTUzNix0PTEscD00JEtvRDRNbXJ6S1gxNkY3amY0ZHhUK3c9PSQ2MnJpSDNrNUlMblFZ" \
     "YnZGNkc5RDJ4dm84d3ZmcUpvcXVKcXhPeDVKdm5ZPQ=="
 
+/* "lanes", by argon2-cffi 25.1, with one salt in one lane and in four. */
+#define IN_ONE_LANE                                                                                \
+    "JGFyZ29uMmlkJHY9MTkkbT02NTUzNix0PTEscD0xJEFBRUNBd1FGQmdjSUNRb0xEQTBPRHc9PSQybVdrcTJrZXRXYnRt" \
+    "NVBZMDVvN2pVWlVxMThmME8xeFRXWFM5Y0NKNVk4PQ=="
+#define IN_FOUR_LANES                                                                              \
+    "JGFyZ29uMmlkJHY9MTkkbT02NTUzNix0PTEscD00JEFBRUNBd1FGQmdjSUNRb0xEQTBPRHc9PSRIMnM0THFZemsvUHZT" \
+    "VllwWWo1ZTJHK3ZYUUxFUDNMUExEUUlYYnh1bE1nPQ=="
+
 static int set_up(void **state)
 {
     crypto_init();
@@ -39,6 +47,19 @@ static void made_by_others(void **state)
     assert_true(slice_starts_with(phc, SLICE("$argon2id$v=19$m=65536,t=1,p=4$")));
     assert_true(verifies(*state, phc, SLICE("test")));
     assert_false(verifies(*state, phc, SLICE("Test")));
+}
+
+static void lanes(void **state)
+{
+    struct slice one = stored_password_phc(*state, SLICE(IN_ONE_LANE));
+    struct slice four = stored_password_phc(*state, SLICE(IN_FOUR_LANES));
+
+    assert_true(slice_starts_with(one, SLICE("$argon2id$v=19$m=65536,t=1,p=1$")));
+    assert_true(slice_starts_with(four, SLICE("$argon2id$v=19$m=65536,t=1,p=4$")));
+    assert_true(verifies(*state, one, SLICE("lanes")));
+    assert_true(verifies(*state, four, SLICE("lanes")));
+    assert_false(verifies(*state, one, SLICE("lane")));
+    assert_false(verifies(*state, four, SLICE("lane")));
 }
 
 static void in_lines(void **state)
@@ -70,7 +91,13 @@ static void made_here(void **state)
 
 static void nobody(void **state)
 {
+    const struct slice cost = SLICE("$argon2id$v=19$m=65536,t=1,p=4$");
+
     assert_true(password_phc_acceptable(STORED_PASSWORD_OF_NOBODY));
+    assert_true(slice_starts_with(STORED_PASSWORD_OF_NOBODY, cost));
+    assert_true(slice_starts_with(stored_password_phc(*state, SLICE(OF_OTHERS)), cost));
+    assert_int_equal(crypto_pwhash_str_needs_rehash(STORED_PASSWORD_OF_NOBODY.p, 1, 65536 << 10),
+                     0);
     assert_false(verifies(*state, STORED_PASSWORD_OF_NOBODY, SLICE("")));
     assert_false(verifies(*state, STORED_PASSWORD_OF_NOBODY, SLICE("admin")));
 }
@@ -88,6 +115,12 @@ static void broken(void **state)
         SLICE_INIT("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA$aGFzaA=="), /* unpadded */
         SLICE_INIT("$argon2id$v=19$m=4294967295,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
         SLICE_INIT("$argon2id$v=19$m=65536,t=99,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
+        SLICE_INIT("$argon2id$v=19$m=262145,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
+        SLICE_INIT("$argon2id$v=19$m=65536,t=11,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
+        SLICE_INIT("$argon2id$v=19$m=65536,t=1,p=9$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
+        SLICE_INIT("argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
+        SLICE_INIT("$argon2id$v=19$m=65536,t=1,p=4$c2Fs*HNhbHRzYWx0c2FsdA==$aGFzaA=="),
+        SLICE_INIT("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGF-aA=="),
         SLICE_INIT("$argon2i$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
         SLICE_INIT("x$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA=="),
         SLICE_INIT("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA==$aGFzaA==$"),
@@ -106,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(made_by_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lanes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(made_here, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody, set_up, tear_down),

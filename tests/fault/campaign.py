@@ -11,19 +11,22 @@ import subprocess
 import threading
 
 import requests
+import yaml
 from harness import BUILD, PATIENCE_S, ROOT, Hub, Receiver, descendants, wait_for
 from traffic import Load, Login, Subscriber, make_clip, make_photo
 
 POINTS = re.findall(r'^FAULT\(\w+, "([\w.]+)"\)',
                     (ROOT / "core/base/fault.def").read_text(), re.MULTILINE)
 HAS_POINTS = "MEDIAHUB_FAULTS:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()
+VARIANT_FILES = {row["text"]: row["file"] for row in yaml.safe_load(
+    (ROOT / "schemas/variants.yaml").read_text())["variants"].values()}
 WEBHOOK_TYPES = {"media.uploaded", "media.deleted", "media.ready", "media.failed"}
 CHANNEL_TYPES = WEBHOOK_TYPES | {"media.updated", "media.processing"}
 # What one dispatcher can have under way to one receiver: its window, and as many that have ended
 # and are not recorded yet (webhooks/admission.h).
 IN_FLIGHT_MAX = 16
 SECONDS = int(os.environ.get("MEDIAHUB_FAULT_SECONDS", 0))
-SETTLE_S = 4 * PATIENCE_S + SECONDS // 10
+SETTLE_S = 8 * PATIENCE_S + SECONDS // 4        # the transcodes come last
 # Content that nobody refers to goes while the load goes on; longer than a commit may take.
 COLLECT_AFTER_S = 20
 
@@ -159,14 +162,19 @@ class Campaign:
             page += 1
 
     def settle(self):
-        """Waits until every record has left the queues and every delivery is through."""
+        """Waits until no job is left, also of those that make a ready record more complete, and
+        every delivery is through."""
         def look():
             waiting = [r for r in self.records() if r["status"] not in ("ready", "failed")]
             queues = [self.redis("zcard", "{p0}:" + key) for key in ("leases", "leased", "due")]
             return (not waiting and not any(queues) and not self.redis("scard", "{p0}:ready")
-                    and self.cursor_at_head())
+                    and self.jobs_left() == 0 and self.cursor_at_head())
         wait_for(look, "the end of all work", SETTLE_S)
         return self.records()
+
+    def jobs_left(self):
+        """A job's record goes when it is done; the parked ones stay."""
+        return len(self.redis("keys", "{p0}:job:*")) - self.redis("zcard", "{p0}:jobs_parked")
 
     def cursor_at_head(self):
         head = self.redis("hget", "{p0}:head", "offset")
@@ -214,7 +222,11 @@ class Campaign:
         """Everything after its first position, in order, once; unless it was told of a hole."""
         subscriber = self.subscriber
         expected = [e["id"] for e in events if e["type"] in CHANNEL_TYPES]
-        wait_for(lambda: subscriber.heard[-1:] == expected[-1:], "the last event at the subscriber")
+        try:
+            wait_for(lambda: subscriber.heard[-1:] == expected[-1:], "the last event")
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}: {subscriber.state()}, "
+                                 f"{len(events)} events, {len(expected)} for it") from None
         heard = list(subscriber.heard)
         known = set(heard)
         unheard = set(expected) - known
@@ -246,23 +258,25 @@ class Campaign:
             if record["id"] in self.load.kept:
                 assert sha256 == self.load.kept[record["id"]][1]
             made = list((store / "variants" / sha256).iterdir())
-            assert len(made) >= len(record["variants"]) >= 3, (record, made)
-            assert all(path.stat().st_size > 0 for path in made)
+            assert sorted(path.name for path in made) == sorted(
+                VARIANT_FILES[name] for name in record["variants"]), (record, made)
+            assert len(made) >= 3 and all(path.stat().st_size > 0 for path in made)
         for sha256 in digests:
             content = (store / "blobs" / sha256[:2] / sha256[2:4] / sha256).read_bytes()
             assert hashlib.sha256(content).hexdigest() == sha256
 
         def there():
             return ({path.name for path in (store / "blobs").glob("*/*/*")},
-                    set(os.listdir(store / "variants")))
+                    set(os.listdir(store / "variants")), set(os.listdir(store / "trash")))
         try:
-            wait_for(lambda: there() == (digests, digests), "the collector",
+            wait_for(lambda: there() == (digests, digests, set()), "the collector",
                      COLLECT_AFTER_S + 2 * PATIENCE_S)
         except AssertionError:
-            blobs, variants = there()
+            blobs, variants, trash = there()
             raise AssertionError({"blobs of nobody": blobs - digests, "lost": digests - blobs,
                                   "variants of nobody": variants - digests,
-                                  "without variants": digests - variants}) from None
+                                  "without variants": digests - variants,
+                                  "left in the trash": trash}) from None
 
     def judge_end(self):
         """A restart clears what the dead left; an end in order leaves no process."""

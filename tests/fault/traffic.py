@@ -149,6 +149,12 @@ class Subscriber:
         self.client.close()
         self.thread.join(PATIENCE_S)
 
+    def state(self):
+        """For the reader of a failure."""
+        return (f"{len(self.heard)} heard, {len(self.told)} told, {self.reconnects} reconnects, "
+                f"{'runs' if self.thread.is_alive() else 'has ended'}, "
+                f"last messages {self.client.seen[-3:]}")
+
     def _run(self):
         while not self.stopping.is_set():
             try:

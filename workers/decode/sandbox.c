@@ -3,13 +3,17 @@
 #include "decode/landlock.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Everything that a decoder may ask of the kernel; anything else fails with EPERM. Calls that are
  * allowed under a condition only are added in code. */
@@ -30,7 +34,6 @@ static const int decoder_calls[] = {
     SCMP_SYS(dup),
     SCMP_SYS(dup2),
     SCMP_SYS(dup3),
-    SCMP_SYS(fcntl),
     SCMP_SYS(ftruncate),
     SCMP_SYS(fsync),
     SCMP_SYS(fdatasync),
@@ -49,7 +52,6 @@ static const int decoder_calls[] = {
     SCMP_SYS(rseq),
     SCMP_SYS(gettid),
     SCMP_SYS(getpid),
-    SCMP_SYS(tgkill),
     SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(exit),
@@ -72,6 +74,9 @@ static const int decoder_calls[] = {
     SCMP_SYS(getrusage),
 };
 
+/* Of fcntl, not F_SETOWN and F_SETSIG: they make the kernel send any signal to anybody. */
+static const int decoder_fcntls[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL};
+
 /* What the transcoder, an ordinary program, is denied; files are Landlock's part. */
 static const int transcoder_denied[] = {
     SCMP_SYS(socket),
@@ -83,6 +88,11 @@ static const int transcoder_denied[] = {
     SCMP_SYS(accept4),
     SCMP_SYS(fork),
     SCMP_SYS(vfork),
+    SCMP_SYS(kill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(pidfd_send_signal),
     SCMP_SYS(ptrace),
     SCMP_SYS(process_vm_readv),
     SCMP_SYS(process_vm_writev),
@@ -139,19 +149,45 @@ static bool allow_without_exec(scmp_filter_ctx filter, int call)
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
 }
 
+/* The kernel reads an int from the low half of a register, whatever stands in the high one. */
+static bool rule_for_int(scmp_filter_ctx filter, uint32_t action, int call, unsigned place,
+                         int value)
+{
+    return seccomp_rule_add(filter, action, call, 1,
+                            SCMP_CMP(place, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)value)) == 0;
+}
+
 static bool filter_decoder(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool fine = filter && allow_threads(filter) && allow_without_exec(filter, SCMP_SYS(mmap)) &&
                 allow_without_exec(filter, SCMP_SYS(mprotect)) &&
-                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) == 0;
+                rule_for_int(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 0, PR_SET_NAME) &&
+                rule_for_int(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 0, getpid());
 
+    for (size_t i = 0; fine && i < sizeof(decoder_fcntls) / sizeof(*decoder_fcntls); i++)
+        fine = rule_for_int(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, decoder_fcntls[i]);
     for (size_t i = 0; fine && i < sizeof(decoder_calls) / sizeof(*decoder_calls); i++)
         fine = seccomp_rule_add(filter, SCMP_ACT_ALLOW, decoder_calls[i], 0) == 0;
     fine = fine && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return fine;
+}
+
+/* Signals to anybody else, also those that the kernel would send for it, and the limits of others.
+ * What is not equal in all 64 bits is refused: no int can slip through. */
+static bool deny_reaching_others(scmp_filter_ctx filter)
+{
+    const uint32_t deny = SCMP_ACT_ERRNO(EPERM);
+
+    return seccomp_rule_add(filter, deny, SCMP_SYS(tgkill), 1,
+                            SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0)) == 0 &&
+           seccomp_rule_add(filter, deny, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0, 0)) ==
+               0 &&
+           rule_for_int(filter, deny, SCMP_SYS(fcntl), 1, F_SETOWN) &&
+           rule_for_int(filter, deny, SCMP_SYS(fcntl), 1, F_SETOWN_EX) &&
+           rule_for_int(filter, deny, SCMP_SYS(ioctl), 1, FIOSETOWN) &&
+           rule_for_int(filter, deny, SCMP_SYS(ioctl), 1, SIOCSPGRP);
 }
 
 static bool filter_transcoder(void)
@@ -160,7 +196,8 @@ static bool filter_transcoder(void)
     bool fine = filter &&
                 seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
                 seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0;
+                                 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
+                deny_reaching_others(filter);
 
     for (size_t i = 0; fine && i < sizeof(transcoder_denied) / sizeof(*transcoder_denied); i++)
         fine = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), transcoder_denied[i], 0) == 0;

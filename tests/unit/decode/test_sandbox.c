@@ -6,15 +6,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +85,56 @@ static int fork_process(void)
 static int kill_parent(void)
 {
     return result(kill(getppid(), 0));
+}
+
+/* Landlock keeps signals inside where the kernel has that; nobody has this number, so that ESRCH
+ * tells that the filter let the call pass. */
+static int got_through(long returned)
+{
+    return returned >= 0 || errno == ESRCH ? 0 : errno;
+}
+
+static int signal_thread_of_another(void)
+{
+    return got_through(syscall(SYS_tgkill, INT_MAX, INT_MAX, 0));
+}
+
+static int signal_own_thread(void)
+{
+    return result(syscall(SYS_tgkill, getpid(), getpid(), 0));
+}
+
+static int let_kernel_signal_another(void)
+{
+    return got_through(fcntl(file, F_SETOWN, INT_MAX));
+}
+
+static int let_kernel_signal_by_high_bits(void)
+{
+    return got_through(syscall(SYS_fcntl, file, F_SETOWN | 1UL << 32, INT_MAX));
+}
+
+static int set_limit_of_another(void)
+{
+    struct rlimit limit = {0, 0};
+
+    return got_through(prlimit(INT_MAX, RLIMIT_CORE, &limit, NULL));
+}
+
+static int name_thread(void)
+{
+    return result(prctl(PR_SET_NAME, "trial"));
+}
+
+/* A register's high half is nobody's: the kernel and the filter look at the same 32 bits. */
+static int name_thread_with_high_bits(void)
+{
+    return result(syscall(SYS_prctl, PR_SET_NAME | 1UL << 32, "trial"));
+}
+
+static int become_dumpable(void)
+{
+    return result(prctl(PR_SET_DUMPABLE, 1));
 }
 
 static int trace_parent(void)
@@ -198,11 +252,18 @@ static void test_decoder(void **state)
         {"exec", execute, false},
         {"fork", fork_process, false},
         {"a signal to the parent", kill_parent, false},
+        {"a signal to another's thread", signal_thread_of_another, false},
+        {"a signal by F_SETOWN", let_kernel_signal_another, false},
+        {"the limits of another", set_limit_of_another, false},
+        {"prctl", become_dumpable, false},
         {"ptrace", trace_parent, false},
         {"executable memory", make_code, false},
         {"memory made executable", turn_into_code, false},
         {"open descriptors", use_what_is_open, true},
         {"a thread", start_thread, true},
+        {"a thread's name", name_thread, true},
+        {"a thread's name, high bits", name_thread_with_high_bits, true},
+        {"a signal to itself", signal_own_thread, true},
         {"memory", allocate, true},
     };
 
@@ -212,9 +273,18 @@ static void test_decoder(void **state)
 static void test_transcoder(void **state)
 {
     static const struct trial trials[] = {
-        {"a socket", make_socket, false}, {"a unix socket", make_unix_socket, false},
-        {"fork", fork_process, false},    {"ptrace", trace_parent, false},
-        {"a thread", start_thread, true}, {"open descriptors", use_what_is_open, true},
+        {"a socket", make_socket, false},
+        {"a unix socket", make_unix_socket, false},
+        {"fork", fork_process, false},
+        {"a signal to the parent", kill_parent, false},
+        {"a signal to another's thread", signal_thread_of_another, false},
+        {"a signal by F_SETOWN", let_kernel_signal_another, false},
+        {"a signal by F_SETOWN, high bits", let_kernel_signal_by_high_bits, false},
+        {"the limits of another", set_limit_of_another, false},
+        {"ptrace", trace_parent, false},
+        {"a thread", start_thread, true},
+        {"a signal to itself", signal_own_thread, true},
+        {"open descriptors", use_what_is_open, true},
         {"exec", execute, true},
     };
 

@@ -4,6 +4,7 @@
 #include "state_fixture.h"
 
 #include "state/commit.h"
+#include "state/position.h"
 #include "state/stream.h"
 
 struct hub {
@@ -313,6 +314,71 @@ static void another_history_is_not_recovered(struct task *task, struct state *st
     hub_close(&hub);
 }
 
+enum foreign { OWN, OTHER_EPOCH, OTHER_HASH, OTHER_BEGINNING, PAST_THE_HEAD, MORE_PARTITIONS, CUT };
+
+static struct slice forge(struct task *task, struct slice own, enum foreign how)
+{
+    struct head heads[3];
+    struct position position;
+
+    assert_true(position_parse(task->arena, own, 1, &position));
+    struct head *head = &position.heads[0];
+    for (int i = 0; i < 3; i++)
+        heads[i] = *head;
+    switch (how) {
+    case OWN:
+        break;
+    case OTHER_EPOCH: /* another server's, or this one's before it was emptied */
+        head->epoch++;
+        break;
+    case OTHER_HASH: /* what stands at this offset came after a tail was lost */
+        head->hash[0] = head->hash[0] == '0' ? '1' : '0';
+        break;
+    case OTHER_BEGINNING:
+        head->offset = 0;
+        break;
+    case PAST_THE_HEAD:
+        head->offset += 2;
+        break;
+    case MORE_PARTITIONS:
+        position = (struct position){3, heads};
+        break;
+    case CUT:
+        return (struct slice){own.p, own.n - 1};
+    }
+    return position_format(task->arena, &position);
+}
+
+/* Whether memory or the state is asked. */
+static void foreign_positions_are_not_recovered(struct task *task, struct state *state)
+{
+    struct hub hub;
+
+    emitted = 0;
+    hub_open(&hub, state);
+    struct socket *s = enter(&hub, "ann");
+    subscribe(s, "*", NULL);
+    emit(task, &hub, 0, 4);
+    settle(s, 4);
+    struct slice own = slice_from(last_position(task, s));
+    emit(task, &hub, 0, 1);
+    settle(s, 5);
+    disconnect(s);
+    for (int turn = 0; turn < 2; turn++) {
+        for (enum foreign how = OWN; how <= CUT; how++) {
+            const char *expected = how == OWN ? "\"recovered\":true" : "\"recovered\":false";
+
+            s = enter(&hub, "ann");
+            subscribe(s, "*", arena_cstr(task->arena, forge(task, own, how)));
+            if (!socket_has(s, expected) || socket_count(s, "{\"n\":") != (how == OWN))
+                fail_msg("position %d: %s", (int)how, socket_text(s));
+            disconnect(s);
+        }
+        hub_restart(&hub);
+    }
+    hub_close(&hub);
+}
+
 /* Two gateways read at their own pace: a position of the quicker one is not a fork. */
 static void a_position_of_a_quicker_gateway(struct task *task, struct state *state)
 {
@@ -414,6 +480,11 @@ static void forked(void **unused)
     with_state(1, another_history_is_not_recovered);
 }
 
+static void foreign(void **unused)
+{
+    with_state(1, foreign_positions_are_not_recovered);
+}
+
 static void quicker(void **unused)
 {
     with_state(1, a_position_of_a_quicker_gateway);
@@ -427,9 +498,9 @@ static void partitions(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_memory),  cmocka_unit_test(from_redis), cmocka_unit_test(once),
-        cmocka_unit_test(slow),       cmocka_unit_test(forked),     cmocka_unit_test(quicker),
-        cmocka_unit_test(partitions),
+        cmocka_unit_test(in_memory), cmocka_unit_test(from_redis), cmocka_unit_test(once),
+        cmocka_unit_test(slow),      cmocka_unit_test(forked),     cmocka_unit_test(foreign),
+        cmocka_unit_test(quicker),   cmocka_unit_test(partitions),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

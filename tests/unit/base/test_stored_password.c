@@ -92,12 +92,13 @@ static void made_here(void **state)
 static void nobody(void **state)
 {
     const struct slice cost = SLICE("$argon2id$v=19$m=65536,t=1,p=4$");
+    char whole[crypto_pwhash_STRBYTES] = {0}; /* as libsodium wants to read it */
 
     assert_true(password_phc_acceptable(STORED_PASSWORD_OF_NOBODY));
     assert_true(slice_starts_with(STORED_PASSWORD_OF_NOBODY, cost));
     assert_true(slice_starts_with(stored_password_phc(*state, SLICE(OF_OTHERS)), cost));
-    assert_int_equal(crypto_pwhash_str_needs_rehash(STORED_PASSWORD_OF_NOBODY.p, 1, 65536 << 10),
-                     0);
+    memcpy(whole, STORED_PASSWORD_OF_NOBODY.p, STORED_PASSWORD_OF_NOBODY.n);
+    assert_int_equal(crypto_pwhash_str_needs_rehash(whole, 1, 65536 << 10), 0);
     assert_false(verifies(*state, STORED_PASSWORD_OF_NOBODY, SLICE("")));
     assert_false(verifies(*state, STORED_PASSWORD_OF_NOBODY, SLICE("admin")));
 }

@@ -159,7 +159,7 @@ static void too_long(void **state)
 {
     struct slice header = text_base64url(arena, SLICE(HEADER));
     size_t mac_bytes = mac_of(header, keyring.token_keys[0].secret).n;
-    /* {"":"xxx"} fills what header, signature and two dots leave. */
+    /* {   } fills what header, signature and two dots leave. */
     size_t part = JWS_MAX_BYTES - header.n - mac_bytes - 2, bytes = part / 4 * 3 + part % 4 * 3 / 4;
     char *claims = arena_zalloc(arena, bytes + 4);
 
@@ -175,6 +175,33 @@ static void too_long(void **state)
     longest = forge_parts(header, text_base64url(arena, (struct slice){claims, bytes + 2}));
     assert_true(longest.n > JWS_MAX_BYTES);
     assert_int_equal(open_token(longest), JWS_MALFORMED);
+}
+
+static struct slice most_claims(size_t n)
+{
+    char *claims = arena_alloc(arena, n);
+
+    memset(claims, 'a', n);
+    memcpy(claims, "{\"a\":\"", 6);
+    memcpy(claims + n - 2, "\"}", 2);
+    return (struct slice){claims, n};
+}
+
+static void seal_too_many_claims(void)
+{
+    jws_seal(arena, &keyring, most_claims(JWS_CLAIMS_MAX_BYTES + 1));
+}
+
+/* The longest claims that may be sealed can be opened, also under a key with the longest name. */
+static void most_can_be_sealed(void **state)
+{
+    struct signing_key *key = &keyring.token_keys[0];
+    char said[1024];
+
+    memset(key->kid, 'k', sizeof key->kid - 1);
+    assert_int_equal(open_token(jws_seal(arena, &keyring, most_claims(JWS_CLAIMS_MAX_BYTES))),
+                     JWS_HOLDS);
+    assert_true(unit_died(unit_run_in_child(seal_too_many_claims, said, sizeof said)));
 }
 
 static void audience(void **state)
@@ -206,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(foreign, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_spelling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(most_can_be_sealed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(audience, set_up, tear_down),
     };
 

@@ -81,7 +81,7 @@ struct slice jws_seal(struct arena *arena, const struct keyring *keyring, struct
     FILE *file = fmemopen(text, JWS_MAX_BYTES, "w"); /* jwt_encode_str() would hand out heap */
     jwt_t *jwt = NULL;
 
-    assert(keyring->n > 0 && file);
+    assert(keyring->n > 0 && file && claims.n <= JWS_CLAIMS_MAX_BYTES);
     int failed = jwt_new(&jwt);
     assert(failed == 0);
     failed |= jwt_set_alg(jwt, JWT_ALG_HS256, key->secret, KEY_BYTES);

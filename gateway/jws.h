@@ -8,7 +8,10 @@
 #include "base/json.h"
 #include "state/keyring.h"
 
-enum { JWS_MAX_BYTES = 4096 };
+enum {
+    JWS_MAX_BYTES = 4096,
+    JWS_CLAIMS_MAX_BYTES = 2980, /* as JSON; they fit into a token of JWS_MAX_BYTES */
+};
 
 enum jws_verdict {
     JWS_HOLDS,
@@ -19,7 +22,7 @@ enum jws_verdict {
 /* *claims is released with the arena; JWS_HOLDS only. */
 enum jws_verdict jws_open(struct arena *arena, const struct keyring *keyring, struct slice token,
                           json_t **claims);
-/* claims: a JSON object as text, so small that the token stays under JWS_MAX_BYTES (asserted). */
+/* claims: a JSON object as text, of JWS_CLAIMS_MAX_BYTES at most (asserted). */
 struct slice jws_seal(struct arena *arena, const struct keyring *keyring, struct slice claims);
 
 /* The `aud` that an unproven token claims, to find out whose it is; empty: none. */

@@ -246,6 +246,22 @@ def test_tokens_of_others(hub):
     assert answer.status_code == 401 and answer.json()["success"] is False
 
 
+def test_a_scope_that_fits_into_no_token(hub, files):
+    name = "a" * 200
+    files.user(name, ["collectionManager"])
+    bare = BackupClient(hub, name)
+
+    def asked(n):
+        return BackupClient.try_login(hub.url + "/api/stable", name, operationsScope={"elements": [
+            {"type": "collection", "name": "b" * n, "roles": []}]})
+
+    assert asked(1000).status_code == 200
+    answer = asked(1990)
+    assert answer.status_code == 400, answer.text
+    assert "operationsScope" in answer.text
+    assert bare.ask("/auth/whoami").status_code == 200
+
+
 def test_tokens_end(make_hub, files):
     hub = make_hub(*files.options(), "--backup-jwt-ttl", "2")
     client = BackupClient(hub)

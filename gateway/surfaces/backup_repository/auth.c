@@ -24,7 +24,7 @@ struct login {
     bool narrowed;
 };
 
-/* A token and its record. The claims come without times. */
+/* A token and its record. The claims come without times. ERR_VALIDATION: no token can hold them. */
 static enum err open_session(struct request *req, struct backup_claims *claims, unsigned partition,
                              struct login *out)
 {
@@ -34,6 +34,8 @@ static enum err open_session(struct request *req, struct backup_claims *claims, 
     claims->issued_s = now_ms / 1000;
     claims->expires_s = claims->issued_s + config_number(gateway->config, "backup.jwt_ttl");
     out->token = backup_token_sign(req->task.arena, &gateway->keyring, claims);
+    if (!out->token.n)
+        return ERR_VALIDATION;
     out->narrowed = claims->scope.n > 0;
     out->access = (struct granted_access){
         .id = sha256_hex(req->task.arena, out->token),
@@ -171,11 +173,8 @@ void backup_repository_login(struct request *req)
         return;
     }
     login_guard_leave(req, &guard);
-    if (err == OK && given.scope_refused) {
-        reply_error(req, ERR_VALIDATION,
-                    SLICE("operationsScope is no list of grants, or too long"));
-        return;
-    }
+    if (err == OK && given.scope_refused)
+        err = ERR_VALIDATION;
     if (err == OK) {
         struct backup_claims claims = {.user_id = person.user_id,
                                        .login = person.login,
@@ -183,7 +182,9 @@ void backup_repository_login(struct request *req)
                                        .scope = given.scope};
         err = open_session(req, &claims, person.partition, &login);
     }
-    if (err != OK)
+    if (err == ERR_VALIDATION)
+        reply_error(req, err, SLICE("operationsScope is no list of grants, or too long"));
+    else if (err != OK)
         reply_error(req, err, SLICE_NONE);
     else
         reply_login(req, &login);

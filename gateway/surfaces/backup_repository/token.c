@@ -14,7 +14,7 @@ struct slice backup_token_sign(struct arena *arena, const struct keyring *keyrin
     struct buf json;
 
     random_bytes(random, sizeof random);
-    buf_init(&json, JWS_MAX_BYTES);
+    buf_init(&json, JWS_CLAIMS_MAX_BYTES);
     jw_init(&w, &json);
     jw_object(&w);
     jw_str(&w, "iss", SLICE(TOKEN_ISSUER));
@@ -28,7 +28,7 @@ struct slice backup_token_sign(struct arena *arena, const struct keyring *keyrin
     /* Two logins within a second are two sessions. */
     jw_str(&w, "rand", text_hex(arena, random, sizeof random));
     jw_object_end(&w);
-    struct slice token = jws_seal(arena, keyring, buf_slice(&json));
+    struct slice token = json.overflow ? SLICE_NONE : jws_seal(arena, keyring, buf_slice(&json));
     buf_fini(&json);
     return token;
 }

@@ -16,6 +16,7 @@ struct backup_claims {
     uint64_t issued_s, expires_s;
 };
 
+/* Empty: names and scope are too long for one token. */
 struct slice backup_token_sign(struct arena *arena, const struct keyring *keyring,
                                const struct backup_claims *claims);
 

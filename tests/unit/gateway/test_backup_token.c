@@ -49,6 +49,35 @@ static void what_was_signed(void **state)
     assert_false(slice_eq(token, backup_token_sign(arena, &keyring, &made)));
 }
 
+/* Names and scope that are each within their bounds may be too much together. */
+static void the_longest(void **state)
+{
+    enum { NAME_MAX_BYTES = 1024 };
+    char *text = arena_alloc(arena, BACKUP_SCOPE_MAX_BYTES);
+    struct backup_claims made = {.user_id = SLICE(USER),
+                                 .login = SLICE("eve"),
+                                 .scope = {text, BACKUP_SCOPE_MAX_BYTES},
+                                 .issued_s = NOW_S,
+                                 .expires_s = NOW_S + 60};
+    size_t fits = 0;
+
+    memset(text, 'x', BACKUP_SCOPE_MAX_BYTES);
+    for (size_t n = 0; n < NAME_MAX_BYTES; n++) {
+        struct backup_claims read;
+        struct slice detail;
+
+        made.access_key = (struct slice){text, n};
+        struct slice token = backup_token_sign(arena, &keyring, &made);
+        if (!token.n)
+            continue;
+        assert_int_equal(fits++, n);
+        assert_int_equal(backup_token_verify(arena, &keyring, token, NOW_S, 0, &read, &detail), OK);
+        assert_true(slice_eq(read.access_key, made.access_key));
+        assert_true(slice_eq(read.scope, made.scope));
+    }
+    assert_in_range(fits, 32, NAME_MAX_BYTES - 1);
+}
+
 static void every_bad_claim(void **state)
 {
     static const struct {
@@ -71,6 +100,22 @@ static void every_bad_claim(void **state)
          "exp must be float64 format"},
         {"{" WHO ",\"exp\":null,\"orig_iat\":1700000000}", ERR_TOKEN_CLAIMS,
          "exp must be float64 format"},
+        /* Whole seconds are all that we write. */
+        {"{" WHO ",\"exp\":1700009999.5,\"orig_iat\":1700000000}", ERR_TOKEN_CLAIMS,
+         "exp must be float64 format"},
+        {"{" WHO ",\"exp\":17e8,\"orig_iat\":1700000000}", ERR_TOKEN_CLAIMS,
+         "exp must be float64 format"},
+        {"{" WHO ",\"exp\":[1700009999],\"orig_iat\":1700000000}", ERR_TOKEN_CLAIMS,
+         "exp must be float64 format"},
+        {"{" WHO ",\"exp\":1700009999,\"orig_iat\":\"1700000000\"}", ERR_UNAUTHORIZED,
+         "Token used before issued"},
+        {"{\"iss\":\"mediahub\",\"aud\":\"br\",\"sub\":\"" USER "\",\"exp\":1700009999}",
+         ERR_UNAUTHORIZED, "signature is invalid"},
+        {"{\"iss\":\"mediahub\",\"sub\":\"" USER "\",\"login\":\"eve\",\"exp\":1700009999}",
+         ERR_UNAUTHORIZED, "signature is invalid"},
+        {"{\"aud\":\"br\",\"sub\":\"" USER "\",\"login\":\"eve\",\"exp\":1700009999}",
+         ERR_UNAUTHORIZED, "signature is invalid"},
+        {"{}", ERR_UNAUTHORIZED, "signature is invalid"},
         {"{\"iss\":\"mediahub\",\"aud\":\"br\",\"login\":\"eve\",\"exp\":1700009999}",
          ERR_UNAUTHORIZED, "signature is invalid"},
         {"{\"iss\":\"mediahub\",\"aud\":\"mv\",\"sub\":\"" USER
@@ -135,8 +180,16 @@ static void no_token_of_ours(void **state)
     struct slice detail, token = jws_seal(arena, &other, SLICE("{" WHO ",\"exp\":1700009999}"));
     assert_int_equal(backup_token_verify(arena, &keyring, token, NOW_S, 0, &claims, &detail),
                      ERR_UNAUTHORIZED);
-    /* Nor is ours one of another surface. */
-    struct token_claims others;
+    /* Nor is ours one of another surface, and the other way round. */
+    struct token_claims others = {.user_id = SLICE(USER),
+                                  .session_id = SLICE("ses_1"),
+                                  .issued_s = NOW_S,
+                                  .expires_s = NOW_S + 60};
+    token = token_sign(arena, &keyring, &others);
+    assert_int_equal(token_verify(arena, &keyring, token, NOW_S, &others), OK);
+    assert_int_equal(backup_token_verify(arena, &keyring, token, NOW_S, 0, &claims, &detail),
+                     ERR_UNAUTHORIZED);
+    assert_true(slice_eq(detail, SLICE("signature is invalid")));
     token =
         jws_seal(arena, &keyring, SLICE("{" WHO ",\"exp\":1700009999,\"orig_iat\":1700000000}"));
     assert_int_equal(token_verify(arena, &keyring, token, NOW_S, &others), ERR_UNAUTHORIZED);
@@ -146,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_signed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_longest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_bad_claim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(grace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_token_of_ours, set_up, tear_down),

@@ -121,6 +121,12 @@ static enum err read_bytes(struct arena *arena, int fd, struct manifest_file *fi
     return OK;
 }
 
+/* A name that is too long for a file system is one that no file has. */
+static bool is_absence(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+}
+
 /* A pipe in its place must not hold up the thread: O_NONBLOCK. */
 static enum err read_text(struct arena *arena, struct slice path, struct manifest_file *file,
                           struct slice *out)
@@ -128,10 +134,9 @@ static enum err read_text(struct arena *arena, struct slice path, struct manifes
     int fd = open(path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR
-                   ? ERR_NOT_FOUND
-                   : refuse(file,
-                            arena_printf(arena, "cannot be opened: %s", strerrordesc_np(errno)));
+        return is_absence(errno) ? ERR_NOT_FOUND
+                                 : refuse(file, arena_printf(arena, "cannot be opened: %s",
+                                                             strerrordesc_np(errno)));
     enum err err = read_bytes(arena, fd, file, out);
     close(fd);
     return err;

@@ -53,6 +53,37 @@ static void due(void **state)
     assert_false(collection_due_since(&never, DAY, &since));
 }
 
+/* Windows that overlap, are longer than the time between them, or never start. */
+static void odd_windows(void **state)
+{
+    struct backup_window overlapping[] = {window("0 2 * * *", 2 * HOUR),
+                                          window("0 3 * * *", HOUR / 2)};
+    struct backup_window endless[] = {window("0 * * * *", 2 * HOUR)};
+    struct backup_window never[] = {window("0 0 31 2 *", HOUR)};
+    const struct backup_collection two = {.windows = overlapping, .window_count = 2},
+                                   always = {.windows = endless, .window_count = 1},
+                                   closed = {.windows = never, .window_count = 1};
+    uint64_t since;
+
+    assert_true(collection_is_open(&two, DAY + 3 * HOUR + 45 * MINUTE));
+    assert_false(collection_is_open(&two, DAY + 4 * HOUR));
+    /* The later one is over first. */
+    assert_true(collection_due_since(&two, DAY + 3 * HOUR + 45 * MINUTE, &since));
+    assert_true(since == DAY + 3 * HOUR);
+    assert_true(collection_due_since(&two, DAY + 3 * HOUR, &since));
+    assert_true(since == DAY - 21 * HOUR);
+
+    for (uint64_t at = DAY; at < DAY + 3 * HOUR; at += 7 * MINUTE)
+        assert_true(collection_is_open(&always, at));
+    assert_true(collection_due_since(&always, DAY + 4 * HOUR - 1, &since));
+    assert_true(since == DAY + HOUR);
+
+    assert_false(collection_is_open(&closed, DAY));
+    assert_false(collection_due_since(&closed, DAY, &since));
+    /* A clock that stands at the epoch, before any window is over. */
+    assert_false(collection_due_since(&two, HOUR, &since));
+}
+
 static void surplus(void **state)
 {
     static const struct {
@@ -100,10 +131,8 @@ static void room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windows),
-        cmocka_unit_test(due),
-        cmocka_unit_test(surplus),
-        cmocka_unit_test(room),
+        cmocka_unit_test(windows), cmocka_unit_test(due),  cmocka_unit_test(odd_windows),
+        cmocka_unit_test(surplus), cmocka_unit_test(room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,16 +76,33 @@ static void none_at_all(void **state)
     assert_false(scope_parse(*state, SLICE("["), &grants));
 }
 
+#define ELEMENT(name) "[{\"type\":\"t\",\"name\":\"" name "\",\"roles\":[]}]"
+
 static void too_long(void **state)
 {
-    char *name = arena_alloc(*state, BACKUP_SCOPE_MAX_BYTES);
+    enum { NAME_MAX_BYTES = BACKUP_SCOPE_MAX_BYTES - (sizeof(ELEMENT("")) - 1) };
+    char *name = arena_alloc(*state, NAME_MAX_BYTES + 1);
+
+    memset(name, 'a', NAME_MAX_BYTES + 1);
+    for (int n = NAME_MAX_BYTES; n <= NAME_MAX_BYTES + 1; n++) {
+        struct slice text,
+            json = arena_printf(*state, "{\"elements\":" ELEMENT("%.*s") "}", n, name);
+
+        assert_int_equal(scope_of_login(*state, json_parse(*state, json), &text),
+                         n == NAME_MAX_BYTES);
+    }
+}
+
+static void no_list_in_it(void **state)
+{
+    static const struct slice given[] = {SLICE_INIT("[[]]"), SLICE_INIT("[\"all\"]"),
+                                         SLICE_INIT("[7]"), SLICE_INIT("[{}]"),
+                                         SLICE_INIT("[{\"elements\":null}]")};
     struct slice text;
 
-    memset(name, 'a', BACKUP_SCOPE_MAX_BYTES);
-    struct slice json =
-        arena_printf(*state, "{\"elements\":[{\"type\":\"t\",\"name\":\"%.*s\",\"roles\":[]}]}",
-                     BACKUP_SCOPE_MAX_BYTES, name);
-    assert_false(scope_of_login(*state, json_parse(*state, json), &text));
+    for (size_t i = 0; i < COUNT_OF(given); i++)
+        assert_false(
+            scope_of_login(*state, json_array_get(json_parse(*state, given[i]), 0), &text));
 }
 
 int main(void)
@@ -94,6 +111,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(there_and_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_narrowed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(none_at_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_list_in_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_long, set_up, tear_down),
     };
 

@@ -234,6 +234,14 @@ static const struct row after_logout[] = {
      NULL},
 };
 
+static const struct row unlimited[] = {
+    {"the same address, past its limit in this window, when there is none",
+     ME AWAY "20",
+     401,
+     {0},
+     "\r\nRetry-After: "},
+};
+
 static const struct row without_state[] = {
     {"a session cannot be read",
      ME AWAY "31\r\nAuthorization: Bearer TOKEN",
@@ -356,6 +364,14 @@ static void test_after_logout(void **state)
     play(after_logout, COUNT_OF(after_logout));
 }
 
+static void test_unlimited(void **state)
+{
+    server.gateway.limits.of[RATE_ANONYMOUS] = 0;
+    for (unsigned i = 0; i <= ANONYMOUS_LIMIT; i++)
+        play(unlimited, COUNT_OF(unlimited));
+    server.gateway.limits.of[RATE_ANONYMOUS] = ANONYMOUS_LIMIT;
+}
+
 static void test_without_state(void **state)
 {
     redis_fixture_kill();
@@ -415,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_after_logout),
+        cmocka_unit_test(test_unlimited),
         cmocka_unit_test(test_without_state),
     };
 

@@ -106,6 +106,15 @@ static void read_whole_user(struct task *task, void *arg)
     assert_true(eve.keys[1].password.n == 0 && eve.keys[1].objects.n == 0);
     assert_int_equal(problem(task).n, 0);
 
+    put(USERS "/eve.yaml", SLICE(EVE_WITH("  password: of-the-file\n"
+                                          "  passwordFromRef: {name: team, entry: eve}\n")));
+    assert_int_equal(read_user(task, "eve", &eve), OK);
+    assert_true(slice_eq(eve.password, SLICE("from-the-secret")));
+    put(SECRETS "/team.yaml",
+        SLICE("apiVersion: v1\nkind: Secret\nmetadata: {name: team}\ndata: {eve: newer}\n"));
+    assert_int_equal(read_user(task, "eve", &eve), OK);
+    assert_true(slice_eq(eve.password, SLICE("newer")));
+
     put(USERS "/eve.yaml", SLICE(EVE_WITH("")));
     assert_int_equal(read_user(task, "eve", &eve), OK);
     assert_true(eve.password.n == 0 && !eve.deactivated && eve.key_count == 0);
@@ -165,7 +174,17 @@ static void read_broken_users(struct task *task, void *arg)
         {SLICE_INIT("a: 1\na: 2\n"), "line 2"},
         {SLICE_INIT("a: 1\n---\nb: 2\n"), "line "},
         {SLICE_INIT("a: \"\xff\"\n"), ""},
+        {SLICE_INIT("a: &a [x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\n"
+                    "c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\n"
+                    "d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\n"
+                    "e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\n"
+                    "f: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\n"),
+         "more values"},
         {SLICE_INIT("kind: BackupUser\n"), "apiVersion must be"},
+        {SLICE_INIT("apiVersion: v1\nkind: BackupUser\nmetadata: {name: eve}\n"),
+         "apiVersion must be"},
+        {SLICE_INIT("apiVersion: backups.riotkit.org/v1alpha1\nkind: BackupUser\nspec: {}\n"),
+         "metadata.name must be"},
         {SLICE_INIT(HEAD("BackupCollection", "eve")), "kind must be BackupUser"},
         {SLICE_INIT(HEAD("BackupUser", "bob")), "metadata.name must be"},
         {SLICE_INIT(HEAD("BackupUser", "eve") "  []\n"), "spec must be a map"},
@@ -217,11 +236,19 @@ static void read_what_is_no_file(struct task *task, void *arg)
     put(path, repeated(task->arena, "# ", 'x', 256 << 10));
     assert_int_equal(read_user(task, "eve", &user), ERR_INTERNAL);
     assert_true(mentions(problem(task), "larger than 256 KiB"));
+    /* Up to its bound it is read, and then understood. */
+    put(path, arena_printf(task->arena, EVE_WITH("") "%.*s",
+                           SLICE_ARG(repeated(task->arena, "# ", 'x', (256 << 10) - 256))));
+    assert_int_equal(read_user(task, "eve", &user), OK);
     put(path, repeated(task->arena, "a: ", '[', 800));
     assert_int_equal(read_user(task, "eve", &user), ERR_INTERNAL);
     drop(path);
 
     assert_int_equal(mkdir(scratch_path(path), 0700), 0);
+    assert_int_equal(read_user(task, "eve", &user), ERR_INTERNAL);
+    assert_true(mentions(problem(task), "no regular file"));
+    drop(path);
+    assert_int_equal(symlink("/dev/zero", scratch_path(path)), 0);
     assert_int_equal(read_user(task, "eve", &user), ERR_INTERNAL);
     assert_true(mentions(problem(task), "no regular file"));
     drop(path);
@@ -253,16 +280,25 @@ static void read_by_tricky_names(struct task *task, void *arg)
         SLICE_INIT("/eve"),     SLICE_INIT("eve/"),   SLICE_INIT("eve\0"),
         SLICE_INIT("eve\n"),    SLICE_INIT("e ve"),   SLICE_INIT("%65ve"),
         SLICE_INIT("eve.yaml"), SLICE_INIT("EVE"),    SLICE_INIT("\xc3\xa9ve"),
+        SLICE_INIT("eve\0b"),   SLICE_INIT("a/b"),    SLICE_INIT("..\\eve"),
     };
     struct backup_user user;
-    struct slice longest = repeated(task->arena, "", 'e', 253);
+    struct slice longest = repeated(task->arena, "", 'e', 300);
 
     put(USERS "/eve.yaml", SLICE(EVE_WITH("")));
     put(USERS "/.eve.yaml", SLICE(EVE_WITH("")));
     for (size_t i = 0; i < COUNT_OF(names); i++)
         assert_int_equal(manifest_user(task, manifests, names[i], &user), ERR_NOT_FOUND);
-    longest.n = 254; /* with the line's end */
-    assert_int_equal(manifest_user(task, manifests, longest, &user), ERR_NOT_FOUND);
+    /* No file system has a file of a longer name than 255, with its suffix, and that is no fault.
+     */
+    for (longest.n = 240; longest.n < 300; longest.n++)
+        assert_int_equal(manifest_user(task, manifests, longest, &user), ERR_NOT_FOUND);
+    longest.n = 250;
+    const char *path = arena_printf(task->arena, USERS "/%.*s.yaml", SLICE_ARG(longest)).p;
+    put(path, arena_printf(task->arena, HEAD("BackupUser", "%.*s") "  {email: e, roles: []}\n",
+                           SLICE_ARG(longest)));
+    assert_int_equal(manifest_user(task, manifests, longest, &user), OK);
+    drop(path);
     assert_int_equal(read_user(task, "eve", &user), OK);
     drop(USERS "/eve.yaml");
     drop(USERS "/.eve.yaml");
@@ -334,6 +370,13 @@ static void read_broken_collections(struct task *task, void *arg)
          "spec.windows[0] needs a cron schedule"},
         {SLICE_INIT(DAILY_WITH("  windows: [{from: \"* * * * *\"}]\n")),
          "spec.windows[0] needs a `duration`"},
+        {SLICE_INIT(
+             DAILY_WITH("  windows: [{from: \"* * * * *\", duration: 1h}, {from: \"* * * * *\", "
+                        "duration: soon}]\n")),
+         "spec.windows[1] needs a `duration`"},
+        {SLICE_INIT(DAILY_WITH("  maxOneVersionSize: 99E\n")),
+         "spec.maxOneVersionSize must be a size"},
+        {SLICE_INIT(DAILY_WITH("  strategyName: 7\n")), "spec.strategyName must be a text"},
         {SLICE_INIT(DAILY_WITH("  accessControl: [eve]\n")), "spec.accessControl[0] must be a map"},
     };
     struct backup_collection daily;
@@ -372,6 +415,18 @@ static void check_many(struct task *task, void *arg)
     put(USERS "/notes.txt", SLICE("["));
     manifests_check(task, manifests, &problems, &n);
     assert_int_equal(n, BAD);
+    for (int i = 0; i < BAD; i++) {
+        const char *label = arena_printf(task->arena, "backupusers/u%d.yaml: ", i).p;
+        size_t named = 0;
+
+        for (size_t k = 0; k < n; k++)
+            named += slice_starts_with(problems[k], slice_from(label));
+        assert_int_equal(named, 1);
+    }
+    put(COLLECTIONS "/daily.yaml", SLICE("["));
+    manifests_check(task, manifests, &problems, &n);
+    assert_int_equal(n, BAD + 1);
+    drop(COLLECTIONS "/daily.yaml");
     for (int i = 0; i < GOOD + BAD; i++)
         drop(arena_printf(task->arena, USERS "/u%d.yaml", i).p);
     manifests_check(task, manifests, &problems, &n);
@@ -391,6 +446,50 @@ static void test_all_of_them(void **state)
     run(check_many);
 }
 
+/* The folder that operators start from. Tests run at the root of the sources. */
+static void read_examples(struct task *task, void *arg)
+{
+    static const struct {
+        const char *name, *email;
+        size_t roles, keys;
+    } rows[] = {
+        {"admin", "riotkit@riseup.net", 3, 0},
+        {"some-user", "user@riseup.net", 1, 1},
+        {"unprivileged", "unprivileged@example.org", 0, 0},
+    };
+    struct manifests *examples =
+        manifests_open(SLICE("examples/backup-repository"), SLICE("backup-repository"));
+    struct backup_collection collection;
+    struct slice *problems;
+    size_t n;
+
+    manifests_check(task, examples, &problems, &n);
+    assert_int_equal(n, 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct backup_user user;
+
+        assert_int_equal(manifest_user(task, examples, slice_from(rows[i].name), &user), OK);
+        assert_true(slice_eq(user.email, slice_from(rows[i].email)));
+        assert_int_equal(user.roles.n, rows[i].roles);
+        assert_int_equal(user.key_count, rows[i].keys);
+        assert_true(user.password.n > 0 && !user.deactivated);
+        if (user.key_count) {
+            assert_true(slice_eq(user.keys[0].name, SLICE("uploader")));
+            assert_true(user.keys[0].password.n > 0);
+            assert_false(slice_eq(user.keys[0].password, user.password));
+            assert_true(slice_eq(user.keys[0].objects.list[0].name, SLICE("iwa-ait")));
+        }
+    }
+    assert_int_equal(manifest_collection(task, examples, SLICE("iwa-ait"), &collection), OK);
+    assert_true(collection.max_one_version_bytes == 1 << 30 && collection.health_secret.n == 64);
+    manifests_close(examples);
+}
+
+static void test_the_examples(void **state)
+{
+    run(read_examples);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_a_collection),
         cmocka_unit_test(test_broken_collections),
         cmocka_unit_test(test_all_of_them),
+        cmocka_unit_test(test_the_examples),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -53,9 +53,42 @@ static void every_policy(void **state)
     }
 }
 
+/* What is shown of a window, and that 0 never refuses, stands in state/test_account.c and
+ * test_dispatch.c. */
+static void limits_of_the_settings(void **state)
+{
+    static char defaults[] = "--workers=1", none[] = "--limits.backup=0",
+                more[] = "--limits.backup_login=12345";
+    static const struct {
+        char *argument;
+        uint64_t backup, login, health;
+    } rows[] = {
+        {defaults, 5, 10, 10},
+        {none, 0, 10, 10},
+        {more, 5, 12345, 10},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *argv[] = {rows[i].argument, NULL};
+        struct slice problem;
+        struct config *config = config_load(1, argv, &problem);
+        struct rate_limits limits;
+
+        assert_non_null(config);
+        rate_limits_read(config, &limits);
+        assert_int_equal(limits.of[RATE_BACKUP], rows[i].backup);
+        assert_int_equal(limits.of[RATE_BACKUP_LOGIN], rows[i].login);
+        assert_int_equal(limits.of[RATE_BACKUP_HEALTH], rows[i].health);
+        config_free(config);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_policy)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_policy),
+        cmocka_unit_test(limits_of_the_settings),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

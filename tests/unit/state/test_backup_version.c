@@ -102,27 +102,87 @@ static void test_rotation(void **unused)
     with_state(3, rotation);
 }
 
-/* The collection has changed since it was looked at. */
+/* Events of a partition; the newest one's fields in *last. */
+static size_t events(struct task *task, struct state *state, unsigned partition,
+                     struct redis_value *last)
+{
+    struct redis_value entries;
+
+    assert_int_equal(state_command(task, state->durable, &entries, SLICE("XRANGE"),
+                                   state_key(task->arena, partition, "events"), SLICE("-"),
+                                   SLICE("+")),
+                     OK);
+    if (entries.n)
+        *last = entries.items[entries.n - 1].items[1];
+    return entries.n;
+}
+
+/* The collection has changed since it was looked at: nothing at all is done. */
 static void overtaken(struct task *task, struct state *state)
 {
-    struct backup_version late = make("c", HASH_B, 7), *list;
-    struct backup_stock stock = stock_of(task, state, "c");
+    struct backup_version late = make("c", HASH_B, 7), *oldest, *list;
+    struct backup_stock seen[3], now;
+    struct redis_value last;
     size_t n;
 
+    seen[0] = stock_of(task, state, "c");
     add(task, state, "c", HASH_A, 10, 0);
-    assert_int_equal(backup_version_add(task, state, &stock, &late, owner(task), NULL, 0),
-                     ERR_CONFLICT);
-    assert_false(is_referenced(task, state, HASH_B));
-    assert_int_equal(backup_version_newest(task, state, SLICE("c"), 9, &list, &n), OK);
-    assert_int_equal(n, 1);
-    stock = stock_of(task, state, "c");
-    assert_int_equal(backup_version_add(task, state, &stock, &late, owner(task), NULL, 0), OK);
-    assert_int_equal(late.number, 2);
+    seen[1] = stock_of(task, state, "c");
+    add(task, state, "c", HASH_A, 10, 1); /* as many as before, and others */
+    seen[2] = stock_of(task, state, "c");
+    seen[2].last++;
+    assert_int_equal(backup_version_after(task, state, SLICE("c"), 0, 1, &oldest, &n), OK);
+    for (size_t i = 0; i < COUNT_OF(seen); i++) {
+        assert_int_equal(backup_version_add(task, state, &seen[i], &late, owner(task), oldest, n),
+                         ERR_CONFLICT);
+        now = stock_of(task, state, "c");
+        assert_true(now.last == 2 && now.count == 1 && now.bytes == 10);
+        assert_false(is_referenced(task, state, HASH_B));
+        assert_true(is_referenced(task, state, HASH_A));
+        assert_int_equal(backup_version_newest(task, state, SLICE("c"), 9, &list, &n), OK);
+        assert_true(n == 1 && list[0].number == 2);
+        assert_int_equal(events(task, state, BACKUP_PARTITION, &last), 2);
+    }
+    now = stock_of(task, state, "c");
+    assert_int_equal(backup_version_add(task, state, &now, &late, owner(task), oldest, 1), OK);
+    assert_int_equal(late.number, 3);
 }
 
 static void test_overtaken(void **unused)
 {
     with_state(1, overtaken);
+    with_state(3, overtaken);
+}
+
+/* By number, not by its text: 10 comes after 9. As many may go at once as may be said. */
+static void many(struct task *task, struct state *state)
+{
+    enum { MANY = BACKUP_REMOVED_MAX + 2 };
+    struct backup_version *list;
+    size_t n;
+
+    for (uint64_t i = 1; i <= MANY; i++)
+        assert_int_equal(add(task, state, "c", HASH_A, i, 0).number, i);
+    assert_int_equal(backup_version_after(task, state, SLICE("c"), 0, BACKUP_LIST_MAX, &list, &n),
+                     OK);
+    assert_int_equal(n, MANY);
+    for (size_t i = 0; i < n; i++)
+        assert_true(list[i].number == i + 1 && list[i].size == i + 1);
+    assert_int_equal(backup_version_after(task, state, SLICE("c"), 8, 3, &list, &n), OK);
+    assert_true(n == 3 && list[0].number == 9 && list[1].number == 10 && list[2].number == 11);
+    assert_int_equal(backup_version_newest(task, state, SLICE("c"), 2, &list, &n), OK);
+    assert_true(n == 2 && list[0].number == MANY && list[1].number == MANY - 1);
+
+    add(task, state, "c", HASH_B, 1000, BACKUP_REMOVED_MAX);
+    struct backup_stock stock = stock_of(task, state, "c");
+    assert_true(stock.last == MANY + 1 && stock.count == 3);
+    assert_true(stock.bytes == MANY + MANY - 1 + 1000);
+    assert_true(is_referenced(task, state, HASH_A));
+}
+
+static void test_many(void **unused)
+{
+    with_state(1, many);
 }
 
 static void collections_apart(struct task *task, struct state *state)
@@ -130,6 +190,8 @@ static void collections_apart(struct task *task, struct state *state)
     struct slice *names;
     size_t n;
 
+    assert_int_equal(backup_collections(task, state, &names, &n), OK);
+    assert_int_equal(n, 0);
     add(task, state, "a", HASH_A, 1, 0);
     add(task, state, "b", HASH_A, 2, 0);
     assert_int_equal(add(task, state, "a", HASH_B, 3, 1).number, 2);
@@ -138,6 +200,8 @@ static void collections_apart(struct task *task, struct state *state)
     assert_int_equal(stock_of(task, state, "b").bytes, 2);
     assert_int_equal(backup_collections(task, state, &names, &n), OK);
     assert_int_equal(n, 2);
+    bool swapped = slice_eq(names[0], SLICE("b"));
+    assert_true(slice_eq(names[swapped], SLICE("a")) && slice_eq(names[!swapped], SLICE("b")));
 }
 
 static void test_collections_apart(void **unused)
@@ -148,19 +212,21 @@ static void test_collections_apart(void **unused)
 
 static void one_event_each(struct task *task, struct state *state)
 {
-    struct redis_value entries;
+    struct redis_value last, none;
 
     add(task, state, "c", HASH_A, 10, 0);
-    add(task, state, "c", HASH_B, 10, 1);
-    assert_int_equal(state_command(task, state->durable, &entries, SLICE("XRANGE"),
-                                   state_key(task->arena, BACKUP_PARTITION, "events"), SLICE("-"),
-                                   SLICE("+")),
-                     OK);
-    assert_int_equal(entries.n, 2);
-    const struct redis_value *fields = &entries.items[1].items[1];
-    assert_true(slice_eq(redis_field(fields, SLICE("type")), SLICE("collection.version.uploaded")));
-    assert_true(slice_eq(redis_field(fields, SLICE("resource")), SLICE("c")));
-    assert_true(slice_eq(redis_field(fields, SLICE("owner")), owner(task)));
+    assert_int_equal(events(task, state, BACKUP_PARTITION, &last), 1);
+    struct backup_version second = add(task, state, "c", HASH_B, 20, 1);
+    assert_int_equal(events(task, state, BACKUP_PARTITION, &last), 2);
+    for (unsigned i = 0; i < state->partitions; i++)
+        if (i != BACKUP_PARTITION)
+            assert_int_equal(events(task, state, i, &none), 0);
+
+    assert_true(slice_eq(redis_field(&last, SLICE("type")), SLICE("collection.version.uploaded")));
+    assert_true(slice_eq(redis_field(&last, SLICE("resource")), SLICE("c")));
+    assert_true(slice_eq(redis_field(&last, SLICE("owner")), owner(task)));
+    struct slice changes = redis_field(&last, SLICE("changes"));
+    assert_non_null(memmem(changes.p, changes.n, second.id.p, second.id.n));
 }
 
 static void test_one_event_each(void **unused)
@@ -172,9 +238,8 @@ static void test_one_event_each(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_overtaken),
-        cmocka_unit_test(test_collections_apart),
+        cmocka_unit_test(test_rotation),       cmocka_unit_test(test_overtaken),
+        cmocka_unit_test(test_many),           cmocka_unit_test(test_collections_apart),
         cmocka_unit_test(test_one_event_each),
     };
 

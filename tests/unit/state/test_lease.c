@@ -27,6 +27,50 @@ static void test_one_holder(void **unused)
     with_state(1, one_holder);
 }
 
+static int64_t left_ms(struct task *task, struct state *state, struct slice key)
+{
+    struct redis_value left;
+
+    assert_int_equal(state_command(task, state->fleeting, &left, SLICE("PTTL"), key), OK);
+    return left.number;
+}
+
+/* Renewed for as long as is asked for now, whatever was left. A refusal leaves the holder's alone.
+ */
+static void renewed(struct task *task, struct state *state)
+{
+    struct slice key = SLICE("lease:a"), us = SLICE("us");
+
+    assert_int_equal(lease_take(task, state, key, us, LONG_MS), OK);
+    assert_in_range(left_ms(task, state, key), 1, LONG_MS);
+    assert_int_equal(lease_take(task, state, key, us, 3 * LONG_MS), OK);
+    assert_in_range(left_ms(task, state, key), 2 * LONG_MS, 3 * LONG_MS);
+    assert_int_equal(lease_take(task, state, key, SLICE("them"), 9 * LONG_MS), ERR_CONFLICT);
+    assert_in_range(left_ms(task, state, key), 2 * LONG_MS, 3 * LONG_MS);
+    assert_int_equal(lease_take(task, state, key, us, LONG_MS), OK);
+    assert_in_range(left_ms(task, state, key), 1, LONG_MS);
+}
+
+static void test_renewed(void **unused)
+{
+    with_state(1, renewed);
+}
+
+static void nobody_knows(struct task *task, struct state *state)
+{
+    redis_fixture_kill();
+    WAIT_UNTIL(!redis_ready(state->fleeting));
+    assert_int_equal(lease_take(task, state, SLICE("lease:a"), SLICE("us"), LONG_MS),
+                     ERR_STATE_UNAVAILABLE);
+    lease_give_back(task, state, SLICE("lease:a"), SLICE("us"));
+    redis_fixture_again();
+}
+
+static void test_nobody_knows(void **unused)
+{
+    with_state(1, nobody_knows);
+}
+
 static void ends_by_itself(struct task *task, struct state *state)
 {
     struct slice key = SLICE("lease:a"), us = SLICE("us"), them = SLICE("them");
@@ -48,7 +92,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_holder),
+        cmocka_unit_test(test_renewed),
         cmocka_unit_test(test_ends_by_itself),
+        cmocka_unit_test(test_nobody_knows),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -1,11 +1,11 @@
 /* What every request goes through, declared in its route's row and done here once: its id, the
  * rate limit and the session in one round trip, HTTPS, scopes, the shape of query and body. */
 #include "base/clock.h"
-#include "gateway/authentication.h"
-#include "gateway/cors.h"
-#include "gateway/exchange.h"
-#include "gateway/forwarded.h"
+#include "gateway/access/authentication.h"
+#include "gateway/access/cors.h"
+#include "gateway/access/forwarded.h"
 #include "gateway/gateway.h"
+#include "gateway/http/exchange.h"
 #include "gateway/router.h"
 #include "gateway/validate.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "gateway/range.h"
+#include "gateway/http/range.h"
 #include "gateway/reply.h"
 
 #include <inttypes.h>

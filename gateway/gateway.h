@@ -1,7 +1,7 @@
 /* gateway.h: what a gateway process holds, made once in main.c and reached from every request. */
 #pragma once
 
-#include "gateway/rate.h"
+#include "gateway/access/rate.h"
 #include "realtime/realtime.h"
 #include "state/keyring.h"
 #include "state/progress.h"

@@ -1,8 +1,8 @@
 #include "gateway/reply.h"
 
 #include "base/clock.h"
-#include "gateway/cors.h"
-#include "gateway/exchange.h"
+#include "gateway/access/cors.h"
+#include "gateway/http/exchange.h"
 #include "gateway/router.h"
 
 #include <assert.h>

@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "base/task.h"
-#include "gateway/http1.h"
+#include "gateway/http/http1.h"
 #include "state/principal.h"
 #include "state/window.h"
 

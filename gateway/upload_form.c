@@ -1,7 +1,7 @@
 #include "gateway/upload_form.h"
 
 #include "gateway/gateway.h"
-#include "gateway/multipart.h"
+#include "gateway/http/multipart.h"
 #include "gateway/router.h"
 #include "gateway/validate.h"
 #include "store/sniff.h"

@@ -1,5 +1,5 @@
 /* What the surfaces say of themselves, made from the schemas at build time. */
-#include "gateway/range.h"
+#include "gateway/http/range.h"
 #include "handlers.h"
 
 static void reply_document(struct request *req, struct slice document, struct slice etag)

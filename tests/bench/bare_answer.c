@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
-#include "gateway/exchange.h"
 #include "gateway/gateway.h"
-#include "gateway/listener.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/listener.h"
 #include "gateway/reply.h"
 #include "gateway/router.h"
 

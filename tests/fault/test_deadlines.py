@@ -14,15 +14,15 @@ from raw_client import RawSocket, connect, read_answer
 from traffic import make_clip, make_photo, with_free_box
 
 SLACK_S = 5
-DECODE_S = 62             # 60 for an image (gateway/job_outcome.c), 2 of grace (workers/decoder.c)
+DECODE_S = 62             # 60 for an image (gateway/jobs/job_outcome.c), 2 of grace (workers/decoder.c)
 LEASE_S = 15              # core/state/job.h
 TRANSFER_S = 15           # webhooks/transfer.h
-IDLE_S = 75               # a kept connection (gateway/exchange.c)
-STALL_S = 60              # an answer that nobody takes (gateway/exchange.c)
+IDLE_S = 75               # a kept connection (gateway/http/exchange.c)
+STALL_S = 60              # an answer that nobody takes (gateway/http/exchange.c)
 AUTH_S = 10               # to the first message with a token (realtime/protocol.h)
 HEARTBEAT_S = 25          # realtime/protocol.h; the first one comes after half to all of it
 READ_S = 30 + 60          # a socket whose frames nobody takes (realtime/client.h); as its close frame
-                          # cannot go out either, that is given up later (gateway/connection.c)
+                          # cannot go out either, that is given up later (gateway/http/connection.c)
 STUCK_S = 2               # what cannot go out for so long will not
 LARGE_BYTES = 32 << 20    # more than all buffers between a hub and its client
 

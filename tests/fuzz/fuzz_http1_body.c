@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "base/buf.h"
-#include "gateway/http1.h"
+#include "gateway/http/http1.h"
 
 #include <assert.h>
 

@@ -2,7 +2,7 @@
  */
 #include "fuzz.h"
 
-#include "gateway/http1.h"
+#include "gateway/http/http1.h"
 
 #include <assert.h>
 

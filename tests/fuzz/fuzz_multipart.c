@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "gateway/multipart.h"
+#include "gateway/http/multipart.h"
 
 #include <assert.h>
 

@@ -2,7 +2,7 @@
  * whatever is asked, the bytes answered lie inside it. */
 #include "fuzz.h"
 
-#include "gateway/range.h"
+#include "gateway/http/range.h"
 
 #include <assert.h>
 

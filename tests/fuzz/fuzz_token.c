@@ -4,9 +4,9 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "gateway/access/token.h"
 #include "gateway/surfaces/backup_repository/scope.h"
 #include "gateway/surfaces/backup_repository/token.h"
-#include "gateway/token.h"
 
 #include <assert.h>
 

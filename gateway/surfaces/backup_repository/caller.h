@@ -3,7 +3,7 @@
  * counts, and is the identity. */
 #pragma once
 
-#include "gateway/authentication.h"
+#include "gateway/access/authentication.h"
 #include "gateway/surfaces/backup_repository/people.h"
 #include "gateway/surfaces/backup_repository/token.h"
 #include "state/granted_access.h"

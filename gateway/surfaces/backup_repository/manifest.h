@@ -9,7 +9,7 @@
 #include "base/cron.h"
 #include "base/err.h"
 #include "base/task.h"
-#include "gateway/roles.h"
+#include "gateway/access/roles.h"
 
 struct manifests;
 

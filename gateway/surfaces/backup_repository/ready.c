@@ -1,7 +1,7 @@
 #include "gateway/surfaces/backup_repository/ready.h"
 
 #include "base/crypto.h"
-#include "gateway/authentication.h"
+#include "gateway/access/authentication.h"
 #include "gateway/gateway.h"
 #include "gateway/surfaces/backup_repository/health.h"
 #include "gateway/surfaces/backup_repository/manifest.h"

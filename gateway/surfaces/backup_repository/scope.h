@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "gateway/roles.h"
+#include "gateway/access/roles.h"
 
 /* A login's `operationsScope` {"elements":[...]}, or NULL, into the form that tokens carry; empty:
  * not narrowed. False: it is none, or longer than BACKUP_SCOPE_MAX_BYTES. */

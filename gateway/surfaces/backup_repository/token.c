@@ -2,7 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "gateway/token.h"
+#include "gateway/access/token.h"
 
 enum { RANDOM_BYTES = 16, CLOCK_SKEW_S = 60 };
 

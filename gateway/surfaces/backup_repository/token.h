@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "gateway/jws.h"
+#include "gateway/access/jws.h"
 
 #define BACKUP_TOKEN_AUDIENCE "br"
 

@@ -1,6 +1,6 @@
 /* Whether this gateway lives, can serve, and how it fares. */
-#include "gateway/connection.h"
 #include "gateway/gateway.h"
+#include "gateway/http/connection.h"
 #include "gateway/metrics.h"
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/ready.h"

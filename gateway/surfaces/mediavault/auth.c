@@ -2,11 +2,11 @@
  * core/state; what is decided here is the order, and what a failure may tell. */
 #include "base/clock.h"
 #include "base/password.h"
+#include "gateway/access/login_guard.h"
+#include "gateway/access/token.h"
 #include "gateway/gateway.h"
-#include "gateway/login_guard.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
-#include "gateway/token.h"
 #include "handlers.h"
 #include "state/account.h"
 #include "state/session.h"

@@ -1,8 +1,8 @@
 #include "gateway/surfaces/mediavault/media.h"
 
 #include "base/clock.h"
+#include "gateway/access/signed_link.h"
 #include "gateway/gateway.h"
-#include "gateway/signed_link.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
 #include "store/variant.h"

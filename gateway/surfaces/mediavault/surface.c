@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "gateway/authentication.h"
+#include "gateway/access/authentication.h"
 #include "handlers.h"
 
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 #include "gateway/surfaces/mediavault/users.h"
 
 #include "base/password.h"
+#include "gateway/access/login_guard.h"
 #include "gateway/gateway.h"
-#include "gateway/login_guard.h"
 #include "handlers.h"
 
 enum { USER_JSON_MAX = 16 << 10 };

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/crypto.h"
+#include "gateway/access/token.h"
 #include "gateway/surfaces/backup_repository/token.h"
-#include "gateway/token.h"
 
 #define NOW_S UINT64_C(1700000000)
 #define USER "user_01H1QW8N5JZJ8X4Q2K7B3C9D6E"

@@ -6,8 +6,8 @@
 #include "base/loop.h"
 #include "base/memory.h"
 #include "base/task.h"
-#include "gateway/connection.h"
-#include "gateway/listener.h"
+#include "gateway/http/connection.h"
+#include "gateway/http/listener.h"
 
 #include <poll.h>
 #include <pthread.h>

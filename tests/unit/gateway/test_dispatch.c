@@ -7,10 +7,10 @@
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/password.h"
-#include "gateway/exchange.h"
+#include "gateway/access/token.h"
 #include "gateway/gateway.h"
-#include "gateway/listener.h"
-#include "gateway/token.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/listener.h"
 #include "state/account.h"
 
 #include <pthread.h>

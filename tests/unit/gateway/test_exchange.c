@@ -3,9 +3,9 @@
 #include "http_peer.h"
 
 #include "base/loop.h"
-#include "gateway/exchange.h"
 #include "gateway/gateway.h"
-#include "gateway/listener.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/listener.h"
 #include "gateway/reply.h"
 #include "gateway/router.h"
 

@@ -1,7 +1,7 @@
 /* The strict reading of HTTP/1.1: each row is an input that lenient servers read in two ways. */
 #include "unit.h"
 
-#include "gateway/http1.h"
+#include "gateway/http/http1.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #include "state_fixture.h"
 
 #include "gateway/gateway.h"
-#include "gateway/job_outcome.h"
-#include "gateway/jobserver.h"
+#include "gateway/jobs/job_outcome.h"
+#include "gateway/jobs/jobserver.h"
 #include "state/id.h"
 #include "state/media.h"
 #include "store/upload.h"

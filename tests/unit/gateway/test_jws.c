@@ -4,7 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "gateway/jws.h"
+#include "gateway/access/jws.h"
 
 #include <openssl/hmac.h>
 #include <string.h>

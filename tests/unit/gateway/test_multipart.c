@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "gateway/multipart.h"
+#include "gateway/http/multipart.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "gateway/range.h"
+#include "gateway/http/range.h"
 
 static void test_ranges(void **state)
 {

@@ -1,8 +1,8 @@
 /* Which counter a request falls under. */
 #include "unit.h"
 
+#include "gateway/access/rate.h"
 #include "gateway/gateway.h"
-#include "gateway/rate.h"
 
 static void every_policy(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "gateway/roles.h"
+#include "gateway/access/roles.h"
 
 enum { NAMES_MAX = 4 };
 

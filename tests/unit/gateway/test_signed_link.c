@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/crypto.h"
-#include "gateway/signed_link.h"
+#include "gateway/access/signed_link.h"
 
 #include <string.h>
 

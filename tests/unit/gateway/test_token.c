@@ -3,7 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "gateway/token.h"
+#include "gateway/access/token.h"
 
 #include <openssl/hmac.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "gateway/cors.h"
+#include "gateway/access/cors.h"
 
 #include "gateway/gateway.h"
 #include "gateway/reply.h"

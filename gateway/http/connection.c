@@ -1,4 +1,4 @@
-#include "gateway/connection.h"
+#include "gateway/http/connection.h"
 
 #include "base/buf.h"
 #include "base/log.h"

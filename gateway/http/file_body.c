@@ -1,6 +1,6 @@
-#include "gateway/file_body.h"
+#include "gateway/http/file_body.h"
 
-#include "gateway/multipart.h"
+#include "gateway/http/multipart.h"
 
 void file_body_open(struct request *req, struct slice part_name, struct file_body *out)
 {

@@ -1,4 +1,4 @@
-#include "gateway/pump.h"
+#include "gateway/http/pump.h"
 
 #include "base/loop.h"
 #include "base/memory.h"

@@ -1,4 +1,4 @@
-#include "gateway/signed_link.h"
+#include "gateway/access/signed_link.h"
 
 #include "base/crypto.h"
 #include "base/text.h"

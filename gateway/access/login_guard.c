@@ -1,4 +1,4 @@
-#include "gateway/login_guard.h"
+#include "gateway/access/login_guard.h"
 
 #include "base/clock.h"
 #include "base/crypto.h"

@@ -1,4 +1,4 @@
-#include "gateway/jobserver.h"
+#include "gateway/jobs/jobserver.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "base/timer.h"
 #include "gateway/gateway.h"
-#include "gateway/job_outcome.h"
-#include "gateway/job_slots.h"
+#include "gateway/jobs/job_outcome.h"
+#include "gateway/jobs/job_slots.h"
 #include "state/media.h"
 
 #include <assert.h>

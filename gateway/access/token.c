@@ -1,7 +1,7 @@
-#include "gateway/token.h"
+#include "gateway/access/token.h"
 
 #include "base/crypto.h"
-#include "gateway/jws.h"
+#include "gateway/access/jws.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "gateway/forwarded.h"
+#include "gateway/access/forwarded.h"
 
 #include "base/address.h"
 #include "base/log.h"

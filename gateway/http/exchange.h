@@ -4,7 +4,7 @@
  * in an answer. What a request is about is decided in dispatch.c. */
 #pragma once
 
-#include "gateway/connection.h"
+#include "gateway/http/connection.h"
 #include "gateway/request.h"
 
 enum { EXCHANGE_UPLOADS_MAX = 256 }; /* fibers that stream a body; past it 503 */

@@ -1,4 +1,4 @@
-#include "gateway/collector.h"
+#include "gateway/jobs/collector.h"
 
 #include "base/clock.h"
 #include "base/log.h"

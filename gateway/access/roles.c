@@ -1,4 +1,4 @@
-#include "gateway/roles.h"
+#include "gateway/access/roles.h"
 
 #include <assert.h>
 
@@ -11,7 +11,7 @@ static const struct {
 } rows[ROLE_COUNT] = {
 #define ROLE(symbol, name, alias, actions, included)                                               \
     {SLICE_INIT(name), SLICE_INIT(alias), actions, included},
-#include "gateway/roles.def"
+#include "gateway/access/roles.def"
 #undef ROLE
 };
 

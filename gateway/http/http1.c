@@ -1,4 +1,4 @@
-#include "gateway/http1.h"
+#include "gateway/http/http1.h"
 
 #include <string.h>
 

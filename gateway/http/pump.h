@@ -4,7 +4,7 @@
  * than promised ends the connection: the client must see that bytes are missing. */
 #pragma once
 
-#include "gateway/connection.h"
+#include "gateway/http/connection.h"
 
 struct pump;
 

@@ -1,11 +1,11 @@
-#include "gateway/authentication.h"
+#include "gateway/access/authentication.h"
 
 #include "base/clock.h"
+#include "gateway/access/jws.h"
+#include "gateway/access/signed_link.h"
+#include "gateway/access/token.h"
 #include "gateway/gateway.h"
-#include "gateway/jws.h"
 #include "gateway/router.h"
-#include "gateway/signed_link.h"
-#include "gateway/token.h"
 #include "state/id.h"
 #include "state/session.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/job_slots.h"
+#include "gateway/jobs/job_slots.h"
 
 #include "base/loop.h"
 #include "base/memory.h"

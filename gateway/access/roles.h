@@ -1,13 +1,13 @@
-/* roles.h: who may do what by the roles they hold. The roles are the table gateway/roles.def.
- * Pure: names in, decisions out. Knows no HTTP, no files and no sessions; a surface puts together
- * the subject and the object from whatever it has stored. */
+/* roles.h: who may do what by the roles they hold. The roles are the table
+ * gateway/access/roles.def. Pure: names in, decisions out. Knows no HTTP, no files and no sessions;
+ * a surface puts together the subject and the object from whatever it has stored. */
 #pragma once
 
 #include "base/slice.h"
 
 enum role {
 #define ROLE(symbol, name, alias, actions, included) ROLE_##symbol,
-#include "gateway/roles.def"
+#include "gateway/access/roles.def"
 #undef ROLE
     ROLE_COUNT,
 };

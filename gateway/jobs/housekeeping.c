@@ -1,10 +1,10 @@
-#include "gateway/housekeeping.h"
+#include "gateway/jobs/housekeeping.h"
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
-#include "gateway/collector.h"
 #include "gateway/gateway.h"
+#include "gateway/jobs/collector.h"
 #include "state/job.h"
 #include "state/lease.h"
 

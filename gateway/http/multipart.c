@@ -1,4 +1,4 @@
-#include "gateway/multipart.h"
+#include "gateway/http/multipart.h"
 
 #include "base/json.h"
 #include "base/text.h"

@@ -7,7 +7,7 @@
 
 enum rate {
 #define RATE(name, counter, seconds, setting, refused) RATE_##name,
-#include "gateway/rates.def"
+#include "gateway/access/rates.def"
 #undef RATE
     RATE_COUNT
 };

@@ -1,4 +1,4 @@
-#include "gateway/listener.h"
+#include "gateway/http/listener.h"
 
 #include "base/listen.h"
 #include "base/log.h"

@@ -1,4 +1,4 @@
-#include "gateway/job_outcome.h"
+#include "gateway/jobs/job_outcome.h"
 
 #include "base/json.h"
 #include "base/log.h"

@@ -1,4 +1,4 @@
-#include "gateway/range.h"
+#include "gateway/http/range.h"
 
 /* Digits, however many: what does not fit is past the end of anything. */
 static bool parse_position(struct slice text, uint64_t *out)

@@ -1,11 +1,11 @@
-#include "gateway/exchange.h"
+#include "gateway/http/exchange.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "gateway/gateway.h"
+#include "gateway/http/pump.h"
 #include "gateway/metrics.h"
-#include "gateway/pump.h"
 #include "gateway/reply.h"
 #include "gateway/router.h"
 

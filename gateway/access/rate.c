@@ -1,4 +1,4 @@
-#include "gateway/rate.h"
+#include "gateway/access/rate.h"
 
 #include "gateway/gateway.h"
 
@@ -14,7 +14,7 @@ static const struct {
 } rows[] = {
 #define RATE(name, counter, seconds, setting, refused)                                             \
     {SLICE_INIT(counter), setting, seconds, refused},
-#include "gateway/rates.def"
+#include "gateway/access/rates.def"
 #undef RATE
 };
 

@@ -1,4 +1,4 @@
-#include "gateway/jws.h"
+#include "gateway/access/jws.h"
 
 #include "base/text.h"
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "gateway/connection.h"
+#include "gateway/http/connection.h"
 
 struct listener;
 

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { V4_BITS = 96, IPV6_TEXT_MAX = 46 };
+enum { V4_BITS = 96, IPV6_TEXT_MAX = 46, PREFIX_BYTES = 8, V4_LOOPBACK = 127 };
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -142,6 +142,60 @@ bool address_from_sockaddr(const struct sockaddr *socket_address, struct address
     return false;
 }
 
+static bool is_v4(const struct address *address)
+{
+    return memcmp(address->bytes, v4_mapped, sizeof v4_mapped) == 0;
+}
+
+bool address_from_text(struct slice text, struct address *out)
+{
+    struct in_addr v4;
+
+    if (!parse_strictly(AF_INET, text, &v4))
+        return parse_strictly(AF_INET6, text, out->bytes);
+    set_v4(out, ntohl(v4.s_addr));
+    return true;
+}
+
+struct slice address_text(struct arena *arena, const struct address *address)
+{
+    char text[IPV6_TEXT_MAX];
+
+    if (is_v4(address))
+        inet_ntop(AF_INET, address->bytes + sizeof v4_mapped, text, sizeof text);
+    else
+        inet_ntop(AF_INET6, address->bytes, text, sizeof text);
+    return arena_dup(arena, slice_from(text));
+}
+
+struct address address_prefix(const struct address *address)
+{
+    struct address prefix = *address;
+
+    if (!is_v4(address))
+        memset(prefix.bytes + PREFIX_BYTES, 0, sizeof prefix.bytes - PREFIX_BYTES);
+    return prefix;
+}
+
+struct slice address_prefix_text(struct arena *arena, struct slice text)
+{
+    struct address address;
+
+    if (!address_from_text(text, &address))
+        return text;
+    struct address prefix = address_prefix(&address);
+    struct slice base = address_text(arena, &prefix);
+    return is_v4(&address) ? base : arena_printf(arena, "%.*s/64", SLICE_ARG(base));
+}
+
+bool address_is_loopback(const struct address *address)
+{
+    static const struct address v6 = {{[15] = 1}};
+
+    return is_v4(address) ? address->bytes[sizeof v4_mapped] == V4_LOOPBACK
+                          : memcmp(address->bytes, v6.bytes, sizeof v6.bytes) == 0;
+}
+
 #define V4(a, b, c, d, prefix)                                                                     \
     {                                                                                              \
         {{[10] = 0xff, [11] = 0xff, [12] = (a), [13] = (b), [14] = (c), [15] = (d)}},              \
@@ -210,18 +264,13 @@ bool cidr_contains(const struct cidr *cidr, const struct address *address)
 bool cidr_parse(struct slice text, struct cidr *out)
 {
     struct slice base, prefix;
-    struct in_addr v4;
     unsigned offset = 0;
     uint64_t bits;
 
-    if (!slice_split(slice_trim(text), '/', &base, &prefix))
+    if (!slice_split(slice_trim(text), '/', &base, &prefix) || !address_from_text(base, &out->base))
         return false;
-    if (parse_strictly(AF_INET, base, &v4)) {
-        set_v4(&out->base, ntohl(v4.s_addr));
+    if (!slice_find(base, ':', &(size_t){0}))
         offset = V4_BITS;
-    } else if (!parse_strictly(AF_INET6, base, out->base.bytes)) {
-        return false;
-    }
     bits = 128 - offset;
     if (prefix.p && (!slice_to_u64(prefix, &bits) || bits > 128 - offset))
         return false;

@@ -5,7 +5,7 @@
  * 3.5: a host that ends in a number is an IPv4 address or nothing). */
 #pragma once
 
-#include "base/slice.h"
+#include "base/arena.h"
 
 struct sockaddr;
 
@@ -22,6 +22,20 @@ enum address_form address_parse(struct slice host, struct address *out);
 
 /* False for any family but AF_INET and AF_INET6. */
 bool address_from_sockaddr(const struct sockaddr *socket_address, struct address *out);
+
+/* One address in its usual form, as header fields and files write it: no brackets, port, prefix or
+ * scope. */
+bool address_from_text(struct slice text, struct address *out);
+/* "192.0.2.1", also where it was written ::ffff:192.0.2.1; "2001:db8::1". */
+struct slice address_text(struct arena *arena, const struct address *address);
+
+/* Who counts as one: an IPv4 address is its own, and of an IPv6 address the first 64 bits count,
+ * since whoever has one address of a /64 has all of them. Every limit by address goes by this. */
+struct address address_prefix(const struct address *address);
+/* The same as the text of a counter's key: "192.0.2.1", "2001:db8:1:2::/64". What is no address
+ * comes back as it is. */
+struct slice address_prefix_text(struct arena *arena, struct slice text);
+bool address_is_loopback(const struct address *address);
 
 /* Neither of this machine, of a local or private network, multicast, documentation, nor one of the
  * ranges through which an IPv4 address can be reached by another name (NAT64, 6to4, Teredo). */

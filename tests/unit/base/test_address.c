@@ -184,6 +184,77 @@ static void socket_addresses_are_read(void **state)
     assert_false(address_from_sockaddr(&other, &address));
 }
 
+static void one_usual_form_is_read_and_written(void **state)
+{
+    static const struct {
+        const char *text, *usual; /* NULL: no address */
+    } cases[] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+        {"::FFFF:c000:201", "192.0.2.1"},
+        {"2001:DB8:0:0::1", "2001:db8::1"},
+        {"::1", "::1"},
+        {"127.1", NULL},
+        {"010.0.0.1", NULL},
+        {"192.0.2.1/32", NULL},
+        {"192.0.2.1:80", NULL},
+        {"[::1]", NULL},
+        {"fe80::1%eth0", NULL},
+        {"unknown", NULL},
+        {"", NULL},
+    };
+    struct arena *arena = arena_new();
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct address address;
+        bool is_one = address_from_text(slice_from(cases[i].text), &address);
+
+        if (is_one != (cases[i].usual != NULL) ||
+            (is_one && !slice_eq(address_text(arena, &address), slice_from(cases[i].usual))))
+            fail_msg("%s", cases[i].text);
+    }
+    arena_free(arena);
+}
+
+static void all_of_a_64_are_one(void **state)
+{
+    static const struct {
+        const char *text, *counter;
+    } cases[] = {
+        {"203.0.113.7", "203.0.113.7"},
+        {"::ffff:203.0.113.7", "203.0.113.7"},
+        {"2001:db8:1:2::1", "2001:db8:1:2::/64"},
+        {"2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"},
+        {"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+        {"::1", "::/64"},
+        {"unknown", "unknown"},
+        {"", ""},
+    };
+    struct arena *arena = arena_new();
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (!slice_eq(address_prefix_text(arena, slice_from(cases[i].text)),
+                      slice_from(cases[i].counter)))
+            fail_msg("%s", cases[i].text);
+    arena_free(arena);
+}
+
+static void loopback_is_a_network_and_an_address(void **state)
+{
+    static const char *inside[] = {"127.0.0.1", "127.255.255.255", "::ffff:127.0.0.2", "::1"};
+    static const char *outside[] = {"126.255.255.255", "128.0.0.0", "::2", "::", "1::1"};
+    struct address address;
+
+    for (size_t i = 0; i < COUNT_OF(inside); i++) {
+        assert_true(address_from_text(slice_from(inside[i]), &address));
+        assert_true(address_is_loopback(&address));
+    }
+    for (size_t i = 0; i < COUNT_OF(outside); i++) {
+        assert_true(address_from_text(slice_from(outside[i]), &address));
+        assert_false(address_is_loopback(&address));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +262,9 @@ int main(void)
         cmocka_unit_test(special_ranges_are_not_public),
         cmocka_unit_test(ranges_contain_what_their_prefix_says),
         cmocka_unit_test(socket_addresses_are_read),
+        cmocka_unit_test(one_usual_form_is_read_and_written),
+        cmocka_unit_test(all_of_a_64_are_one),
+        cmocka_unit_test(loopback_is_a_network_and_an_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

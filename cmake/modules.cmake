@@ -1,9 +1,12 @@
-# mediahub_library(NAME name DEPS targets...)
+# mediahub_library(NAME name [PATH path] DEPS targets...)
 # A folder becomes a static library "mh_<name>" of all its .c files. Its headers are seen by others
-# as "<name>/header.h", and only by targets that link it: an include against the direction of the
-# arrows does not compile.
+# as "<path>/header.h" (<name>/header.h where no path is given), and only by targets that link it: an
+# include against the direction of the arrows does not compile.
 function(mediahub_library)
-  cmake_parse_arguments(ARG "" "NAME" "DEPS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PATH" "DEPS;SOURCES" ${ARGN})
+  if(NOT ARG_PATH)
+    set(ARG_PATH ${ARG_NAME})
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
   list(FILTER sources EXCLUDE REGEX "/main[^/]*\\.c$")
   set(visibility PUBLIC)
@@ -15,8 +18,9 @@ function(mediahub_library)
   endif()
 
   set(root ${CMAKE_BINARY_DIR}/include/${ARG_NAME})
-  file(MAKE_DIRECTORY ${root})
-  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${ARG_NAME} SYMBOLIC)
+  cmake_path(GET ARG_PATH PARENT_PATH above)
+  file(MAKE_DIRECTORY ${root}/${above})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${ARG_PATH} SYMBOLIC)
   target_include_directories(mh_${ARG_NAME} ${visibility} ${root})
   target_link_libraries(mh_${ARG_NAME} ${visibility} mediahub_flags ${ARG_DEPS})
 endfunction()

@@ -1,14 +1,18 @@
-/* What every request goes through, declared in its route's row and done here once: its id, the
- * rate limit and the session in one round trip, HTTPS, scopes, the shape of query and body. */
+/* What every request goes through: its id, the rate limit and the session in one round trip, HTTPS,
+ * scopes, the shape of query and body. */
+#include "gateway/dispatch.h"
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "gateway/access/authentication.h"
 #include "gateway/access/cors.h"
 #include "gateway/access/forwarded.h"
 #include "gateway/gateway.h"
-#include "gateway/http/exchange.h"
+#include "gateway/metrics.h"
 #include "gateway/router.h"
 #include "gateway/validate.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 enum { REQUEST_DEADLINE_MS = 30000 };
@@ -254,7 +258,7 @@ static bool read_input_or_reply(struct request *req)
     }
 }
 
-void dispatch_run(struct request *req)
+static void dispatch(struct request *req)
 {
     struct admission admission = {0};
     unsigned allowed = 0;
@@ -281,3 +285,47 @@ void dispatch_run(struct request *req)
     if (req->status == 304 && admission.count)
         give_back(req, &admission);
 }
+
+/* --- for the exchange --------------------------------------------------------------------------
+ */
+
+static struct task *open_request(void *arg, struct exchange *exchange, struct arena *arena,
+                                 const struct http_head *head)
+{
+    return &request_new(arg, exchange, arena, head)->task;
+}
+
+static void run(struct task *task)
+{
+    struct request *req = (struct request *)task;
+
+    dispatch(req);
+    assert(req->answered);
+}
+
+static void refuse(struct task *task, struct slice bytes, enum err why)
+{
+    struct request *req = (struct request *)task;
+    struct slice path = req->path.n ? req->path : http1_peek_path(bytes);
+
+    req->surface = router_surface(path.n ? path : SLICE("/api/v1"));
+    request_choose_id(req);
+    reply_error(req, why, SLICE_NONE);
+}
+
+static void close_request(struct task *task)
+{
+    const struct request *req = (const struct request *)task;
+    uint64_t took_us = clock_us() - req->started_us;
+    const char *operation = req->route ? req->route->operation : NULL;
+
+    metrics_request(operation, req->status, took_us);
+    log_event(LOG_INFO, "request", F("request_id", req->task.request_id),
+              F("method", req->head.method_text), F("path", req->path), F("status", req->status),
+              F("operation", operation ? operation : ""), F("us", (long long)took_us),
+              F("received", (long long)exchange_received(req->exchange)),
+              F("sent", (long long)req->sent_bytes), F("ip", req->peer_ip),
+              F("user", req->principal.user_id), F("left", req->task.cancelled));
+}
+
+const struct exchange_service dispatch_service = {open_request, run, refuse, close_request};

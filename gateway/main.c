@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/timer.h"
 #include "gateway/access/authentication.h"
+#include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/exchange.h"
@@ -185,7 +186,7 @@ static void open_manifests(struct gateway *gateway, struct arena *arena)
 
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
 {
-    return exchange_accept(&program.gateway, connection, owner);
+    return exchange_accept(&dispatch_service, &program.gateway, connection, owner);
 }
 
 static void open_connections(void)

@@ -1,8 +1,12 @@
 #include "gateway/request.h"
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "gateway/http/exchange.h"
 #include "gateway/router.h"
 #include "state/id.h"
+
+#include <assert.h>
 
 enum { REQUEST_ID_MAX = 64 };
 
@@ -46,6 +50,30 @@ void request_read_target(struct request *req)
     req->target_read = true;
     while (req->target_read && slice_split(rest, '&', &pair, &rest))
         req->target_read = read_parameter(req, pair);
+}
+
+struct request *request_new(struct gateway *gateway, struct exchange *exchange, struct arena *arena,
+                            const struct http_head *head)
+{
+    struct request *req = ARENA_NEW(arena, struct request);
+
+    req->task.arena = arena;
+    req->gateway = gateway;
+    req->exchange = exchange;
+    req->peer_ip = arena_dup(arena, exchange_peer_ip(exchange));
+    req->tls = exchange_is_tls(exchange);
+    req->started_us = clock_us();
+    req->head = *head;
+    /* Also of a head that is refused: the path decides whose form the answer has. */
+    if (head->target.n)
+        request_read_target(req);
+    return req;
+}
+
+enum err request_read(struct request *req, struct slice *chunk)
+{
+    assert(!req->answered);
+    return exchange_read(req->exchange, req->route->max_body_bytes, chunk);
 }
 
 static bool is_request_id(struct slice text)

@@ -16,7 +16,7 @@
 struct route;
 struct surface;
 struct gateway;
-struct exchange; /* the http1 connection's side, private to it */
+struct exchange; /* gateway/http/exchange.h */
 
 enum { PATH_PARAMS_MAX = 4, QUERY_PARAMS_MAX = 64 };
 
@@ -47,6 +47,9 @@ struct request {
     uint64_t started_us;
 };
 
+/* For the exchange's service: anonymous, unanswered, with its target read. Lives in the arena. */
+struct request *request_new(struct gateway *gateway, struct exchange *exchange, struct arena *arena,
+                            const struct http_head *head);
 /* Brings head.target into origin form, splits it into path and query and decodes the query's
  * parameters; target_read stays false on a broken escape or too many parameters. */
 void request_read_target(struct request *req);
@@ -61,8 +64,5 @@ struct slice request_query(const struct request *req, const char *name); /* deco
 bool request_query_u64(const struct request *req, const char *name, uint64_t otherwise,
                        uint64_t *out);
 
-/* Streams the body. Sends "100 Continue" first where the client waits for it. *chunk is empty at
- * the end; it is valid until the next call. ERR_PAYLOAD_TOO_LARGE past the route's limit,
- * ERR_REQUEST_TIMEOUT, ERR_BAD_REQUEST for broken framing or a client that left (task.cancelled).
- */
+/* Streams the body, up to the route's limit: exchange_read(). */
 enum err request_read(struct request *req, struct slice *chunk);

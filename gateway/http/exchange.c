@@ -1,13 +1,9 @@
 #include "gateway/http/exchange.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "gateway/gateway.h"
 #include "gateway/http/pump.h"
-#include "gateway/metrics.h"
-#include "gateway/reply.h"
-#include "gateway/router.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -30,17 +26,19 @@ enum {
 
 struct exchange {
     uint32_t magic;
-    struct gateway *gateway;
+    const struct exchange_service *service;
+    void *service_arg;
     struct connection *connection; /* NULL: the client has left */
     struct exchange *next, **prev_next;
 
     struct buf in;          /* arrived and not looked at */
-    struct buf held;        /* given to the fiber by request_read(); its rest is to be decoded */
+    struct buf held;        /* given to the fiber by exchange_read(); its rest is to be decoded */
     struct slice held_rest; /* in `held` */
 
-    struct request *request; /* NULL between requests */
-    bool running;            /* its fiber has not returned */
-    bool last;               /* the connection ends with this answer */
+    struct task *request;         /* NULL between requests */
+    const struct http_head *head; /* in its arena */
+    bool running;                 /* its fiber has not returned */
+    bool last;                    /* the connection ends with this answer */
     bool uploading, continued;
     struct http1_body body;
     enum err body_error;
@@ -55,6 +53,7 @@ struct exchange {
 static struct {
     struct exchange *all;
     size_t requests, uploads;
+    bool draining;
     struct arena *spare[SPARE_ARENAS]; /* of ended requests, for the next ones */
     size_t spare_count;
 } shared;
@@ -104,20 +103,6 @@ static void give_arena(struct arena *arena)
 /* --- the end of a request ----------------------------------------------------------------------
  */
 
-static void log_request(const struct request *req)
-{
-    uint64_t took_us = clock_us() - req->started_us;
-    const char *operation = req->route ? req->route->operation : NULL;
-
-    metrics_request(operation, req->status, took_us);
-    log_event(LOG_INFO, "request", F("request_id", req->task.request_id),
-              F("method", req->head.method_text), F("path", req->path), F("status", req->status),
-              F("operation", operation ? operation : ""), F("us", (long long)took_us),
-              F("received", (long long)req->exchange->body_bytes),
-              F("sent", (long long)req->sent_bytes), F("ip", req->peer_ip),
-              F("user", req->principal.user_id), F("left", req->task.cancelled));
-}
-
 /* Empties a buffer and gives back what it has beyond a small request's size. */
 static void shrink(struct buf *buf)
 {
@@ -154,13 +139,14 @@ static void hand_over(struct exchange *ex)
 
 static void drop_request(struct exchange *ex)
 {
-    struct arena *arena = ex->request->task.arena;
+    struct arena *arena = ex->request->arena;
 
-    log_request(ex->request);
+    ex->service->close(ex->request);
     if (ex->uploading)
         shared.uploads--;
     shared.requests--;
     ex->request = NULL;
+    ex->head = NULL;
     give_arena(arena);
 }
 
@@ -198,71 +184,63 @@ static void end_request(struct exchange *ex)
 /* --- the beginning of a request ----------------------------------------------------------------
  */
 
-static struct request *new_request(struct exchange *ex)
+/* head is in the arena, and nothing but zeros where none could be read. */
+static void open_request(struct exchange *ex, struct arena *arena, const struct http_head *head)
 {
-    struct arena *arena = take_arena();
-    struct request *req = ARENA_NEW(arena, struct request);
-
-    req->task.arena = arena;
-    req->gateway = ex->gateway;
-    req->exchange = ex;
-    req->peer_ip = arena_dup(arena, connection_peer_ip(ex->connection));
-    req->tls = connection_is_tls(ex->connection);
-    req->started_us = clock_us();
-    ex->request = req;
+    ex->head = head;
     ex->last = ex->uploading = ex->continued = false;
     ex->body_error = OK;
     ex->body_bytes = ex->waited_ms = 0;
-    ex->body = (struct http1_body){.state = BODY_DONE};
+    http1_body_init(&ex->body, head);
+    ex->request = ex->service->open(ex->service_arg, ex, arena, head);
     shared.requests++;
     connection_deadline(ex->connection, 0);
-    return req;
 }
 
 static void run(void *arg)
 {
     struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
 
-    dispatch_run(ex->request);
-    assert(ex->request->answered);
+    ex->service->run(ex->request);
     ex->running = false;
     end_request(ex);
 }
 
 /* Without a fiber: for what cannot be read as a request, and when no fiber is left.
  * NOLINTNEXTLINE(misc-no-recursion): ends the connection, so it comes once */
-static void refuse(struct exchange *ex, struct slice head, enum err why)
+static void refuse(struct exchange *ex, struct slice bytes, enum err why)
 {
-    struct request *req = ex->request;
-    struct slice path = req->path.n ? req->path : http1_peek_path(head);
-
-    req->surface = router_surface(path.n ? path : SLICE("/api/v1"));
-    request_choose_id(req);
     ex->last = true;
-    reply_error(req, why, SLICE_NONE);
+    ex->service->refuse(ex->request, bytes, why);
     end_request(ex);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): by refuse() alone, which ends it */
+static void refuse_headless(struct exchange *ex, enum err why)
+{
+    struct arena *arena = take_arena();
+
+    open_request(ex, arena, ARENA_NEW(arena, struct http_head));
+    refuse(ex, buf_slice(&ex->in), why);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): by refuse() alone, which ends it */
 static void begin_request(struct exchange *ex, size_t head_n)
 {
-    struct request *req = new_request(ex);
-    struct slice head = {buf_slice(&ex->in).p, head_n};
+    struct arena *arena = take_arena();
+    struct http_head *head = ARENA_NEW(arena, struct http_head);
+    struct slice bytes = arena_dup(arena, (struct slice){buf_slice(&ex->in).p, head_n});
 
-    head = arena_dup(req->task.arena, head);
     buf_consume(&ex->in, head_n);
-    enum err err = http1_parse_head(req->task.arena, head, &req->head);
-    /* Also of a head that is refused: the path decides whose form the answer has. */
-    if (req->head.target.n)
-        request_read_target(req);
+    enum err err = http1_parse_head(arena, bytes, head);
+    open_request(ex, arena, head);
     if (err) {
-        refuse(ex, head, err);
+        refuse(ex, bytes, err);
         return;
     }
-    http1_body_init(&ex->body, &req->head);
     ex->running = fiber_spawn(run, ex);
     if (!ex->running)
-        refuse(ex, head, ERR_OVERLOADED);
+        refuse(ex, bytes, ERR_OVERLOADED);
 }
 
 static void wait_for_head(struct exchange *ex, bool first)
@@ -272,7 +250,7 @@ static void wait_for_head(struct exchange *ex, bool first)
     if (ex->in.n == 0)
         shrink(&ex->in);
     connection_set_reading(ex->connection, true);
-    if (ex->gateway->draining)
+    if (shared.draining)
         connection_deadline(ex->connection, due ? DRAIN_HEAD_MS : DRAIN_IDLE_MS);
     else
         connection_deadline(ex->connection, due ? HEAD_DEADLINE_MS : IDLE_DEADLINE_MS);
@@ -286,8 +264,7 @@ static void next_request(struct exchange *ex)
     enum err err = arrived.n ? http1_find_head(arrived, &n) : OK;
 
     if (err) {
-        new_request(ex);
-        refuse(ex, arrived, err);
+        refuse_headless(ex, err);
     } else if (n) {
         begin_request(ex, n);
     } else {
@@ -343,8 +320,7 @@ static void on_deadline(void *arg)
     if (ex->request || ex->in.n == 0) {
         connection_drop(ex->connection);
     } else {
-        new_request(ex);
-        refuse(ex, buf_slice(&ex->in), ERR_REQUEST_TIMEOUT);
+        refuse_headless(ex, ERR_REQUEST_TIMEOUT);
     }
 }
 
@@ -361,20 +337,21 @@ static void on_gone(void *arg)
         release(ex);
         return;
     }
-    ex->request->task.cancelled = true;
+    ex->request->cancelled = true;
     if (ex->body_wait)
         fiber_resume(ex->body_wait);
     end_request(ex);
 }
 
-void *exchange_accept(struct gateway *gateway, struct connection *connection,
-                      const struct connection_owner **owner)
+void *exchange_accept(const struct exchange_service *service, void *arg,
+                      struct connection *connection, const struct connection_owner **owner)
 {
     static const struct connection_owner callbacks = {on_bytes, on_writable, on_gone, on_deadline};
     struct exchange *ex = MEM_NEW(struct exchange);
 
     ex->magic = EXCHANGE_MAGIC;
-    ex->gateway = gateway;
+    ex->service = service;
+    ex->service_arg = arg;
     ex->connection = connection;
     buf_init(&ex->in, INPUT_MAX_BYTES);
     buf_init(&ex->held, INPUT_MAX_BYTES);
@@ -390,11 +367,30 @@ void *exchange_accept(struct gateway *gateway, struct connection *connection,
 
 void exchange_drain(void)
 {
+    shared.draining = true;
     for (struct exchange *ex = shared.all; ex; ex = ex->next)
         if (ex->connection && !ex->request)
             wait_for_head(ex, false);
     while (shared.spare_count)
         arena_free(shared.spare[--shared.spare_count]);
+}
+
+/* --- the request under way ---------------------------------------------------------------------
+ */
+
+struct slice exchange_peer_ip(const struct exchange *ex)
+{
+    return connection_peer_ip(ex->connection);
+}
+
+bool exchange_is_tls(const struct exchange *ex)
+{
+    return connection_is_tls(ex->connection);
+}
+
+uint64_t exchange_received(const struct exchange *ex)
+{
+    return ex->body_bytes;
 }
 
 /* --- bodies ------------------------------------------------------------------------------------
@@ -439,12 +435,12 @@ static enum err wait_for_bytes(struct exchange *ex)
         buf_clear(&ex->in);
         buf_init(&ex->held, INPUT_MAX_BYTES);
     }
-    if (ex->request->head.expects_continue && !ex->continued && ex->body_bytes == 0)
+    if (ex->head->expects_continue && !ex->continued && ex->body_bytes == 0)
         connection_write(ex->connection, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
     ex->continued = true;
     connection_set_reading(ex->connection, true);
     ex->body_wait = &wait;
-    enum fiber_wake wake = fiber_await(&wait, task_timeout_ms(&ex->request->task, BODY_SILENCE_MS));
+    enum fiber_wake wake = fiber_await(&wait, task_timeout_ms(ex->request, BODY_SILENCE_MS));
     ex->body_wait = NULL;
     ex->waited_ms += clock_ms() - since_ms;
     if (!ex->connection)
@@ -452,13 +448,9 @@ static enum err wait_for_bytes(struct exchange *ex)
     return wake == FIBER_TIMEOUT || is_too_slow(ex) ? ERR_REQUEST_TIMEOUT : OK;
 }
 
-enum err request_read(struct request *req, struct slice *chunk)
+enum err exchange_read(struct exchange *ex, uint64_t most, struct slice *chunk)
 {
-    struct exchange *ex = req->exchange;
-    uint64_t most = req->route->max_body_bytes;
-
-    assert(!req->answered);
-    if (req->head.has_length && req->head.content_length > most)
+    if (ex->head->has_length && ex->head->content_length > most)
         return ERR_PAYLOAD_TOO_LARGE;
     for (;;) {
         if (!ex->connection)
@@ -492,11 +484,10 @@ bool exchange_keeps_alive(struct exchange *ex)
 {
     struct slice run;
 
-    if (!ex->last && ex->request->head.keep_alive && !ex->gateway->draining)
+    if (!ex->last && ex->head->keep_alive && !shared.draining)
         while (decode(ex, &run) == OK && run.n)
             ;
-    if (ex->body.state != BODY_DONE || ex->body_error || !ex->request->head.keep_alive ||
-        ex->gateway->draining)
+    if (ex->body.state != BODY_DONE || ex->body_error || !ex->head->keep_alive || shared.draining)
         ex->last = true;
     return !ex->last;
 }

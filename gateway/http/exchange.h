@@ -1,31 +1,56 @@
 /* exchange.h: HTTP/1.1 over one connection: heads out of bytes, one request at a time (what is
  * pipelined behind it waits), bodies with flow control, answers, keep-alive and all deadlines:
  * 10 s for a head, 75 s idle, 30 s of silence or less than 1 KiB/s in a body, 60 s without progress
- * in an answer. What a request is about is decided in dispatch.c. */
+ * in an answer. What a request is about, and what an answer says, is its service's business. */
 #pragma once
 
+#include "base/task.h"
 #include "gateway/http/connection.h"
-#include "gateway/request.h"
+#include "gateway/http/http1.h"
 
 enum { EXCHANGE_UPLOADS_MAX = 256 }; /* fibers that stream a body; past it 503 */
 
-/* For connection_server_new(): the new connection speaks HTTP. */
-void *exchange_accept(struct gateway *gateway, struct connection *connection,
-                      const struct connection_owner **owner);
-/* Once, with gateway->draining set: idle connections are closed in a moment, the others after the
- * next answer, which says so. Nobody who asks just now is left without one. */
+struct exchange;
+
+/* Who serves the requests of a connection; called on the loop's thread. */
+struct exchange_service {
+    /* Makes the record of a request, in its arena and beginning with its task; both end with the
+     * request. task.cancelled is set when the client goes away. */
+    struct task *(*open)(void *arg, struct exchange *exchange, struct arena *arena,
+                         const struct http_head *head);
+    void (*run)(struct task *request); /* on a fiber of its own; must answer */
+    /* Must answer without suspending: `bytes` are no request, or not now. */
+    void (*refuse)(struct task *request, struct slice bytes, enum err why);
+    void (*close)(struct task *request); /* the answer has left, or the client has */
+};
+
+/* For connection_server_new(): the new connection speaks HTTP. service outlives it. */
+void *exchange_accept(const struct exchange_service *service, void *arg,
+                      struct connection *connection, const struct connection_owner **owner);
+/* Once: idle connections are closed in a moment, the others after the next answer, which says so.
+ * Nobody who asks just now is left without one. */
 void exchange_drain(void);
 size_t exchange_requests(void); /* under way */
 size_t exchange_uploads(void);
 
-/* --- for dispatch.c and reply.c ----------------------------------------------------------------
+/* --- about the request under way ---------------------------------------------------------------
  */
 
-/* Runs on the request's fiber and must answer it. */
-void dispatch_run(struct request *req);
+struct slice exchange_peer_ip(const struct exchange *exchange); /* until the client leaves */
+bool exchange_is_tls(const struct exchange *exchange);          /* likewise */
+uint64_t exchange_received(const struct exchange *exchange);    /* bytes of its body so far */
+
+/* The next run of the body. Sends "100 Continue" first where the client waits for it. *chunk is
+ * empty at the end; it is valid until the next call. ERR_PAYLOAD_TOO_LARGE past max_bytes,
+ * ERR_REQUEST_TIMEOUT, ERR_BAD_REQUEST for broken framing or a client that left. Suspends: on the
+ * request's fiber only, and before the answer. */
+enum err exchange_read(struct exchange *exchange, uint64_t max_bytes, struct slice *chunk);
 
 /* Counts the request among the uploads until its end. False: there are too many. */
 bool exchange_begin_upload(struct exchange *exchange);
+
+/* --- the answer --------------------------------------------------------------------------------
+ */
 
 /* May the connection go on after this answer? No, while a part of the body has not arrived. */
 bool exchange_keeps_alive(struct exchange *exchange);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
+#include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/listener.h"
@@ -14,14 +15,17 @@
 #include <string.h>
 
 static struct gateway gateway;
+static struct exchange_service service;
 static struct listener *listeners[2];
 static char body[200];
 
 static const struct surface surface = {.name = SLICE_INIT("bench")};
 static const struct route route = {.surface = &surface, .operation = "bare"};
 
-void dispatch_run(struct request *req)
+static void run(struct task *task)
 {
+    struct request *req = (struct request *)task;
+
     req->route = &route;
     req->surface = &surface;
     req->task.request_id = SLICE("req_bench");
@@ -30,7 +34,7 @@ void dispatch_run(struct request *req)
 
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
 {
-    return exchange_accept(&gateway, connection, owner);
+    return exchange_accept(&service, &gateway, connection, owner);
 }
 
 static void on_stop(void *arg)
@@ -69,6 +73,8 @@ int main(int argc, char **argv)
     memcpy(body, "{\"data\":\"", 9);
     memcpy(body + sizeof body - 2, "\"}", 2);
     uv_loop_t *loop = loop_init(4096);
+    service = dispatch_service;
+    service.run = run;
     gateway.connections = connection_server_new(loop, &tls, on_accept);
     if (!gateway.connections)
         process_fail("Cannot use the certificate");

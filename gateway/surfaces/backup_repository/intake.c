@@ -1,8 +1,8 @@
 #include "gateway/surfaces/backup_repository/intake.h"
 
 #include "base/clock.h"
+#include "gateway/file_body.h"
 #include "gateway/gateway.h"
-#include "gateway/http/file_body.h"
 #include "gateway/reply.h"
 #include "gateway/surfaces/backup_repository/armour.h"
 #include "gateway/surfaces/backup_repository/filename.h"

@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/password.h"
 #include "gateway/access/token.h"
+#include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/listener.h"
@@ -380,7 +381,7 @@ static void test_without_state(void **state)
 
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
 {
-    return exchange_accept(&server.gateway, connection, owner);
+    return exchange_accept(&dispatch_service, &server.gateway, connection, owner);
 }
 
 static int set_up(void **state)

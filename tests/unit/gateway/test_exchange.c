@@ -1,8 +1,9 @@
-/* HTTP over real sockets, plain and TLS, without routes: dispatch_run() is this file's, and answers
- * by path. The client is a thread with blocking calls that compares bytes. */
+/* HTTP over real sockets, plain and TLS, without routes: the service is this file's, and answers by
+ * path. The client is a thread with blocking calls that compares bytes. */
 #include "http_peer.h"
 
 #include "base/loop.h"
+#include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/listener.h"
@@ -18,6 +19,7 @@ enum { FILE_BYTES = 3 << 20, BIG_BYTES = 600 << 10, UPLOAD_BYTES = FILE_BYTES, L
 static struct server {
     uv_loop_t *loop;
     struct gateway gateway;
+    struct exchange_service service;
     struct listener *listeners[2];
     char cert[64], key[64], file[64];
     int cancelled;
@@ -80,8 +82,10 @@ static void open_echo(struct connection *connection, struct slice early_bytes, v
     connection_write(connection, early_bytes);
 }
 
-void dispatch_run(struct request *req)
+static void run(struct task *task)
 {
+    struct request *req = (struct request *)task;
+
     req->route = &any;
     req->surface = &surface;
     req->task.request_id = SLICE("req_x");
@@ -393,7 +397,7 @@ static void test_uploads_are_counted(void **state)
 
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
 {
-    return exchange_accept(&server.gateway, connection, owner);
+    return exchange_accept(&server.service, &server.gateway, connection, owner);
 }
 
 static int set_up(void **state)
@@ -412,6 +416,8 @@ static int set_up(void **state)
     assert_int_equal(fwrite(content, 1, sizeof content, file), sizeof content);
     fclose(file);
     server.loop = loop_init(64);
+    server.service = dispatch_service;
+    server.service.run = run;
     server.gateway.connections = connection_server_new(server.loop, &tls, on_accept);
     for (int i = 0; i < 2; i++)
         server.listeners[i] = listener_open(server.loop, server.gateway.connections,

@@ -1,4 +1,4 @@
-#include "gateway/http/file_body.h"
+#include "gateway/file_body.h"
 
 #include "gateway/http/multipart.h"
 

@@ -12,6 +12,7 @@ struct connection_server;
 struct jobserver;
 struct manifests;
 struct password_thread;
+struct trusted_proxies;
 
 struct gateway {
     const struct config *config;
@@ -26,6 +27,7 @@ struct gateway {
     struct password_thread *passwords;
     struct manifests *manifests; /* users and collections that are written in files */
     struct rate_limits limits;
+    const struct trusted_proxies *proxies;
     const struct slice *cors_origins; /* ends with an empty one */
     uint64_t started_ms;
     bool draining;

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/timer.h"
 #include "gateway/access/authentication.h"
+#include "gateway/access/forwarded.h"
 #include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
@@ -216,6 +217,7 @@ int main(int argc, char **argv)
     gateway->config = config;
     gateway->started_ms = clock_ms();
     rate_limits_read(config, &gateway->limits);
+    gateway->proxies = trusted_proxies_read(config, program.arena);
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
     open_store(gateway, program.arena);
     open_manifests(gateway, program.arena);

@@ -287,7 +287,7 @@ static void open_client(struct connection *connection, struct slice early_bytes,
 /* A page of this very host, or of a listed origin. Programs send no Origin. */
 static bool origin_is_welcome(const struct request *req)
 {
-    struct slice origin = request_header(req, "Origin"), host = request_header(req, "Host");
+    struct slice origin = request_header(req, "Origin"), host = req->host;
     struct slice scheme = req->tls ? SLICE("https://") : SLICE("http://");
 
     if (!origin.n || cors_allows(req->gateway, origin))

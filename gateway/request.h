@@ -32,8 +32,10 @@ struct request {
     struct slice query_names[QUERY_PARAMS_MAX], query_values[QUERY_PARAMS_MAX];
     size_t query_count;
     bool target_read;
-    struct slice peer_ip;
-    bool tls;
+    struct slice peer_ip; /* of the client, or of the proxy that hides it */
+    bool peer_hidden;
+    bool tls;          /* as the client came */
+    struct slice host; /* what the client calls us: Host, or what a trusted proxy says of it */
     struct principal principal; /* kind PRINCIPAL_NONE: anonymous */
     struct window window;       /* of the rate limit; has_window: to be shown */
     bool has_window;

@@ -27,6 +27,15 @@ static const struct setting settings[] = {
 
 enum { SETTINGS = sizeof settings / sizeof *settings, PROBLEM_MAX_BYTES = 512 };
 
+/* What a setting was called before; it still counts. */
+static const struct former {
+    const char *name, *option, *now;
+} formers[] = {
+    {"mediavault.trusted_proxies", "mediavault-trusted-proxies", "trusted_proxies"},
+};
+
+enum { FORMERS = sizeof formers / sizeof *formers };
+
 /* Where a value came from; a higher one wins. */
 enum origin { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_COMMAND_LINE };
 
@@ -115,6 +124,9 @@ static bool set(struct config *config, size_t at, struct slice value, enum origi
 
 static bool find_name(struct slice name, size_t *at)
 {
+    for (size_t i = 0; i < FORMERS; i++)
+        if (slice_eq(slice_from(formers[i].name), name))
+            name = slice_from(formers[i].now);
     for (size_t i = 0; i < SETTINGS; i++) {
         if (slice_eq(slice_from(settings[i].name), name)) {
             *at = i;
@@ -126,6 +138,10 @@ static bool find_name(struct slice name, size_t *at)
 
 static bool find_option(struct slice option, size_t *at)
 {
+    for (size_t i = 0; i < FORMERS; i++)
+        if (slice_eq(slice_from(formers[i].option), option) ||
+            slice_eq(slice_from(formers[i].name), option))
+            return find_name(slice_from(formers[i].now), at);
     for (size_t i = 0; i < SETTINGS; i++) {
         const struct setting *setting = &settings[i];
 
@@ -175,15 +191,24 @@ static char *environment_name(struct arena *arena, const char *name)
     return p;
 }
 
+static bool load_variable(struct config *config, const char *setting)
+{
+    char *name = environment_name(config->arena, setting);
+    const char *value = getenv(name);
+    size_t at;
+
+    return !value || !find_name(slice_from(setting), &at) ||
+           set(config, at, slice_from(value), FROM_ENVIRONMENT, name);
+}
+
 static bool load_environment(struct config *config)
 {
-    for (size_t i = 0; i < SETTINGS; i++) {
-        char *name = environment_name(config->arena, settings[i].name);
-        const char *value = getenv(name);
-
-        if (value && !set(config, i, slice_from(value), FROM_ENVIRONMENT, name))
+    for (size_t i = 0; i < FORMERS; i++)
+        if (!load_variable(config, formers[i].name))
             return false;
-    }
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (!load_variable(config, settings[i].name))
+            return false;
     return true;
 }
 

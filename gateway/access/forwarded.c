@@ -1,95 +1,73 @@
 #include "gateway/access/forwarded.h"
 
-#include "base/address.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
 
-enum { PROXIES_MAX = 32 };
+enum { WARNING_EVERY_MS = 60000 };
 
-static struct {
-    bool loaded;
-    size_t n;
-    struct cidr list[PROXIES_MAX];
-} proxies;
-
-static void load_proxies(const struct config *config)
+const struct trusted_proxies *trusted_proxies_read(const struct config *config, struct arena *arena)
 {
-    struct slice rest = config_text(config, "mediavault.trusted_proxies"), item;
+    struct slice rest = config_text(config, "trusted_proxies"), item;
+    struct trusted_proxies *out = ARENA_NEW(arena, struct trusted_proxies);
 
-    proxies.loaded = true;
     while (rest.n && slice_split(rest, ',', &item, &rest)) {
         item = slice_trim(item);
         if (item.n == 0)
             continue;
-        if (proxies.n == PROXIES_MAX || !cidr_parse(item, &proxies.list[proxies.n]))
+        if (out->n == TRUSTED_PROXIES_MAX || !cidr_parse(item, &out->list[out->n]))
             log_event(LOG_ERROR, "trusted_proxy_ignored", F("value", item));
         else
-            proxies.n++;
+            out->n++;
     }
-}
-
-static bool is_trusted(struct slice ip)
-{
-    struct cidr address;
-
-    if (!cidr_parse(ip, &address))
-        return false;
-    for (size_t i = 0; i < proxies.n; i++)
-        if (cidr_contains(&proxies.list[i], &address.base))
-            return true;
-    return false;
+    return out;
 }
 
 bool forwarded_is_safe(const struct request *req)
 {
-    return req->tls || slice_starts_with(req->peer_ip, SLICE("127.")) ||
-           slice_eq(req->peer_ip, SLICE("::1"));
+    struct address peer;
+
+    return req->tls || (!req->peer_hidden && address_from_text(req->peer_ip, &peer) &&
+                        address_is_loopback(&peer));
 }
 
-/* Each proxy appends whom it heard from, so the list is read from its end, past our own proxies.
- * False: something in it is no address, nothing before that can be believed. */
-static bool follow(struct request *req, struct slice list)
+/* Most likely a proxy that nobody has named to us: all its clients count as one. */
+static void warn(const struct request *req)
 {
-    struct cidr address;
+    static uint64_t again_ms;
 
-    while (list.n && is_trusted(req->peer_ip)) {
-        size_t at = list.n;
-
-        while (at > 0 && list.p[at - 1] != ',')
-            at--;
-        struct slice last = slice_trim(slice_from_offset(list, at));
-        if (!cidr_parse(last, &address))
-            return false;
-        req->peer_ip = last;
-        list.n = at > 0 ? at - 1 : 0;
-    }
-    return true;
+    if (clock_ms() < again_ms)
+        return;
+    again_ms = clock_ms() + WARNING_EVERY_MS;
+    log_event(LOG_WARN, "forwarding_headers_ignored", F("ip", req->peer_ip),
+              F("setting", "trusted_proxies"));
 }
 
-static struct slice last_line(const struct request *req, struct slice name)
+/* Schemes have no case; some proxies tell a WebSocket's. */
+static bool is_secure(struct slice scheme)
 {
-    for (size_t i = req->head.header_count; i-- > 0;)
-        if (slice_eq_nocase(req->head.headers[i].name, name))
-            return req->head.headers[i].value;
-    return SLICE_NONE;
-}
-
-static void apply_address(struct request *req)
-{
-    for (size_t i = req->head.header_count; i-- > 0;) {
-        const struct http_header *header = &req->head.headers[i];
-
-        if (slice_eq_nocase(header->name, SLICE("X-Forwarded-For")) && !follow(req, header->value))
-            return;
-    }
+    return slice_eq_nocase(scheme, SLICE("https")) || slice_eq_nocase(scheme, SLICE("wss"));
 }
 
 void forwarded_apply(struct request *req)
 {
-    if (!proxies.loaded)
-        load_proxies(req->gateway->config);
-    if (proxies.n == 0 || !is_trusted(req->peer_ip))
+    const struct trusted_proxies *proxies = req->gateway->proxies;
+    struct address peer;
+    struct hop client;
+
+    req->host = request_header(req, "Host");
+    if (!hops_are_told(&req->head))
         return;
-    req->tls |= slice_eq_nocase(last_line(req, SLICE("X-Forwarded-Proto")), SLICE("https"));
-    apply_address(req);
+    if (!address_from_text(req->peer_ip, &peer) || !proxy_is_trusted(proxies, &peer)) {
+        warn(req);
+        return;
+    }
+    hops_follow(&req->head, proxies, &client);
+    req->peer_hidden = !client.known;
+    if (client.known)
+        req->peer_ip = address_text(req->task.arena, &client.address);
+    if (client.scheme.n)
+        req->tls = is_secure(client.scheme);
+    if (client.host.n)
+        req->host = client.host;
 }

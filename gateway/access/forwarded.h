@@ -1,12 +1,16 @@
-/* forwarded.h: who the client really is when a trusted proxy stands in between: the proxies of
- * mediavault.trusted_proxies may say so in X-Forwarded-For and X-Forwarded-Proto; from anyone else
- * these headers mean nothing. Of several lines the last one counts: a proxy that does not extend
- * what the client has sent puts its own line behind it. */
+/* forwarded.h: who the client really is when trusted proxies stand in between (trusted_proxies):
+ * what hops.h reads of their word is applied to the request. From anyone else these headers mean
+ * nothing; that they come is said in the log, at most once a minute. */
 #pragma once
 
+#include "base/config.h"
+#include "gateway/access/hops.h"
 #include "gateway/request.h"
 
-/* Corrects peer_ip and tls. */
+const struct trusted_proxies *trusted_proxies_read(const struct config *config,
+                                                   struct arena *arena);
+
+/* Sets host, and corrects peer_ip, peer_hidden and tls. */
 void forwarded_apply(struct request *req);
 /* Did the request come by TLS, or never leave this machine? */
 bool forwarded_is_safe(const struct request *req);

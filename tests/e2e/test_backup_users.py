@@ -175,7 +175,7 @@ def test_addresses_count_behind_a_setting(make_hub, files):
 
 def test_the_address_behind_a_trusted_proxy(make_hub, files):
     for trusted, address in [("127.0.0.1", "203.0.113.9"), ("", "127.0.0.1")]:
-        hub = make_hub(*files.options(), "--mediavault-trusted-proxies", trusted)
+        hub = make_hub(*files.options(), "--trusted-proxies", trusted)
         answer = requests.post(hub.url + "/api/stable/auth/login", timeout=PATIENCE_S,
                                json={"username": "admin", "password": PASSWORD},
                                headers={"X-Forwarded-For": "203.0.113.9"})

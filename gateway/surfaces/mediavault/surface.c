@@ -67,7 +67,7 @@ static bool host_acceptable(struct slice host)
 static struct slice absolute(const struct request *req, struct slice link)
 {
     struct arena *arena = req->task.arena;
-    struct slice host = request_header(req, "Host"), base = SLICE("");
+    struct slice host = req->host, base = SLICE("");
 
     for (const struct slice *prefix = req->surface->prefixes; prefix->p; prefix++)
         if (slice_starts_with(req->path, *prefix))

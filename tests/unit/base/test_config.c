@@ -102,6 +102,27 @@ static void one_setting_many_names(void **state)
     }
 }
 
+static void a_former_name_still_counts(void **state)
+{
+    static const struct source cases[] = {
+        {ARGS("--mediavault-trusted-proxies", "10.0.0.1")},
+        {ARGS("--mediavault.trusted_proxies=10.0.0.1")},
+        {.environment = {"MEDIAHUB_MEDIAVAULT_TRUSTED_PROXIES", "10.0.0.1"}},
+        {.file = "[mediavault]\ntrusted_proxies = 10.0.0.1\n"},
+        {ARGS("--trusted-proxies=10.0.0.1")},
+        {.environment = {"MEDIAHUB_TRUSTED_PROXIES", "10.0.0.1"}},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct slice problem;
+        struct config *config = load(&cases[i], &problem);
+
+        assert_non_null(config);
+        assert_string_equal(config_text(config, "trusted_proxies").p, "10.0.0.1");
+        config_free(config);
+    }
+}
+
 static void values(void **state)
 {
     static const struct {
@@ -247,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sources_in_order),
         cmocka_unit_test(one_setting_many_names),
+        cmocka_unit_test(a_former_name_still_counts),
         cmocka_unit_test(values),
         cmocka_unit_test(problems_are_one_clear_line),
         cmocka_unit_test(long_lines_of_a_file_are_refused),

@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/password.h"
+#include "gateway/access/forwarded.h"
 #include "gateway/access/token.h"
 #include "gateway/dispatch.h"
 #include "gateway/gateway.h"
@@ -208,6 +209,30 @@ static const struct row rows[] = {
      403,
      {0},
      NULL},
+    {"a client with its port", ME AWAY "22:4711", 401, {"\r\nX-RateLimit-Remaining: 2\r\n"}, NULL},
+    {"its next port", ME AWAY "22:4712", 401, {"\r\nX-RateLimit-Remaining: 1\r\n"}, NULL},
+    {"a chain that ended TLS at its beginning",
+     "GET /api/v1/users/me HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https,http\r\n"
+     "X-Forwarded-For: 203.0.113.23",
+     401,
+     {"\r\nStrict-Transport-Security: "},
+     NULL},
+    {"Forwarded",
+     "GET /api/v1/users/me HTTP/1.1\r\nHost: x\r\n"
+     "Forwarded: for=\"[2001:db8::7]:4711\";proto=https",
+     401,
+     {"\r\nX-RateLimit-Remaining: 2\r\n"},
+     NULL},
+    {"Forwarded, without TLS",
+     "GET /api/v1/users/me HTTP/1.1\r\nHost: x\r\nForwarded: for=203.0.113.24;proto=http",
+     403,
+     {0},
+     NULL},
+    {"somebody hidden is not from here",
+     "GET /api/v1/users/me HTTP/1.1\r\nHost: x\r\nForwarded: for=unknown",
+     403,
+     {0},
+     NULL},
     {"limit, 1 of 3", ME AWAY "20", 401, {"\r\nX-RateLimit-Remaining: 2\r\n"}, NULL},
     {"limit, 2 of 3", ME AWAY "20", 401, {"\r\nX-RateLimit-Remaining: 1\r\n"}, NULL},
     {"limit, 3 of 3",
@@ -387,7 +412,7 @@ static void *on_accept(struct connection *connection, const struct connection_ow
 static int set_up(void **state)
 {
     static const struct slice origins[] = {SLICE_INIT("https://ui.example"), {0}};
-    static char trusted[] = "--mediavault-trusted-proxies=127.0.0.1";
+    static char trusted[] = "--trusted-proxies=127.0.0.1";
     char *argv[] = {trusted, NULL};
     struct slice problem;
 
@@ -398,6 +423,7 @@ static int set_up(void **state)
     server.gateway.config = config_load(1, argv, &problem);
     assert_non_null(server.gateway.config);
     server.gateway.state = state_open(redis_fixture_url(), redis_fixture_url());
+    server.gateway.proxies = trusted_proxies_read(server.gateway.config, server.arena);
     server.gateway.limits.of[RATE_ANONYMOUS] = ANONYMOUS_LIMIT;
     server.gateway.limits.of[RATE_USER] = 1000;
     server.gateway.cors_origins = origins;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 static struct request req;
-static struct http_header headers[1];
 static struct buf out;
 
 static int setup(void **state)
@@ -17,8 +16,7 @@ static int setup(void **state)
     req = (struct request){.task = {.arena = arena_new(), .request_id = SLICE("req_1")},
                            .surface = &surface_mediavault,
                            .path = SLICE("/api/v1/media"),
-                           .head = {.headers = headers, .header_count = 1}};
-    headers[0] = (struct http_header){SLICE("Host"), SLICE("hub.example:8080")};
+                           .host = SLICE("hub.example:8080")};
     buf_init(&out, 1 << 16);
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "gateway/reply.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "gateway/access/cors.h"
 #include "gateway/http/exchange.h"
 #include "gateway/router.h"
@@ -10,7 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX_BYTES = 64 << 20, KEPT_BYTES = 64 << 10 };
+enum {
+    MESSAGE_MAX_BYTES = REPLY_MAX_BYTES + (1 << 20), /* with its head */
+    KEPT_BYTES = 64 << 10,
+};
 
 struct reply_header {
     struct reply_header *next;
@@ -221,7 +225,7 @@ static void send_message(struct request *req, int status, const char *content_ty
         req->sent_bytes = body.n;
     }
     assert(!message->overflow);
-    exchange_write(req->exchange, buf_slice(message));
+    exchange_send(req->exchange, message);
 }
 
 /* --- answers -----------------------------------------------------------------------------------
@@ -234,9 +238,38 @@ static struct buf *envelope_buf(void)
     if (envelope.size > KEPT_BYTES)
         buf_fini(&envelope);
     if (!envelope.max_bytes)
-        buf_init(&envelope, MESSAGE_MAX_BYTES);
+        buf_init(&envelope, REPLY_MAX_BYTES);
     buf_clear(&envelope);
     return &envelope;
+}
+
+static void free_writer(void *arg)
+{
+    buf_fini(arg);
+}
+
+struct buf *reply_writer(struct request *req)
+{
+    if (!req->writer.max_bytes) {
+        buf_init(&req->writer, REPLY_MAX_BYTES);
+        arena_defer(req->task.arena, free_writer, &req->writer);
+    }
+    return &req->writer;
+}
+
+/* body: complete, unless `cut`. */
+static void send_body(struct request *req, int status, const char *content_type, struct slice body,
+                      bool cut)
+{
+    if (cut || req->writer.overflow || body.n > REPLY_MAX_BYTES) {
+        log_event(LOG_ERROR, "answer_too_large", F("request_id", req->task.request_id),
+                  F("operation", req->route ? req->route->operation : ""));
+        reply_error(req, ERR_INTERNAL, SLICE_NONE);
+    } else if (!exchange_may_wait(body.n)) {
+        reply_error(req, ERR_OVERLOADED, SLICE_NONE);
+    } else {
+        send_message(req, status, content_type, body);
+    }
 }
 
 void reply_page(struct request *req, struct slice json, const struct page *page)
@@ -244,7 +277,7 @@ void reply_page(struct request *req, struct slice json, const struct page *page)
     struct buf *envelope = envelope_buf();
 
     req->surface->wrap_data(req, envelope, json, page);
-    send_message(req, 200, "application/json", buf_slice(envelope));
+    send_body(req, 200, "application/json", buf_slice(envelope), envelope->overflow);
 }
 
 void reply_data(struct request *req, int status, struct slice json)
@@ -252,7 +285,7 @@ void reply_data(struct request *req, int status, struct slice json)
     struct buf *envelope = envelope_buf();
 
     req->surface->wrap_data(req, envelope, json, NULL);
-    send_message(req, status, "application/json", buf_slice(envelope));
+    send_body(req, status, "application/json", buf_slice(envelope), envelope->overflow);
 }
 
 static void send_error(struct request *req, enum err why, struct slice detail,
@@ -284,7 +317,7 @@ void reply_field_errors(struct request *req, enum err why, const struct field_er
 
 void reply_raw(struct request *req, int status, const char *content_type, struct slice body)
 {
-    send_message(req, status, content_type, body);
+    send_body(req, status, content_type, body, false);
 }
 
 void reply_empty(struct request *req, int status)

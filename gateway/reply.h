@@ -5,6 +5,12 @@
 #include "base/buf.h"
 #include "gateway/request.h"
 
+enum { REPLY_MAX_BYTES = 64 << 20 }; /* of an answer's body, files apart */
+
+/* Where a handler writes what it answers: one of the request's own, empty at first. It takes
+ * REPLY_MAX_BYTES; an answer that outgrew them is a 500 in its place, whatever reply_* says. */
+struct buf *reply_writer(struct request *req);
+
 /* Adds a header to the answer to come; call before the reply_* that answers. */
 void reply_header(struct request *req, const char *name, struct slice value);
 

@@ -7,6 +7,7 @@
  * rate limit, body size, and the body's and query's shape where the schema gives one. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/task.h"
 #include "gateway/http/http1.h"
@@ -42,6 +43,7 @@ struct request {
     json_t *body;      /* validated against the route's schema, or NULL */
     struct slice text; /* a body that the handler reads (BODY_TEXT) */
     struct exchange *exchange;
+    struct buf writer;            /* reply_writer()'s */
     struct reply_header *headers; /* of the answer to come; reply.c's */
     bool answered;
     int status;          /* of the answer */

@@ -1,6 +1,5 @@
 #include "gateway/http/exchange.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "gateway/http/pump.h"
@@ -11,7 +10,6 @@
 enum {
     EXCHANGE_MAGIC = 0x45584348,
     HEAD_DEADLINE_MS = 10000,
-    IDLE_DEADLINE_MS = 75000,
     STALL_DEADLINE_MS = 60000,
     /* While draining: for a request that is on its way to us, or half here. */
     DRAIN_IDLE_MS = 250,
@@ -22,6 +20,7 @@ enum {
     INPUT_MAX_BYTES = 256 << 10,
     KEPT_BYTES = 16 << 10, /* of a buffer, between requests */
     SPARE_ARENAS = 64,
+    PIECE_BYTES = 256 << 10, /* of an answer: what a connection is given at a time */
 };
 
 struct exchange {
@@ -45,18 +44,26 @@ struct exchange {
     uint64_t body_bytes, waited_ms;
     struct fiber_wait *body_wait;
 
+    struct buf out; /* the answer's bytes that the connection has not been given */
     struct pump *pump;
     void (*upgrade)(struct connection *connection, struct slice early_bytes, void *arg);
     void *upgrade_arg;
 };
 
 static struct {
+    struct exchange_settings settings;
     struct exchange *all;
     size_t requests, uploads;
+    uint64_t waiting_bytes; /* in `out`, of all */
     bool draining;
     struct arena *spare[SPARE_ARENAS]; /* of ended requests, for the next ones */
     size_t spare_count;
-} shared;
+} shared = {.settings = {EXCHANGE_IDLE_MS, EXCHANGE_WAITING_BYTES}};
+
+void exchange_configure(const struct exchange_settings *settings)
+{
+    shared.settings = *settings;
+}
 
 size_t exchange_requests(void)
 {
@@ -74,6 +81,12 @@ static void end_request(struct exchange *ex);
 /* --- life of the exchange ----------------------------------------------------------------------
  */
 
+static void forget_out(struct exchange *ex)
+{
+    shared.waiting_bytes -= ex->out.n;
+    buf_fini(&ex->out);
+}
+
 static void release(struct exchange *ex)
 {
     *ex->prev_next = ex->next;
@@ -81,6 +94,7 @@ static void release(struct exchange *ex)
         ex->next->prev_next = ex->prev_next;
     buf_fini(&ex->in);
     buf_fini(&ex->held);
+    forget_out(ex);
     ex->magic = 0;
     mem_free(ex);
 }
@@ -150,6 +164,24 @@ static void drop_request(struct exchange *ex)
     give_arena(arena);
 }
 
+/* Gives the connection the next piece of the answer. False: there is none left. */
+static bool send_more(struct exchange *ex)
+{
+    struct slice rest = buf_slice(&ex->out);
+    size_t n = rest.n < PIECE_BYTES ? rest.n : PIECE_BYTES;
+
+    if (n == 0)
+        return false;
+    connection_write(ex->connection, (struct slice){rest.p, n});
+    shared.waiting_bytes -= n;
+    buf_consume(&ex->out, n);
+    if (ex->out.n == 0)
+        buf_fini(&ex->out);
+    connection_deadline(ex->connection, STALL_DEADLINE_MS);
+    connection_want_writable(ex->connection);
+    return true;
+}
+
 /* Ends what can be ended: the handler has returned and the answer has left (or nobody waits for
  * it). Then the next request may begin.
  * NOLINTNEXTLINE(misc-no-recursion): refuse() is always the last request */
@@ -162,7 +194,7 @@ static void end_request(struct exchange *ex)
         release(ex);
         return;
     }
-    if (ex->pump)
+    if (ex->pump || ex->out.n)
         return;
     if (connection_backlog(ex->connection)) {
         connection_want_writable(ex->connection);
@@ -253,7 +285,7 @@ static void wait_for_head(struct exchange *ex, bool first)
     if (shared.draining)
         connection_deadline(ex->connection, due ? DRAIN_HEAD_MS : DRAIN_IDLE_MS);
     else
-        connection_deadline(ex->connection, due ? HEAD_DEADLINE_MS : IDLE_DEADLINE_MS);
+        connection_deadline(ex->connection, due ? HEAD_DEADLINE_MS : shared.settings.idle_ms);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): by refuse() alone, which ends it */
@@ -304,6 +336,8 @@ static void on_writable(void *arg)
     if (ex->pump) {
         connection_deadline(ex->connection, STALL_DEADLINE_MS);
         pump_writable(ex->pump);
+    } else if (send_more(ex)) {
+        return;
     } else if (ex->upgrade && !ex->running) {
         hand_over(ex);
         drop_request(ex);
@@ -329,6 +363,7 @@ static void on_gone(void *arg)
     struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
 
     ex->connection = NULL;
+    forget_out(ex);
     if (ex->pump) {
         pump_abort(ex->pump);
         ex->pump = NULL;
@@ -496,6 +531,25 @@ void exchange_write(struct exchange *ex, struct slice bytes)
 {
     if (ex->connection)
         connection_write(ex->connection, bytes);
+}
+
+bool exchange_may_wait(uint64_t bytes)
+{
+    return bytes <= PIECE_BYTES || shared.waiting_bytes + bytes <= shared.settings.waiting_bytes;
+}
+
+void exchange_send(struct exchange *ex, struct buf *message)
+{
+    if (!ex->connection)
+        return;
+    if (message->n <= PIECE_BYTES) {
+        connection_write(ex->connection, buf_slice(message));
+        return;
+    }
+    ex->out = *message;
+    buf_init(message, ex->out.max_bytes);
+    shared.waiting_bytes += ex->out.n;
+    send_more(ex);
 }
 
 static void on_pumped(void *arg)

@@ -1,14 +1,19 @@
 /* exchange.h: HTTP/1.1 over one connection: heads out of bytes, one request at a time (what is
  * pipelined behind it waits), bodies with flow control, answers, keep-alive and all deadlines:
- * 10 s for a head, 75 s idle, 30 s of silence or less than 1 KiB/s in a body, 60 s without progress
+ * 10 s for a head, an idle time that is a setting, 30 s of silence or less than 1 KiB/s in a body, 60 s without progress
  * in an answer. What a request is about, and what an answer says, is its service's business. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/task.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/http1.h"
 
-enum { EXCHANGE_UPLOADS_MAX = 256 }; /* fibers that stream a body; past it 503 */
+enum {
+    EXCHANGE_UPLOADS_MAX = 256, /* fibers that stream a body; past it 503 */
+    EXCHANGE_IDLE_MS = 75000,
+    EXCHANGE_WAITING_BYTES = 256 << 20,
+};
 
 struct exchange;
 
@@ -23,6 +28,13 @@ struct exchange_service {
     void (*refuse)(struct task *request, struct slice bytes, enum err why);
     void (*close)(struct task *request); /* the answer has left, or the client has */
 };
+
+struct exchange_settings {
+    uint64_t idle_ms;       /* an open connection without a request */
+    uint64_t waiting_bytes; /* what of all answers may wait for slow readers; past it 503 */
+};
+/* At the start; without it the two bounds above hold. */
+void exchange_configure(const struct exchange_settings *settings);
 
 /* For connection_server_new(): the new connection speaks HTTP. service outlives it. */
 void *exchange_accept(const struct exchange_service *service, void *arg,
@@ -54,7 +66,12 @@ bool exchange_begin_upload(struct exchange *exchange);
 
 /* May the connection go on after this answer? No, while a part of the body has not arrived. */
 bool exchange_keeps_alive(struct exchange *exchange);
-void exchange_write(struct exchange *exchange, struct slice bytes);
+void exchange_write(struct exchange *exchange, struct slice bytes); /* small */
+/* May an answer of so many bytes wait in memory for its client? Small ones always may. */
+bool exchange_may_wait(uint64_t bytes);
+/* Any size. What the socket does not take at once is moved out of *message, which then is empty; it
+ * follows as the client reads, and needs no fiber. */
+void exchange_send(struct exchange *exchange, struct buf *message);
 /* head, then the file's bytes; takes fd. */
 void exchange_send_file(struct exchange *exchange, struct slice head, int fd, uint64_t offset,
                         uint64_t length);

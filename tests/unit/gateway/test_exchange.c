@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 enum { FILE_BYTES = 3 << 20, BIG_BYTES = 600 << 10, UPLOAD_BYTES = FILE_BYTES, LIMIT = 8 << 20 };
+enum { HUGE_BYTES = 20 << 20, HUGE_PER_S = 1 << 20, WAITING_BYTES = 30 << 20 };
 
 static struct server {
     uv_loop_t *loop;
@@ -25,7 +26,7 @@ static struct server {
     int cancelled;
 } server;
 
-static char content[FILE_BYTES];
+static char content[HUGE_BYTES];
 
 static void wrap_error(struct request *req, struct buf *out, enum err why, struct slice message,
                        const struct field_error *errors, size_t n)
@@ -82,6 +83,16 @@ static void open_echo(struct connection *connection, struct slice early_bytes, v
     connection_write(connection, early_bytes);
 }
 
+/* More than an answer may be: nothing of it is sent. */
+static void answer_endlessly(struct request *req)
+{
+    struct buf *out = reply_writer(req);
+
+    while (buf_add(out, (struct slice){content, HUGE_BYTES}))
+        ;
+    reply_raw(req, 200, "text/plain", buf_slice(out));
+}
+
 static void run(struct task *task)
 {
     struct request *req = (struct request *)task;
@@ -98,6 +109,10 @@ static void run(struct task *task)
         reply_raw(req, 200, "text/plain", req->query);
     } else if (slice_eq(req->path, SLICE("/big"))) {
         reply_raw(req, 200, "text/plain", (struct slice){content, BIG_BYTES});
+    } else if (slice_eq(req->path, SLICE("/huge"))) {
+        reply_raw(req, 200, "text/plain", (struct slice){content, HUGE_BYTES});
+    } else if (slice_eq(req->path, SLICE("/endless"))) {
+        answer_endlessly(req);
     } else if (slice_eq(req->path, SLICE("/upgrade"))) {
         reply_upgrade(req, SLICE("HTTP/1.1 101 Switching Protocols\r\n\r\n"), open_echo, NULL);
     } else if (slice_eq(req->path, SLICE("/file"))) {
@@ -243,6 +258,55 @@ static void takes_files(struct peer *peer)
     }
 }
 
+static void reads_slowly(struct peer *peer)
+{
+    enum { PIECE = 64 << 10 };
+    char *piece = mem_alloc(PIECE), head[768];
+    size_t have = 0;
+
+    say(peer, "GET /huge HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    read_head(peer, head, sizeof head);
+    while (have < HUGE_BYTES) {
+        size_t n = HUGE_BYTES - have < PIECE ? HUGE_BYTES - have : PIECE;
+
+        EXPECT(peer_receive_all(peer, piece, n) == n);
+        EXPECT(memcmp(piece, content + have, n) == 0);
+        have += n;
+        usleep((useconds_t)(1000000ull * n / HUGE_PER_S));
+    }
+    mem_free(piece);
+    expect(peer, 200, "/a");
+}
+
+/* One such answer may wait for its reader, two may not; who leaves makes room. */
+static void reads_nothing(struct peer *peer)
+{
+    struct peer other = peer_open(listener_port(server.listeners[0]), false);
+    struct answer answer;
+    char head[768];
+
+    say(&other, "GET /huge HTTP/1.1\r\nHost: x\r\n\r\n");
+    read_head(&other, head, sizeof head);
+    say(peer, "GET /huge HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 503, "error 503");
+    expect(peer, 200, "/a");
+    peer_close(&other);
+    do {
+        say(peer, "GET /huge HTTP/1.1\r\nHost: x\r\n\r\n");
+        answer = hear(peer, false);
+        mem_free(answer.body);
+    } while (answer.status == 503);
+    EXPECT(answer.status == 200 && answer.body_n == HUGE_BYTES);
+}
+
+static void asks_too_much(struct peer *peer)
+{
+    say(peer, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 500, "error 500");
+    say(peer, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(peer, 200, "/a");
+}
+
 static void uploads(struct peer *peer)
 {
     char head[128];
@@ -321,11 +385,15 @@ static void leaves_before_answer(struct peer *peer)
 struct scenario {
     void (*fn)(struct peer *peer);
     bool tls;
+    pthread_t thread;
 };
+
+static int playing; /* scenarios whose clients are not done */
 
 static void stop_loop(void *arg)
 {
-    uv_stop(server.loop);
+    if (--playing == 0)
+        uv_stop(server.loop);
 }
 
 static void *run_client(void *arg)
@@ -339,18 +407,22 @@ static void *run_client(void *arg)
     return NULL;
 }
 
+static void play_all(struct scenario *scenarios, int n)
+{
+    playing = n;
+    for (int i = 0; i < n; i++)
+        assert_int_equal(pthread_create(&scenarios[i].thread, NULL, run_client, &scenarios[i]), 0);
+    uv_run(server.loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < n; i++)
+        pthread_join(scenarios[i].thread, NULL);
+    while (connection_count(server.gateway.connections) > 0 || exchange_requests() > 0)
+        uv_run(server.loop, UV_RUN_ONCE);
+}
+
 static void play(void (*fn)(struct peer *peer))
 {
-    for (int tls = 0; tls < 2; tls++) {
-        struct scenario scenario = {fn, tls};
-        pthread_t thread;
-
-        assert_int_equal(pthread_create(&thread, NULL, run_client, &scenario), 0);
-        uv_run(server.loop, UV_RUN_DEFAULT);
-        pthread_join(thread, NULL);
-        while (connection_count(server.gateway.connections) > 0 || exchange_requests() > 0)
-            uv_run(server.loop, UV_RUN_ONCE);
-    }
+    for (int tls = 0; tls < 2; tls++)
+        play_all(&(struct scenario){.fn = fn, .tls = tls}, 1);
 }
 
 static void test_requests(void **state)
@@ -378,6 +450,23 @@ static void test_answers(void **state)
     play(takes_files);
     play(sends_nonsense);
     play(upgrades);
+}
+
+/* 20 MB at 1 MB/s: past every bound of a connection, and for longer than an answer may stand
+ * still. */
+static void test_slow_readers(void **state)
+{
+    struct scenario scenarios[] = {{.fn = reads_slowly}, {.fn = reads_slowly, .tls = true}};
+
+    play_all(scenarios, COUNT_OF(scenarios));
+}
+
+static void test_bounds_of_answers(void **state)
+{
+    exchange_configure(&(struct exchange_settings){EXCHANGE_IDLE_MS, WAITING_BYTES});
+    play(reads_nothing);
+    exchange_configure(&(struct exchange_settings){EXCHANGE_IDLE_MS, EXCHANGE_WAITING_BYTES});
+    play(asks_too_much);
 }
 
 static void test_leaving(void **state)
@@ -413,7 +502,7 @@ static int set_up(void **state)
     for (size_t i = 0; i < sizeof content; i++)
         content[i] = (char)(i * 7 + i / 251);
     FILE *file = fopen(server.file, "w");
-    assert_int_equal(fwrite(content, 1, sizeof content, file), sizeof content);
+    assert_int_equal(fwrite(content, 1, FILE_BYTES, file), FILE_BYTES);
     fclose(file);
     server.loop = loop_init(64);
     server.service = dispatch_service;
@@ -445,6 +534,8 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_bounds_of_answers),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_uploads_are_counted),
     };

@@ -235,7 +235,7 @@ static void transport_set_reading(void *connection, bool on)
 
 static void transport_finish(void *connection)
 {
-    connection_finish(connection);
+    connection_finish(connection, false);
 }
 
 static const struct transport transport = {

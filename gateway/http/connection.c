@@ -1,6 +1,7 @@
 #include "gateway/http/connection.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
@@ -18,9 +19,12 @@ enum {
     PIECE_BYTES = 64 << 10,     /* of one write, so that its unsent rest stays small */
     TLS_PIECE_BYTES = 16 << 10, /* one record: SSL_write() takes no more at a time */
     FLUSH_STALL_MS = 60000,
-    LINGER_MS = 2000,
-    LINGER_MAX_BYTES = 64 << 20, /* many clients read an early answer only when all is sent */
-    FD_LIMIT = 64 << 10,         /* libwebsockets' tables cost 16 bytes for each */
+    LINGER_MS = 2000, /* for the peer's own end */
+    /* Many clients read an early answer only when all is sent, however slowly they send. */
+    LINGER_SILENCE_MS = 10000,
+    LINGER_MAX_MS = 120000,
+    LINGER_MAX_BYTES = 256 << 20,
+    FD_LIMIT = 64 << 10, /* libwebsockets' tables cost 16 bytes for each */
     DESTROY_TURNS = 4,
     NEVER_S = 365 * 86400, /* deadlines are ours */
 };
@@ -43,6 +47,8 @@ struct connection {
     struct buf backlog;
     size_t in_lws_bytes; /* the write that libwebsockets has not sent completely */
     size_t lingered_bytes;
+    uint64_t linger_until_ms;
+    bool peer_sends; /* more is expected of it than its end */
     bool tls, reading, receiving, wants_writable;
     bool inside; /* a callback of libwebsockets is on the stack */
     bool handshaken;
@@ -188,13 +194,16 @@ static void linger_or_flush(struct connection *connection)
         return;
     }
     linger(connection);
-    timer_start(&connection->deadline, LINGER_MS, on_deadline);
+    connection->linger_until_ms = clock_ms() + LINGER_MAX_MS;
+    timer_start(&connection->deadline, connection->peer_sends ? LINGER_SILENCE_MS : LINGER_MS,
+                on_deadline);
 }
 
-void connection_finish(struct connection *connection)
+void connection_finish(struct connection *connection, bool peer_sends)
 {
     if (connection->state != CONNECTION_OPEN || !connection->wsi)
         return;
+    connection->peer_sends = peer_sends;
     connection->state = CONNECTION_FLUSHING;
     linger_or_flush(connection);
 }
@@ -207,6 +216,17 @@ void connection_drop(struct connection *connection)
 /* --- what libwebsockets tells ------------------------------------------------------------------
  */
 
+static void on_lingering_bytes(struct connection *connection, size_t n)
+{
+    uint64_t now_ms = clock_ms();
+
+    connection->lingered_bytes += n;
+    if (connection->lingered_bytes > LINGER_MAX_BYTES || now_ms >= connection->linger_until_ms)
+        drop(connection);
+    else if (connection->peer_sends)
+        timer_start(&connection->deadline, LINGER_SILENCE_MS, on_deadline);
+}
+
 static void on_receive(struct connection *connection, struct slice bytes)
 {
     if (!connection->handshaken) {
@@ -218,9 +238,7 @@ static void on_receive(struct connection *connection, struct slice bytes)
     if (connection->state == CONNECTION_OPEN) {
         connection->owner->on_bytes(connection->owner_arg, bytes);
     } else if (connection->state == CONNECTION_LINGERING) {
-        connection->lingered_bytes += bytes.n;
-        if (connection->lingered_bytes > LINGER_MAX_BYTES)
-            drop(connection);
+        on_lingering_bytes(connection, bytes.n);
     }
 }
 

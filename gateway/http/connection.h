@@ -43,8 +43,11 @@ size_t connection_backlog(const struct connection *connection);
 void connection_want_writable(struct connection *connection);
 void connection_set_reading(struct connection *connection, bool on);
 void connection_deadline(struct connection *connection, uint64_t delay_ms); /* 0: none */
-void connection_finish(struct connection *connection); /* lingering close after what was written */
-void connection_drop(struct connection *connection);   /* at once; on_gone follows from the loop */
+/* Ends our side after what was written and waits for the peer to end its own: 2 s, or, where it is
+ * known to be sending (peer_sends), until it is silent for 10 s, 2 minutes and 256 MiB at most.
+ * What it sends is dropped; closing at once would take the last answer away from it. */
+void connection_finish(struct connection *connection, bool peer_sends);
+void connection_drop(struct connection *connection); /* at once; on_gone follows from the loop */
 void connection_set_owner(struct connection *connection, const struct connection_owner *owner,
                           void *arg);
 struct slice connection_peer_ip(const struct connection *connection);

@@ -38,6 +38,7 @@ struct exchange {
     const struct http_head *head; /* in its arena */
     bool running;                 /* its fiber has not returned */
     bool last;                    /* the connection ends with this answer */
+    bool refused;                 /* without being read: what else the client sends is unknown */
     bool uploading, continued;
     struct http1_body body;
     enum err body_error;
@@ -208,7 +209,7 @@ static void end_request(struct exchange *ex)
     }
     drop_request(ex);
     if (ex->last)
-        connection_finish(ex->connection);
+        connection_finish(ex->connection, ex->refused || ex->body.state != BODY_DONE);
     else
         next_request(ex);
 }
@@ -220,7 +221,7 @@ static void end_request(struct exchange *ex)
 static void open_request(struct exchange *ex, struct arena *arena, const struct http_head *head)
 {
     ex->head = head;
-    ex->last = ex->uploading = ex->continued = false;
+    ex->last = ex->refused = ex->uploading = ex->continued = false;
     ex->body_error = OK;
     ex->body_bytes = ex->waited_ms = 0;
     http1_body_init(&ex->body, head);
@@ -242,7 +243,7 @@ static void run(void *arg)
  * NOLINTNEXTLINE(misc-no-recursion): ends the connection, so it comes once */
 static void refuse(struct exchange *ex, struct slice bytes, enum err why)
 {
-    ex->last = true;
+    ex->last = ex->refused = true;
     ex->service->refuse(ex->request, bytes, why);
     end_request(ex);
 }

@@ -1,7 +1,8 @@
 /* exchange.h: HTTP/1.1 over one connection: heads out of bytes, one request at a time (what is
  * pipelined behind it waits), bodies with flow control, answers, keep-alive and all deadlines:
- * 10 s for a head, an idle time that is a setting, 30 s of silence or less than 1 KiB/s in a body, 60 s without progress
- * in an answer. What a request is about, and what an answer says, is its service's business. */
+ * 10 s for a head, an idle time that is a setting, 30 s of silence or less than 1 KiB/s in a body,
+ * 60 s without progress in an answer. What a request is about, and what an answer says, is its
+ * service's business. */
 #pragma once
 
 #include "base/buf.h"

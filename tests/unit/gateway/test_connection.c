@@ -62,7 +62,7 @@ static void obey(struct client *client)
         break;
     case 'e': /* an answer while the client still sends, then the end */
         connection_write(client->connection, SLICE("enough"));
-        connection_finish(client->connection);
+        connection_finish(client->connection, false);
         break;
     case 'd':
         connection_drop(client->connection);

@@ -329,6 +329,18 @@ static void uploads_too_much(struct peer *peer)
     expect_end(peer);
 }
 
+/* The same, read only when all is sent, at 2 MB/s. */
+static void uploads_too_much_slowly(struct peer *peer)
+{
+    say(peer, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9437184\r\n\r\n");
+    for (int i = 0; i < 9 * 16; i++) {
+        EXPECT(peer_send(peer, content, 64 << 10));
+        usleep(31250);
+    }
+    expect(peer, 413, "error 413");
+    expect_end(peer);
+}
+
 static void breaks_framing(struct peer *peer)
 {
     say(peer, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -452,11 +464,15 @@ static void test_answers(void **state)
     play(upgrades);
 }
 
-/* 20 MB at 1 MB/s: past every bound of a connection, and for longer than an answer may stand
- * still. */
-static void test_slow_readers(void **state)
+/* 20 MB at 1 MB/s are past every bound of a connection. */
+static void test_slow_clients(void **state)
 {
-    struct scenario scenarios[] = {{.fn = reads_slowly}, {.fn = reads_slowly, .tls = true}};
+    struct scenario scenarios[] = {
+        {.fn = reads_slowly},
+        {.fn = reads_slowly, .tls = true},
+        {.fn = uploads_too_much_slowly},
+        {.fn = uploads_too_much_slowly, .tls = true},
+    };
 
     play_all(scenarios, COUNT_OF(scenarios));
 }
@@ -534,7 +550,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_slow_clients),
         cmocka_unit_test(test_bounds_of_answers),
         cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_uploads_are_counted),

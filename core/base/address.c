@@ -10,9 +10,21 @@ static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static void set_v4(struct address *out, uint32_t value)
 {
+    out->mapped = false;
     memcpy(out->bytes, v4_mapped, sizeof v4_mapped);
     for (int i = 0; i < 4; i++)
         out->bytes[12 + i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static bool is_v4(const struct address *address)
+{
+    return memcmp(address->bytes, v4_mapped, sizeof v4_mapped) == 0;
+}
+
+static void set_v6(struct address *out, const struct in6_addr *value)
+{
+    memcpy(out->bytes, value->s6_addr, sizeof out->bytes);
+    out->mapped = is_v4(out);
 }
 
 static int digit_value(char c)
@@ -109,13 +121,23 @@ static bool parse_strictly(int family, struct slice text, void *out)
     return inet_pton(family, copy, out) == 1;
 }
 
+static bool parse_v6(struct slice text, struct address *out)
+{
+    struct in6_addr v6;
+
+    if (!parse_strictly(AF_INET6, text, &v6))
+        return false;
+    set_v6(out, &v6);
+    return true;
+}
+
 enum address_form address_parse(struct slice host, struct address *out)
 {
     if (host.n > 0 && host.p[0] == '[') {
         if (host.n < 2 || host.p[host.n - 1] != ']')
             return ADDRESS_BROKEN;
         struct slice inner = {host.p + 1, host.n - 2};
-        return parse_strictly(AF_INET6, inner, out->bytes) ? ADDRESS_LITERAL : ADDRESS_BROKEN;
+        return parse_v6(inner, out) ? ADDRESS_LITERAL : ADDRESS_BROKEN;
     }
     host = without_last_dot(host);
     if (!ends_in_number(host))
@@ -136,15 +158,10 @@ bool address_from_sockaddr(const struct sockaddr *socket_address, struct address
         struct sockaddr_in6 v6;
 
         memcpy(&v6, socket_address, sizeof v6);
-        memcpy(out->bytes, v6.sin6_addr.s6_addr, sizeof out->bytes);
+        set_v6(out, &v6.sin6_addr);
         return true;
     }
     return false;
-}
-
-static bool is_v4(const struct address *address)
-{
-    return memcmp(address->bytes, v4_mapped, sizeof v4_mapped) == 0;
 }
 
 bool address_from_text(struct slice text, struct address *out)
@@ -152,7 +169,7 @@ bool address_from_text(struct slice text, struct address *out)
     struct in_addr v4;
 
     if (!parse_strictly(AF_INET, text, &v4))
-        return parse_strictly(AF_INET6, text, out->bytes);
+        return parse_v6(text, out);
     set_v4(out, ntohl(v4.s_addr));
     return true;
 }
@@ -190,7 +207,7 @@ struct slice address_prefix_text(struct arena *arena, struct slice text)
 
 bool address_is_loopback(const struct address *address)
 {
-    static const struct address v6 = {{[15] = 1}};
+    static const struct address v6 = {.bytes = {[15] = 1}};
 
     return is_v4(address) ? address->bytes[sizeof v4_mapped] == V4_LOOPBACK
                           : memcmp(address->bytes, v6.bytes, sizeof v6.bytes) == 0;
@@ -198,13 +215,14 @@ bool address_is_loopback(const struct address *address)
 
 #define V4(a, b, c, d, prefix)                                                                     \
     {                                                                                              \
-        {{[10] = 0xff, [11] = 0xff, [12] = (a), [13] = (b), [14] = (c), [15] = (d)}},              \
-            V4_BITS + (prefix)                                                                     \
+        .base.bytes = {[10] = 0xff, [11] = 0xff, [12] = (a), [13] = (b), [14] = (c), [15] = (d)},  \
+        .bits = V4_BITS + (prefix),                                                                \
     }
 #define V6(a, b, c, d, prefix)                                                                     \
     {                                                                                              \
-        {{(a) >> 8, (a)&0xff, (b) >> 8, (b)&0xff, (c) >> 8, (c)&0xff, (d) >> 8, (d)&0xff}},        \
-            (prefix)                                                                               \
+        .base.bytes = {(a) >> 8, (a)&0xff, (b) >> 8, (b)&0xff,                                     \
+                       (c) >> 8, (c)&0xff, (d) >> 8, (d)&0xff},                                    \
+        .bits = (prefix),                                                                          \
     }
 
 static const struct cidr not_public[] = {
@@ -227,7 +245,8 @@ static const struct cidr not_public[] = {
     V6(0x64, 0xff9b, 0, 0, 96),  /* NAT64 */
     V6(0x64, 0xff9b, 1, 0, 48),  /* NAT64, local use */
     V6(0x100, 0, 0, 0, 64),      /* discard */
-    V6(0x2001, 0, 0, 0, 32),     /* Teredo */
+    V6(0x100, 0, 0, 1, 64),      /* dummy prefix */
+    V6(0x2001, 0, 0, 0, 23),     /* protocol assignments: Teredo, benchmarks, ORCHID and others */
     V6(0x2001, 0xdb8, 0, 0, 32), /* documentation */
     V6(0x2002, 0, 0, 0, 16),     /* 6to4 */
     V6(0x3fff, 0, 0, 0, 20),     /* documentation */
@@ -240,6 +259,8 @@ static const struct cidr not_public[] = {
 
 bool address_is_public(const struct address *address)
 {
+    if (address->mapped)
+        return false;
     for (size_t i = 0; i < sizeof not_public / sizeof not_public[0]; i++)
         if (cidr_contains(&not_public[i], address))
             return false;

@@ -11,6 +11,7 @@ struct sockaddr;
 
 struct address {
     uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+    bool mapped;       /* it was given as such an IPv6 address; only address_is_public() cares */
 };
 
 enum address_form { ADDRESS_NONE, ADDRESS_LITERAL, ADDRESS_BROKEN };
@@ -38,7 +39,8 @@ struct slice address_prefix_text(struct arena *arena, struct slice text);
 bool address_is_loopback(const struct address *address);
 
 /* Neither of this machine, of a local or private network, multicast, documentation, nor one of the
- * ranges through which an IPv4 address can be reached by another name (NAT64, 6to4, Teredo). */
+ * ranges through which an IPv4 address can be reached by another name (IPv4-mapped, NAT64, 6to4,
+ * Teredo). */
 bool address_is_public(const struct address *address);
 
 struct cidr {

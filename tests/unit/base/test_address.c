@@ -101,7 +101,18 @@ static void special_ranges_are_not_public(void **state)
         {"::1", false},
         {"::127.0.0.1", false},
         {"::ffff:10.0.0.1", false},
-        {"::ffff:8.8.8.8", true},
+        {"::ffff:8.8.8.8", false},
+        {"::ffff:808:808", false},
+        {"100:0:0:1::1", false},
+        {"2001:0:ffff::1", false},
+        {"2001:1::1", false},
+        {"2001:2:0:1::1", false},
+        {"2001:3::1", false},
+        {"2001:10::1", false},
+        {"2001:20::1", false},
+        {"2001:2f:ffff::1", false},
+        {"2001:1ff:ffff::1", false},
+        {"2001:200::1", true},
         {"64:ff9b::a00:1", false},
         {"64:ff9b:1::1", false},
         {"100::1", false},
@@ -180,6 +191,12 @@ static void socket_addresses_are_read(void **state)
     assert_true(address_from_sockaddr((struct sockaddr *)&v4, &address));
     assert_false(address_is_public(&address));
     assert_true(address_from_sockaddr((struct sockaddr *)&v6, &address));
+    assert_true(address_is_public(&address));
+    inet_pton(AF_INET6, "::ffff:8.8.8.8", &v6.sin6_addr);
+    assert_true(address_from_sockaddr((struct sockaddr *)&v6, &address));
+    assert_false(address_is_public(&address));
+    inet_pton(AF_INET, "8.8.8.8", &v4.sin_addr);
+    assert_true(address_from_sockaddr((struct sockaddr *)&v4, &address));
     assert_true(address_is_public(&address));
     assert_false(address_from_sockaddr(&other, &address));
 }

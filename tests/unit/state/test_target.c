@@ -37,6 +37,8 @@ static void urls_are_judged(void **state)
         {"off", "https://[::1]/", TARGET_PRIVATE},
         {"off", "https://[::ffff:169.254.169.254]/latest", TARGET_PRIVATE},
         {"off", "https://[64:ff9b::a00:1]/", TARGET_PRIVATE},
+        {"off", "https://[::ffff:8.8.8.8]/", TARGET_PRIVATE},
+        {"off", "https://[2001:20::1]/", TARGET_PRIVATE},
         {"off", "https://0/", TARGET_PRIVATE},
         {"off", "https://user@example.com/", TARGET_CREDENTIALS},
         {"off", "https://user:pw@example.com/", TARGET_CREDENTIALS},

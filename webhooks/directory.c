@@ -95,6 +95,7 @@ static void receiver_configure(struct receiver *receiver, const struct endpoint 
         arena_free(receiver->arena);
     receiver->arena = arena;
     receiver->endpoint = endpoint_copy(arena, endpoint);
+    receiver->tls = target_of(endpoint).tls;
     if (!signing_key_parse(arena, receiver->endpoint.secret, &receiver->key)) {
         receiver->key = SLICE_NONE;
         log_event(LOG_ERROR, "endpoint_secret_unusable", F("endpoint", endpoint->id));

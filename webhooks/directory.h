@@ -12,6 +12,7 @@ struct receiver {
     unsigned refs;
     struct arena *arena; /* of what stands below; replaced with the configuration */
     struct endpoint endpoint;
+    bool tls;             /* the URL's scheme is https */
     struct slice key;     /* for signing; empty: the secret is not one */
     struct slice old_key; /* of the secret before, which signs as well for a while; or empty */
     bool gone;            /* deleted, or replaced by another receiver */

@@ -32,6 +32,7 @@ struct attempt {
     struct claimed claimed;
     uint64_t started_ms; /* Unix */
     bool gone;
+    bool judged; /* it says something about the receiver */
     struct delivery_result result;
 };
 
@@ -107,10 +108,12 @@ static void on_transfer_done(void *arg, const struct transfer_result *transfer)
     attempt->result.attempt = (struct delivery_attempt){attempt->started_ms, transfer->status,
                                                         transfer->duration_ms, verdict.word};
     attempt->gone = verdict.gone;
+    attempt->judged = verdict.gate != GATE_NO_VERDICT;
     gate_done(&attempt->receiver->gate, verdict.gate, clock_ms());
     attempt->shard->in_flight--;
-    if (verdict.gate == GATE_FAILURE)
-        log_event(LOG_INFO, "delivery_failed", F("endpoint", attempt->claimed.endpoint),
+    if (verdict.outcome == OUTCOME_RETRY || verdict.outcome == OUTCOME_DEAD)
+        log_event(attempt->judged ? LOG_INFO : LOG_WARN, "delivery_failed",
+                  F("endpoint", attempt->claimed.endpoint),
                   F("event_id", attempt->claimed.event_id),
                   F("attempt", (long long)attempt->claimed.attempts + 1),
                   F("status", transfer->status), F("error", verdict.word));
@@ -152,7 +155,7 @@ static void post(struct attempt *attempt)
     assert(n <= HEADERS_MAX);
     struct transfer_request request = {
         .url = arena_dup(arena, receiver->endpoint.url),
-        .tls = slice_starts_with(receiver->endpoint.url, SLICE("https")),
+        .tls = receiver->tls,
         .headers = headers,
         .header_count = n,
         .body = claimed->body,
@@ -230,7 +233,7 @@ static void note_health(struct task *task, const struct attempt *attempt)
     uint64_t since_ms, now_ms = clock_unix_ms();
     unsigned partition = receiver->endpoint.partition;
 
-    if (attempt->result.outcome == OUTCOME_RELEASE || receiver->gone)
+    if (!attempt->judged || receiver->gone)
         return;
     if (attempt->gone) {
         disable(task, attempt->shard, id, SLICE("gone"));

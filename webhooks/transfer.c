@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 #include "base/memory.h"
+#include "base/timer.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -23,9 +24,15 @@ struct transfer {
     uint32_t magic;
     struct transfer *next, **prev_next; /* of those in flight */
     struct transfers *transfers;
-    CURL *easy;
+    CURL *easy; /* NULL: there was none to be had */
     struct curl_slist *headers;
-    bool tls, address_refused, too_many_headers;
+    bool tls, too_many_headers;
+    unsigned opened, refused; /* addresses of the name, so far */
+    bool connected;           /* to one of them; the request may go */
+    bool refused_in_use;      /* the policy says no to the connection at hand */
+    bool stirred;             /* an address was begun or given up since libcurl last looked */
+    bool hindered;            /* an address could not be tried for want of a descriptor */
+    bool doomed;              /* it cannot go on, by no fault of the receiver */
     size_t body_bytes, header_lines;
     transfer_done_fn *done;
     void *arg;
@@ -36,6 +43,8 @@ struct transfers {
     const struct target_policy *policy;
     CURLM *multi;
     uv_timer_t timer;
+    struct timer doomed_timer; /* armed: some of those in flight are doomed */
+    bool stirred;              /* some of those in flight are */
     struct transfer *in_flight;
     CURL *idle[IDLE_HANDLES_MAX]; /* handles to use again: they are costly to make */
     size_t idle_count;
@@ -48,10 +57,20 @@ struct watch {
     curl_socket_t socket;
 };
 
-static void must(bool fine)
+static void on_doomed_timer(struct timer *timer);
+
+/* It ends from the loop, not here: nobody expects the end of a transfer while he starts it, and
+ * libcurl cannot bear it in its callbacks. */
+static void doom(struct transfer *transfer)
 {
-    assert(fine);
-    (void)fine;
+    transfer->doomed = true;
+    timer_start(&transfer->transfers->doomed_timer, 0, on_doomed_timer);
+}
+
+static void stir(struct transfer *transfer)
+{
+    transfer->stirred = true;
+    transfer->transfers->stirred = true;
 }
 
 /* -- What libcurl asks while a transfer runs -------------------------------------------------- */
@@ -61,12 +80,19 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
     struct address address;
 
+    transfer->connected = false; /* also when what was kept open has turned out to be dead */
+    stir(transfer);
     if (!address_from_sockaddr(&where->addr, &address) ||
         !target_allows_address(transfer->transfers->policy, &address, transfer->tls)) {
-        transfer->address_refused = true;
+        transfer->refused++;
         return CURL_SOCKET_BAD;
     }
-    return socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+    int fd = socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+    if (fd < 0)
+        transfer->hindered = true;
+    else
+        transfer->opened++;
+    return fd;
 }
 
 /* Also for connections that are used again, which open no socket. */
@@ -75,10 +101,11 @@ static int on_before_request(void *arg, char *peer, char *local, int peer_port, 
     struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
     struct cidr one;
 
+    transfer->connected = true;
     if (cidr_parse(slice_from(peer), &one) &&
         target_allows_address(transfer->transfers->policy, &one.base, transfer->tls))
         return CURL_PREREQFUNC_OK;
-    transfer->address_refused = true;
+    transfer->refused_in_use = true;
     return CURL_PREREQFUNC_ABORT;
 }
 
@@ -104,17 +131,24 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 
 static enum transfer_error error_of(const struct transfer *transfer, CURLcode code)
 {
-    if (transfer->address_refused)
+    if (transfer->refused_in_use)
+        return TRANSFER_REFUSED_ADDRESS;
+    if (transfer->hindered)
+        return TRANSFER_NOT_SENT;
+    if (transfer->refused > 0 && transfer->opened == 0) /* none of the name's addresses was left */
         return TRANSFER_REFUSED_ADDRESS;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return TRANSFER_NO_NAME;
     case CURLE_COULDNT_CONNECT:
         return TRANSFER_NO_CONNECTION;
+    case CURLE_OUT_OF_MEMORY:
+        return TRANSFER_NOT_SENT;
     case CURLE_OPERATION_TIMEDOUT:
         return TRANSFER_TIMEOUT;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
@@ -136,7 +170,7 @@ static struct transfer_result result_of(const struct transfer *transfer, CURLcod
     curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &total_us);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     result.duration_ms = (uint64_t)total_us / 1000;
-    if (status < 200 || transfer->too_many_headers || transfer->address_refused) {
+    if (status < 200 || transfer->too_many_headers || transfer->refused_in_use) {
         result.error = error_of(transfer, code);
         return result;
     }
@@ -145,6 +179,8 @@ static struct transfer_result result_of(const struct transfer *transfer, CURLcod
     return result;
 }
 
+/* Only after a transfer that ended well: others leave behind in the handle what no reset removes,
+ * such as the buffer of one whose name was not resolved. */
 static void recycle(struct transfers *transfers, CURL *easy)
 {
     if (transfers->idle_count == IDLE_HANDLES_MAX) {
@@ -155,7 +191,7 @@ static void recycle(struct transfers *transfers, CURL *easy)
     transfers->idle[transfers->idle_count++] = easy;
 }
 
-static void end(struct transfer *transfer, const struct transfer_result *result)
+static void end(struct transfer *transfer, const struct transfer_result *result, bool well)
 {
     struct transfers *transfers = transfer->transfers;
     transfer_done_fn *done = transfer->done;
@@ -163,7 +199,10 @@ static void end(struct transfer *transfer, const struct transfer_result *result)
 
     curl_multi_remove_handle(transfers->multi, transfer->easy);
     curl_slist_free_all(transfer->headers);
-    recycle(transfers, transfer->easy);
+    if (well)
+        recycle(transfers, transfer->easy);
+    else
+        curl_easy_cleanup(transfer->easy);
     *transfer->prev_next = transfer->next;
     if (transfer->next)
         transfer->next->prev_next = transfer->prev_next;
@@ -172,18 +211,37 @@ static void end(struct transfer *transfer, const struct transfer_result *result)
     done(arg, result);
 }
 
+/* NULL: one of libcurl's own handles, which closes what was kept open. */
+static struct transfer *transfer_of(CURL *easy)
+{
+    char *private = NULL;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    return private ? CAST_OBJ(struct transfer, private, TRANSFER_MAGIC) : NULL;
+}
+
 static void end_finished(struct transfers *transfers)
 {
     CURLMsg *message;
     int left;
 
     while ((message = curl_multi_info_read(transfers->multi, &left)) != NULL) {
-        char *private;
-
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-        struct transfer *transfer = CAST_OBJ(struct transfer, private, TRANSFER_MAGIC);
+        struct transfer *transfer = transfer_of(message->easy_handle);
         struct transfer_result result = result_of(transfer, message->data.result);
-        end(transfer, &result);
+        end(transfer, &result, message->data.result == CURLE_OK);
+    }
+}
+
+static void on_doomed_timer(struct timer *timer)
+{
+    static const struct transfer_result not_sent = {.error = TRANSFER_NOT_SENT};
+    struct transfers *transfers = CONTAINER_OF(timer, struct transfers, doomed_timer);
+    struct transfer *next;
+
+    for (struct transfer *transfer = transfers->in_flight; transfer; transfer = next) {
+        next = transfer->next;
+        if (transfer->doomed)
+            end(transfer, &not_sent, false);
     }
 }
 
@@ -192,16 +250,37 @@ void transfer_abort_all(struct transfers *transfers)
     static const struct transfer_result aborted = {.error = TRANSFER_ABORTED};
 
     while (transfers->in_flight)
-        end(transfers->in_flight, &aborted);
+        end(transfers->in_flight, &aborted, false);
 }
 
 /* -- libcurl on libuv -------------------------------------------------------------------------- */
+
+/* When one address of a name has failed, libcurl 7.88 takes up the next of the same family only
+ * when it looks at the transfer again, and arranges for no look: driven by events alone it would
+ * come back when all the time to connect is over. A pause lifted at once makes it look now. */
+static void look_again(struct transfers *transfers)
+{
+    transfers->stirred = false;
+    for (struct transfer *transfer = transfers->in_flight; transfer; transfer = transfer->next) {
+        if (!transfer->stirred)
+            continue;
+        transfer->stirred = false;
+        if (transfer->connected)
+            continue;
+        curl_easy_pause(transfer->easy, CURLPAUSE_RECV);
+        curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    }
+}
 
 static void act(struct transfers *transfers, curl_socket_t socket, int events)
 {
     int running;
 
     curl_multi_socket_action(transfers->multi, socket, events, &running);
+    while (transfers->stirred) { /* at most once per address of a name */
+        look_again(transfers);
+        curl_multi_socket_action(transfers->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
     end_finished(transfers);
 }
 
@@ -243,37 +322,51 @@ static void on_watch_closed(uv_handle_t *handle)
     mem_free(watch);
 }
 
+/* NULL: the loop cannot watch it. */
 static struct watch *watch_new(struct transfers *transfers, curl_socket_t socket)
 {
     struct watch *watch = MEM_NEW(struct watch);
 
+    if (uv_poll_init_socket(loop_get(), &watch->poll, socket) != 0) {
+        mem_free(watch);
+        return NULL;
+    }
     watch->magic = WATCH_MAGIC;
     watch->transfers = transfers;
     watch->socket = socket;
-    must(uv_poll_init_socket(loop_get(), &watch->poll, socket) == 0);
     watch->poll.data = watch;
     curl_multi_assign(transfers->multi, socket, watch);
     return watch;
+}
+
+static void watch_end(struct watch *watch)
+{
+    curl_multi_assign(watch->transfers->multi, watch->socket, NULL);
+    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *assigned)
 {
     struct transfers *transfers = CAST_OBJ(struct transfers, arg, TRANSFERS_MAGIC);
     struct watch *watch = assigned ? CAST_OBJ(struct watch, assigned, WATCH_MAGIC) : NULL;
+    struct transfer *transfer = transfer_of(easy);
     int events = 0;
 
     if (what == CURL_POLL_REMOVE) {
-        if (!watch)
-            return 0;
-        curl_multi_assign(transfers->multi, socket, NULL);
-        uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+        if (transfer && !transfer->connected)
+            stir(transfer);
+        if (watch)
+            watch_end(watch);
         return 0;
     }
     if (what & CURL_POLL_IN)
         events |= UV_READABLE;
     if (what & CURL_POLL_OUT)
         events |= UV_WRITABLE;
-    uv_poll_start(watch ? &watch->poll : &watch_new(transfers, socket)->poll, events, on_poll);
+    if (!watch)
+        watch = watch_new(transfers, socket);
+    if ((!watch || uv_poll_start(&watch->poll, events, on_poll) != 0) && transfer)
+        doom(transfer);
     return 0;
 }
 
@@ -295,10 +388,13 @@ struct transfers *transfers_new(const struct target_policy *policy)
 {
     struct transfers *transfers = MEM_NEW(struct transfers);
 
-    must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    assert(ready); /* it fails for want of memory alone, as does the next */
+    (void)ready;
     transfers->magic = TRANSFERS_MAGIC;
     transfers->policy = policy;
-    must((transfers->multi = curl_multi_init()) != NULL);
+    transfers->multi = curl_multi_init();
+    assert(transfers->multi);
     curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers);
     curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -320,6 +416,7 @@ static void on_timer_closed(uv_handle_t *handle)
 void transfers_free(struct transfers *transfers)
 {
     assert(!transfers->in_flight);
+    timer_stop(&transfers->doomed_timer);
     while (transfers->idle_count > 0)
         curl_easy_cleanup(transfers->idle[--transfers->idle_count]);
     curl_multi_cleanup(transfers->multi);
@@ -327,66 +424,59 @@ void transfers_free(struct transfers *transfers)
     uv_close((uv_handle_t *)&transfers->timer, on_timer_closed);
 }
 
-#define SET(option, value) must(curl_easy_setopt(easy, option, value) == CURLE_OK)
+#define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
 
 /* What a receiver, or our own environment, must not be able to change. */
-static void set_manners(CURL *easy)
+static bool set_manners(CURL *easy)
 {
-    SET(CURLOPT_PROTOCOLS_STR, "https,http");
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, "");
-    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    SET(CURLOPT_HTTP09_ALLOWED, 0L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_NOSIGNAL, 1L);
-    /* Without it a name server that hangs would hold the loop when the transfer times out. */
-    SET(CURLOPT_QUICK_EXIT, 1L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)TRANSFER_CONNECT_TIMEOUT_MS);
-    SET(CURLOPT_TIMEOUT_MS, (long)TRANSFER_TIMEOUT_MS);
-    SET(CURLOPT_DNS_CACHE_TIMEOUT, 30L);
-    SET(CURLOPT_MAXAGE_CONN, 55L);
-    SET(CURLOPT_MAXLIFETIME_CONN, 300L);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
-    SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_BYTES);
+    return SET(CURLOPT_PROTOCOLS_STR, "https,http") && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
+           SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+           SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_HTTP09_ALLOWED, 0L) &&
+           SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_NOSIGNAL, 1L) &&
+           /* Without it a name server that hangs would hold the loop when the transfer times out.
+            */
+           SET(CURLOPT_QUICK_EXIT, 1L) &&
+           SET(CURLOPT_CONNECTTIMEOUT_MS, (long)TRANSFER_CONNECT_TIMEOUT_MS) &&
+           SET(CURLOPT_TIMEOUT_MS, (long)TRANSFER_TIMEOUT_MS) &&
+           SET(CURLOPT_DNS_CACHE_TIMEOUT, 30L) && SET(CURLOPT_MAXAGE_CONN, 55L) &&
+           SET(CURLOPT_MAXLIFETIME_CONN, 300L) && SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
+           SET(CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES) &&
+           SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_BYTES);
 }
 
-static void set_callbacks(CURL *easy, struct transfer *transfer)
+static bool set_callbacks(CURL *easy, struct transfer *transfer)
 {
-    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    SET(CURLOPT_OPENSOCKETDATA, transfer);
-    SET(CURLOPT_PREREQFUNCTION, on_before_request);
-    SET(CURLOPT_PREREQDATA, transfer);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, transfer);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
-    SET(CURLOPT_HEADERDATA, transfer);
-    SET(CURLOPT_PRIVATE, transfer);
+    return SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
+           SET(CURLOPT_OPENSOCKETDATA, transfer) &&
+           SET(CURLOPT_PREREQFUNCTION, on_before_request) && SET(CURLOPT_PREREQDATA, transfer) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer) &&
+           SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, transfer) &&
+           SET(CURLOPT_PRIVATE, transfer);
 }
 
-static void add_header(struct curl_slist **list, struct arena *arena, struct slice header)
+static bool add_header(struct curl_slist **list, struct arena *arena, struct slice header)
 {
     struct curl_slist *longer = curl_slist_append(*list, arena_cstr(arena, header));
 
-    must(longer != NULL);
-    *list = longer;
+    if (longer)
+        *list = longer;
+    return longer != NULL;
 }
 
-static void set_request(CURL *easy, struct transfer *transfer,
+static bool set_request(CURL *easy, struct transfer *transfer,
                         const struct transfer_request *request)
 {
     struct arena *arena = arena_new();
+    bool set = SET(CURLOPT_URL, arena_cstr(arena, request->url)) && SET(CURLOPT_POST, 1L) &&
+               SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n) &&
+               SET(CURLOPT_POSTFIELDS, request->body.n ? request->body.p : "");
 
-    SET(CURLOPT_URL, arena_cstr(arena, request->url));
-    SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
-    SET(CURLOPT_POSTFIELDS, request->body.n ? request->body.p : "");
     for (size_t i = 0; i < request->header_count; i++)
-        add_header(&transfer->headers, arena, request->headers[i]);
-    add_header(&transfer->headers, arena, SLICE("Expect:"));
-    SET(CURLOPT_HTTPHEADER, transfer->headers);
+        set = set && add_header(&transfer->headers, arena, request->headers[i]);
+    set = set && add_header(&transfer->headers, arena, SLICE("Expect:")) &&
+          SET(CURLOPT_HTTPHEADER, transfer->headers);
     arena_free(arena);
+    return set;
 }
 
 void transfer_start(struct transfers *transfers, const struct transfer_request *request,
@@ -396,7 +486,6 @@ void transfer_start(struct transfers *transfers, const struct transfer_request *
     CURL *easy =
         transfers->idle_count ? transfers->idle[--transfers->idle_count] : curl_easy_init();
 
-    must(easy != NULL);
     *transfer = (struct transfer){.magic = TRANSFER_MAGIC,
                                   .transfers = transfers,
                                   .easy = easy,
@@ -408,10 +497,10 @@ void transfer_start(struct transfers *transfers, const struct transfer_request *
     if (transfer->next)
         transfer->next->prev_next = &transfer->next;
     transfers->in_flight = transfer;
-    set_manners(easy);
-    set_callbacks(easy, transfer);
-    set_request(easy, transfer, request);
-    must(curl_multi_add_handle(transfers->multi, easy) == CURLM_OK);
+    if (!easy || !set_manners(easy) || !set_callbacks(easy, transfer) ||
+        !set_request(easy, transfer, request) ||
+        curl_multi_add_handle(transfers->multi, easy) != CURLM_OK)
+        doom(transfer);
 }
 
 struct slice transfer_error_name(enum transfer_error error)
@@ -424,6 +513,7 @@ struct slice transfer_error_name(enum transfer_error error)
         [TRANSFER_TLS] = SLICE_INIT("tls_failed"),
         [TRANSFER_TIMEOUT] = SLICE_INIT("timeout"),
         [TRANSFER_BROKEN] = SLICE_INIT("broken_answer"),
+        [TRANSFER_NOT_SENT] = SLICE_INIT("internal_error"),
         [TRANSFER_ABORTED] = SLICE_INIT("aborted"),
     };
 

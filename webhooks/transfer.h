@@ -4,7 +4,10 @@
  * Whatever the receiver does is bounded: 5 s to connect, 15 s in all, 64 KiB of body (read so that
  * the connection stays usable, thrown away), 128 header lines. Redirects are answers like any
  * other. An address is judged when a connection to it is made and again when one is used again,
- * after the name was resolved, so that no second lookup can lead elsewhere. */
+ * after the name was resolved, so that no second lookup can lead elsewhere. A name with several
+ * addresses is tried at those that are allowed: one that is silent yields to the next of its family
+ * after half of the time that is left to connect, one that refuses yields at once, and IPv4 and
+ * IPv6 are tried side by side. */
 #pragma once
 
 #include "state/target.h"
@@ -19,12 +22,14 @@ enum {
 enum transfer_error {
     TRANSFER_ANSWERED,        /* there is a status */
     TRANSFER_NO_NAME,         /* it cannot be resolved */
-    TRANSFER_REFUSED_ADDRESS, /* by us: the policy does not allow it */
+    TRANSFER_REFUSED_ADDRESS, /* by us: the policy allows none of the name's, or not the used one */
     TRANSFER_NO_CONNECTION,
     TRANSFER_TLS,
     TRANSFER_TIMEOUT,
-    TRANSFER_BROKEN,  /* no HTTP, or cut off before the answer's head was complete */
-    TRANSFER_ABORTED, /* by transfer_abort_all */
+    TRANSFER_BROKEN,   /* no HTTP, or cut off before the answer's head was complete */
+    TRANSFER_NOT_SENT, /* by our own fault: no descriptor, no memory, an option that libcurl refuses
+                        */
+    TRANSFER_ABORTED,  /* by transfer_abort_all */
 };
 
 struct transfer_result {

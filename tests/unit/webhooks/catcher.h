@@ -116,14 +116,16 @@ static void catcher_on_connection(uv_stream_t *listener, int status)
     uv_read_start((uv_stream_t *)&peer->tcp, catcher_on_alloc, catcher_on_read);
 }
 
-static struct catcher *catcher_open(struct arena *arena, const char *answer)
+/* port 0: any that is free. */
+static struct catcher *catcher_open_at(struct arena *arena, const char *host, int port,
+                                       const char *answer)
 {
     struct catcher *catcher = ARENA_NEW(arena, struct catcher);
     struct sockaddr_in address;
     int n = sizeof address;
 
     catcher->answer = answer;
-    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_ip4_addr(host, port, &address);
     uv_tcp_init(loop_get(), &catcher->listener);
     catcher->listener.data = catcher;
     uv_tcp_bind(&catcher->listener, (const struct sockaddr *)&address, 0);
@@ -131,6 +133,11 @@ static struct catcher *catcher_open(struct arena *arena, const char *answer)
     uv_tcp_getsockname(&catcher->listener, (struct sockaddr *)&address, &n);
     catcher->port = ntohs(address.sin_port);
     return catcher;
+}
+
+static inline struct catcher *catcher_open(struct arena *arena, const char *answer)
+{
+    return catcher_open_at(arena, "127.0.0.1", 0, answer);
 }
 
 static void catcher_close(struct catcher *catcher)

@@ -1,56 +1,9 @@
 /* Against receivers on this machine's loopback that answer with fixed bytes, or not at all. */
-#include "webhooks/transfer.h"
+#include "transfer_fixture.h"
 
-#include "catcher.h"
+#include <sys/resource.h>
 
-static struct arena *arena;
 static const struct target_policy open_policy = {.everything = true};
-static struct transfer_result last;
-static int ended;
-
-static void on_done(void *arg, const struct transfer_result *result)
-{
-    last = *result;
-    ended++;
-    uv_stop(loop_get());
-}
-
-static void start(struct transfers *transfers, const char *host, int port)
-{
-    static const struct slice headers[] = {SLICE_INIT("webhook-id: evt_1"),
-                                           SLICE_INIT("Content-Type: application/json")};
-    static char urls[8][128];
-    static unsigned next;
-    char *url = urls[next++ % 8];
-
-    snprintf(url, sizeof urls[0], "http://%s:%d/hook", host, port);
-    struct transfer_request request = {slice_from(url), false, headers, 2, SLICE("{}")};
-    transfer_start(transfers, &request, on_done, NULL);
-}
-
-/* Runs the loop until `count` transfers have ended. */
-static void wait_for(int count)
-{
-    while (ended < count)
-        uv_run(loop_get(), UV_RUN_DEFAULT);
-    assert_int_equal(ended, count);
-}
-
-static struct transfers *open_transfers(const struct target_policy *policy)
-{
-    ended = 0;
-    arena = arena_new();
-    loop_init(4);
-    return transfers_new(policy);
-}
-
-static void close_transfers(struct transfers *transfers)
-{
-    transfers_free(transfers);
-    uv_run(loop_get(), UV_RUN_DEFAULT);
-    assert_true(loop_fini());
-    arena_free(arena);
-}
 
 static void answers_are_told(void **state)
 {
@@ -193,6 +146,74 @@ static void nobody_there(void **state)
     close_transfers(transfers);
 }
 
+/* A handle whose name was not resolved is of no use to the next transfer. */
+static void unresolved_names_leave_nothing_behind(void **state)
+{
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct catcher *catcher = catcher_open(arena, FINE_ANSWER);
+    int n = 0;
+
+    for (int round = 0; round < 3; round++) {
+        start(transfers, "a23456789b23456789c23456789d23456789e23456789f23456789g23456789h.invalid",
+              catcher->port);
+        wait_for(++n);
+        assert_int_equal(last.error, TRANSFER_NO_NAME);
+        start(transfers, "127.0.0.1", catcher->port);
+        wait_for(++n);
+        assert_int_equal(last.status, 200);
+    }
+    catcher_close(catcher);
+    close_transfers(transfers);
+}
+
+/* libcurl takes no URL of more than 8 MB. */
+static void refused_options_fail_the_attempt(void **state)
+{
+    enum { LONG = 9 << 20 };
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct catcher *catcher = catcher_open(arena, FINE_ANSWER);
+    char *url = mem_alloc(LONG + 1);
+
+    snprintf(url, LONG, "http://127.0.0.1:%d/", catcher->port);
+    memset(url + strlen(url), 'a', LONG - strlen(url));
+    start_url(transfers, url);
+    assert_int_equal(ended, 0); /* never from within */
+    start(transfers, "127.0.0.1", catcher->port);
+    wait_for(2);
+    start_url(transfers, url);
+    wait_for(3);
+    assert_int_equal(last.error, TRANSFER_NOT_SENT);
+    assert_int_equal(last.status, 0);
+    start_url(transfers, url);
+    transfer_abort_all(transfers);
+    assert_int_equal(last.error, TRANSFER_ABORTED);
+    assert_int_equal(catcher->requests, 1);
+    mem_free(url);
+    catcher_close(catcher);
+    close_transfers(transfers);
+}
+
+static void without_descriptors_the_attempt_fails(void **state)
+{
+    struct transfers *transfers = open_transfers(&open_policy);
+    struct catcher *catcher = catcher_open(arena, FINE_ANSWER);
+    struct rlimit before, none;
+
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = before;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+    start(transfers, "127.0.0.1", catcher->port);
+    wait_for(1);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(last.error, TRANSFER_NOT_SENT);
+    start(transfers, "127.0.0.1", catcher->port);
+    wait_for(2);
+    assert_int_equal(last.status, 200);
+    catcher_close(catcher);
+    close_transfers(transfers);
+}
+
 static void header_floods_end(void **state)
 {
     static char flood[16 << 10] = "HTTP/1.1 200 OK\r\n";
@@ -218,6 +239,9 @@ int main(void)
         cmocka_unit_test(open_connections_are_judged_again),
         cmocka_unit_test(one_that_hangs_delays_no_other),
         cmocka_unit_test(nobody_there),
+        cmocka_unit_test(unresolved_names_leave_nothing_behind),
+        cmocka_unit_test(refused_options_fail_the_attempt),
+        cmocka_unit_test(without_descriptors_the_attempt_fails),
         cmocka_unit_test(header_floods_end),
     };
 

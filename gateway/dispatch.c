@@ -64,6 +64,8 @@ struct admission {
 
 static void send_count(struct request *req, struct admission *admission)
 {
+    if (admission->quota.limit == 0)
+        return;
     admission->count =
         window_send(req->gateway->state, req->task.arena, admission->quota.counter,
                     admission->quota.key, admission->quota.seconds, admission->now_ms);
@@ -72,15 +74,20 @@ static void send_count(struct request *req, struct admission *admission)
 /* Where nobody counts, everybody passes: who may do what is decided elsewhere. */
 static void take_count(struct request *req, struct admission *admission)
 {
+    req->has_window = admission->count != NULL;
+    if (!req->has_window)
+        return;
     window_take(&req->task, admission->count, admission->quota.limit, admission->quota.seconds,
                 admission->now_ms, &req->window);
-    req->has_window = true;
 }
 
-static void give_back(struct request *req, const struct admission *admission)
+static void give_back(struct request *req, struct admission *admission)
 {
-    window_give_back(req->gateway->state, req->task.arena, admission->quota.counter,
-                     admission->quota.key, admission->quota.seconds, admission->now_ms);
+    if (admission->count)
+        window_give_back(req->gateway->state, req->task.arena, admission->quota.counter,
+                         admission->quota.key, admission->quota.seconds, admission->now_ms);
+    admission->count = NULL;
+    req->has_window = false;
 }
 
 /* Credentials that are wrong at first sight are nobody's. */
@@ -107,8 +114,7 @@ static void admit(struct request *req, struct admission *admission, bool anonymo
         send_count(req, admission);
     }
     admission->err = authentication_end(&req->task, req->gateway, &admission->authentication);
-    if (admission->count)
-        take_count(req, admission);
+    take_count(req, admission);
     if (admission->err == OK)
         req->principal = admission->authentication.principal;
 }
@@ -118,11 +124,10 @@ static void recount(struct request *req, struct admission *admission)
 {
     const struct rate_quota *quota = &admission->quota;
 
-    if (!authentication_refused(admission->err) || !admission->count)
+    if (!authentication_refused(admission->err))
         return;
     if (quota->free_if_refused) {
         give_back(req, admission);
-        req->has_window = false;
     } else if (quota->rate == RATE_USER || quota->rate == RATE_API_KEY) {
         give_back(req, admission);
         choose_quota(req, admission, POLICY_DEFAULT);
@@ -135,7 +140,7 @@ static bool within_rate_or_reply(struct request *req, const struct admission *ad
 {
     const struct window *window = &req->window;
 
-    if (!req->has_window || window->limit == 0 || window->used <= window->limit)
+    if (!req->has_window || window->used <= window->limit)
         return true;
     uint64_t now_s = admission->now_ms / 1000;
     uint64_t wait_s = window->reset_s > now_s ? window->reset_s - now_s : 1;
@@ -282,7 +287,7 @@ static void dispatch(struct request *req)
         !read_input_or_reply(req))
         return;
     req->route->handler(req);
-    if (req->status == 304 && admission.count)
+    if (req->status == 304)
         give_back(req, &admission);
 }
 

@@ -20,6 +20,12 @@ enum err account_load(struct task *task, struct state *state, struct slice user_
 enum err account_find(struct task *task, struct state *state, struct slice name_or_email,
                       struct account *out); /* ERR_NOT_FOUND */
 
+/* Is the user still one of us? Sent and awaited apart, like session_send(). ERR_NOT_FOUND: there is
+ * no such account, or it is disabled. */
+struct redis_call *account_send_standing(struct state *state, struct arena *arena,
+                                         struct slice user_id, unsigned partition);
+enum err account_take_standing(struct task *task, struct redis_call *call, bool *is_admin);
+
 /* Fills in id, partition and times; emits user.registered. ERR_CONFLICT: a name is taken. */
 enum err account_create(struct task *task, struct state *state, struct account *account);
 /* Writes email, full_name, avatar_url and password_hash of `account` over what was loaded as

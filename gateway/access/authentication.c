@@ -6,6 +6,7 @@
 #include "gateway/access/token.h"
 #include "gateway/gateway.h"
 #include "gateway/router.h"
+#include "state/account.h"
 #include "state/id.h"
 #include "state/session.h"
 
@@ -86,13 +87,29 @@ static void begin_link(struct request *req, struct authentication *out)
 
     out->refusal = ERR_UNAUTHORIZED;
     if (!link_verify(req->task.arena, &gateway->keyring, req->head.target, clock_unix_ms() / 1000,
-                     &principal->user_id) ||
-        !id_parse(principal->user_id, SLICE("user_"), gateway->state->partitions,
-                  &principal->partition))
+                     &principal->user_id))
         return;
     principal->kind = PRINCIPAL_LINK;
+    out->refusal = id_parse(principal->user_id, SLICE("user_"), gateway->state->partitions,
+                            &principal->partition)
+                       ? OK
+                       : ERR_FORBIDDEN;
+    if (out->refusal == OK)
+        out->read = account_send_standing(gateway->state, req->task.arena, principal->user_id,
+                                          principal->partition);
+}
+
+/* A link can do what its user can, and no longer than he can. */
+static enum err end_link(struct task *task, struct authentication *authentication)
+{
+    struct principal *principal = &authentication->principal;
+    enum err err = account_take_standing(task, authentication->read, &principal->admin);
+
     principal->scopes = SCOPE_MEDIA_READ;
-    out->refusal = OK;
+    if (err != ERR_NOT_FOUND)
+        return err;
+    authentication->detail = SLICE("The user of this link is no longer here.");
+    return ERR_FORBIDDEN;
 }
 
 static void begin_request(struct request *req, struct authentication *out)
@@ -114,11 +131,14 @@ static void begin_request(struct request *req, struct authentication *out)
         begin_session(req->task.arena, req->gateway, token, out);
 }
 
-static enum err end_session(struct task *task, struct gateway *gateway,
+static enum err end_request(struct task *task, struct gateway *gateway,
                             struct authentication *authentication)
 {
     struct principal *principal = &authentication->principal;
     struct session session;
+
+    if (principal->kind == PRINCIPAL_LINK)
+        return end_link(task, authentication);
     enum err err = session_take(task, authentication->read, &session);
 
     if (err == OK && !slice_eq(session.user_id, principal->user_id))
@@ -134,5 +154,5 @@ const struct authenticator mediavault_authenticator = {
     .audience = SLICE_INIT(TOKEN_AUDIENCE),
     .begin = begin_request,
     .begin_token = begin_session,
-    .end = end_session,
+    .end = end_request,
 };

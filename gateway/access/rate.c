@@ -1,5 +1,6 @@
 #include "gateway/access/rate.h"
 
+#include "base/address.h"
 #include "gateway/gateway.h"
 
 #include <assert.h>
@@ -37,8 +38,9 @@ static enum rate rate_of_caller(const struct request *req, const struct principa
 {
     switch (principal->kind) {
     case PRINCIPAL_NONE:
-        *key = req->peer_ip;
         return RATE_ANONYMOUS;
+    case PRINCIPAL_LINK: /* whoever looks, not whoever gave the link away */
+        return RATE_LINK;
     case PRINCIPAL_KEY:
         *key = principal->session_id;
         return RATE_API_KEY;
@@ -51,7 +53,7 @@ static enum rate rate_of_caller(const struct request *req, const struct principa
 void rate_quota_choose(const struct request *req, enum rate_policy policy,
                        const struct principal *principal, struct rate_quota *out)
 {
-    struct slice key = req->peer_ip;
+    struct slice key = address_prefix_text(req->task.arena, req->peer_ip);
     enum rate rate;
 
     assert(policy != POLICY_NONE);

@@ -13,7 +13,7 @@ enum rate {
 };
 
 struct rate_limits {
-    uint64_t of[RATE_COUNT]; /* requests per window; 0 never refuses */
+    uint64_t of[RATE_COUNT]; /* requests per window; 0: off */
 };
 
 void rate_limits_read(const struct config *config, struct rate_limits *out);
@@ -23,7 +23,7 @@ struct rate_quota {
     enum rate rate;
     struct slice counter, key;
     unsigned seconds;
-    uint64_t limit;
+    uint64_t limit;       /* 0: off, there is nothing to count */
     bool free_if_refused; /* requests whose credentials are not accepted do not count */
 };
 

@@ -95,9 +95,10 @@ class Hub:
         self.env = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder),
             "MEDIAHUB_ADMIN_USER": "admin", "MEDIAHUB_ADMIN_PASSWORD": "correct horse battery",
-            "MEDIAHUB_LIMITS_ANONYMOUS": "0", "MEDIAHUB_LIMITS_USER": "0",
-            "MEDIAHUB_LIMITS_HEALTH": "0", "MEDIAHUB_LIMITS_BACKUP": "0",
-            "MEDIAHUB_LIMITS_BACKUP_LOGIN": "0", "MEDIAHUB_LIMITS_BACKUP_HEALTH": "0",
+            "MEDIAHUB_LIMITS_ANONYMOUS": "1000000", "MEDIAHUB_LIMITS_USER": "1000000",
+            "MEDIAHUB_LIMITS_LINK": "1000000",
+            "MEDIAHUB_LIMITS_HEALTH": "1000000", "MEDIAHUB_LIMITS_BACKUP": "1000000",
+            "MEDIAHUB_LIMITS_BACKUP_LOGIN": "1000000", "MEDIAHUB_LIMITS_BACKUP_HEALTH": "1000000",
             "MEDIAHUB_STORE_RESERVE": "64M", "MEDIAHUB_DRAIN_WINDOW": "1", "MEDIAHUB_WORKERS": "1",
             "MEDIAHUB_WEBHOOKS_ALLOW_PRIVATE": "on",
             "ASAN_OPTIONS": "detect_stack_use_after_return=1:abort_on_error=1:disable_coredump=1",

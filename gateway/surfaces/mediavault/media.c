@@ -25,7 +25,7 @@ static bool may_change(const struct request *req, const struct media *media)
 
 static bool may_see(const struct request *req, const struct media *media)
 {
-    return may_change(req, media) || media->is_public || req->principal.kind == PRINCIPAL_LINK;
+    return may_change(req, media) || media->is_public;
 }
 
 bool mediavault_media_load_or_reply(struct request *req, enum media_right right, struct media *out)

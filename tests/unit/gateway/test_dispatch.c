@@ -4,10 +4,12 @@
 #include "http_peer.h"
 #include "redis_fixture.c"
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/password.h"
 #include "gateway/access/forwarded.h"
+#include "gateway/access/signed_link.h"
 #include "gateway/access/token.h"
 #include "gateway/dispatch.h"
 #include "gateway/gateway.h"
@@ -265,7 +267,12 @@ static const struct row unlimited[] = {
      ME AWAY "20",
      401,
      {0},
-     "\r\nRetry-After: "},
+     "X-RateLimit"},
+    {"a token without a session, where users have no limit and strangers have",
+     ME AWAY "20\r\nAuthorization: Bearer TOKENx",
+     401,
+     {0},
+     "X-RateLimit"},
 };
 
 static const struct row without_state[] = {
@@ -367,6 +374,17 @@ static void prepare(struct task *task, void *arg)
     uv_stop(server.loop);
 }
 
+static struct row row_of_link(const char *name, struct slice user_id, int status, const char *has,
+                              const char *lacks)
+{
+    static const char path[] = "/api/v1/media/media_01HZZZZZZZZZZZZZZZZZZZZZZZ/content";
+    struct slice link = link_sign(server.arena, &server.gateway.keyring, slice_from(path), user_id,
+                                  clock_unix_ms() / 1000);
+    struct slice text = arena_printf(server.arena, "GET %.*s" AWAY "40", SLICE_ARG(link));
+
+    return (struct row){name, text.p, status, {has}, lacks};
+}
+
 static void log_out(struct task *task, void *arg)
 {
     assert_int_equal(session_end(task, server.gateway.state, &server.session), OK);
@@ -382,6 +400,22 @@ static void on_fiber(task_fn *fn)
 static void test_rows(void **state)
 {
     play(rows, COUNT_OF(rows));
+}
+
+/* Counted for the address of who looks; a user's own budget is not touched. */
+static void test_links(void **state)
+{
+    const struct row these[] = {
+        row_of_link("a link", server.session.user_id, 404, "\r\nX-RateLimit-Remaining: 1\r\n",
+                    NULL),
+        row_of_link("of nobody", SLICE("user_01HZZZZZZZ00ZZZZZZZZZZZZZZ"), 403,
+                    "\r\nX-RateLimit-Remaining: 0\r\n", NULL),
+        row_of_link("past it", server.session.user_id, 429, "\r\nRetry-After: ", NULL),
+        {"its user", ME AWAY "40\r\nAuthorization: Bearer TOKEN", 200, {0}, NULL},
+    };
+
+    server.gateway.limits.of[RATE_LINK] = 2;
+    play(these, COUNT_OF(these));
 }
 
 static void test_after_logout(void **state)
@@ -456,9 +490,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_after_logout),
-        cmocka_unit_test(test_unlimited),
+        cmocka_unit_test(test_rows),          cmocka_unit_test(test_links),
+        cmocka_unit_test(test_after_logout),  cmocka_unit_test(test_unlimited),
         cmocka_unit_test(test_without_state),
     };
 

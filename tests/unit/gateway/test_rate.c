@@ -7,7 +7,9 @@
 static void every_policy(void **state)
 {
     struct gateway gateway = {0};
-    const struct request req = {.gateway = &gateway, .peer_ip = SLICE_INIT("192.0.2.1")};
+    struct arena *arena = arena_new();
+    const struct request req = {
+        .task = {.arena = arena}, .gateway = &gateway, .peer_ip = SLICE_INIT("192.0.2.1")};
     const struct {
         enum rate_policy policy;
         struct principal who;
@@ -26,6 +28,12 @@ static void every_policy(void **state)
          {.kind = PRINCIPAL_KEY, .user_id = SLICE("user_1"), .session_id = SLICE("key_1")},
          "api_key",
          "key_1",
+         60,
+         false},
+        {POLICY_DEFAULT,
+         {.kind = PRINCIPAL_LINK, .user_id = SLICE("user_1")},
+         "link",
+         "192.0.2.1",
          60,
          false},
         {POLICY_HEALTH, {.kind = PRINCIPAL_NONE}, "health", "192.0.2.1", 60, false},
@@ -51,6 +59,24 @@ static void every_policy(void **state)
         assert_int_equal(quota.limit, 100 + quota.rate);
         assert_int_equal(quota.free_if_refused, rows[i].free_if_refused);
     }
+    arena_free(arena);
+}
+
+static void a_64_is_one_address(void **state)
+{
+    struct gateway gateway = {0};
+    struct arena *arena = arena_new();
+    const struct request req = {
+        .task = {.arena = arena}, .gateway = &gateway, .peer_ip = SLICE_INIT("2001:db8:1:2::7")};
+    const struct principal nobody = {.kind = PRINCIPAL_NONE};
+    const enum rate_policy policies[] = {POLICY_DEFAULT, POLICY_HEALTH, POLICY_BACKUP_LOGIN};
+    struct rate_quota quota;
+
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        rate_quota_choose(&req, policies[i], &nobody, &quota);
+        assert_true(slice_eq(quota.key, SLICE("2001:db8:1:2::/64")));
+    }
+    arena_free(arena);
 }
 
 /* What is shown of a window, and that 0 never refuses, stands in state/test_account.c and
@@ -87,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_policy),
+        cmocka_unit_test(a_64_is_one_address),
         cmocka_unit_test(limits_of_the_settings),
     };
 

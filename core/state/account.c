@@ -3,22 +3,13 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/text.h"
-#include "state/commit.h"
 #include "state/id.h"
-#include "state/record.h"
 
 #include <assert.h>
 
 /* A name is reserved before the record that bears it is committed. A reservation that is older and
  * leads to no account, or to one of other names, was left by a process that died in between. */
 enum { RESERVATION_MS = 60000, NAMES_MAX = 2 };
-
-static const struct slice prefix = SLICE_INIT("user_");
-
-static struct slice account_key(struct arena *arena, unsigned partition, struct slice id)
-{
-    return state_key(arena, partition, "account:%.*s", SLICE_ARG(id));
-}
 
 static struct slice name_key(struct arena *arena, struct slice name)
 {
@@ -32,47 +23,31 @@ static struct slice login_key(struct arena *arena, struct slice id)
 
 /* -- Reading ---------------------------------------------------------------------------------- */
 
+static struct redis_call *login_send(struct task *task, struct state *state, struct slice id)
+{
+    return redis_send(state->fleeting, REDIS_ARGV(SLICE("GET"), login_key(task->arena, id)), 2);
+}
+
+/* Without the fleeting server the last login is simply not known. */
+static uint64_t login_take(struct task *task, struct redis_call *call)
+{
+    struct redis_value reply;
+    uint64_t ms;
+
+    return redis_await(task, call, &reply) == OK && slice_to_u64(reply.text, &ms) ? ms : 0;
+}
+
 enum err account_load(struct task *task, struct state *state, struct slice user_id,
                       struct account *out)
 {
-    struct redis_value replies[2];
-    unsigned partition;
-
-    if (!id_parse(user_id, prefix, state->partitions, &partition))
+    *out = (struct account){.id = user_id};
+    if (record_locate(state, out) != OK)
         return ERR_NOT_FOUND;
-    struct redis_call *record =
-        redis_send(state->durable,
-                   REDIS_ARGV(SLICE("HGETALL"), account_key(task->arena, partition, user_id)), 2);
-    struct redis_call *login =
-        redis_send(state->fleeting, REDIS_ARGV(SLICE("GET"), login_key(task->arena, user_id)), 2);
-    enum err err = redis_await(task, record, &replies[0]);
-    /* Without the fleeting server the last login is simply not known. */
-    if (redis_await(task, login, &replies[1]) != OK)
-        replies[1] = (struct redis_value){.type = REDIS_NIL};
-    if (err == OK)
-        err = state_fault(&replies[0]);
-    if (err != OK)
-        return err;
-    if (!replies[0].n)
-        return ERR_NOT_FOUND;
-
-    const struct redis_value *fields = &replies[0];
-    *out = (struct account){
-        .id = arena_dup(task->arena, user_id),
-        .partition = partition,
-        .username = redis_field(fields, SLICE("username")),
-        .email = redis_field(fields, SLICE("email")),
-        .full_name = redis_field(fields, SLICE("full_name")),
-        .avatar_url = redis_field(fields, SLICE("avatar_url")),
-        .password_hash = redis_field(fields, SLICE("password_hash")),
-        .is_admin = record_get_flag(fields, SLICE("admin")),
-        .is_active = record_get_flag(fields, SLICE("active")),
-        .created_ms = record_get_number(fields, SLICE("created")),
-        .updated_ms = record_get_number(fields, SLICE("updated")),
-    };
-    if (!slice_to_u64(replies[1].text, &out->last_login_ms))
-        out->last_login_ms = 0;
-    return OK;
+    struct redis_call *record = record_send(state, task->arena, out);
+    struct redis_call *login = login_send(task, state, user_id);
+    enum err err = record_take(task, record, out);
+    out->last_login_ms = login_take(task, login);
+    return err;
 }
 
 struct redis_call *account_send_standing(struct state *state, struct arena *arena,
@@ -196,6 +171,14 @@ static enum err take_over(struct task *task, struct state *state, struct slice k
     return err == OK && !swapped ? ERR_CONFLICT : err;
 }
 
+static bool is_among(const struct names *names, struct slice key)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (slice_eq(key, names->keys[i]))
+            return true;
+    return false;
+}
+
 static enum err reserve(struct task *task, struct state *state, struct slice name,
                         struct names *names)
 {
@@ -203,8 +186,9 @@ static enum err reserve(struct task *task, struct state *state, struct slice nam
     struct redis_value reply;
     enum err err;
 
-    if (!name.n || (names->n && slice_eq(key, names->keys[0])))
+    if (!name.n || is_among(names, key))
         return OK;
+    assert(names->n < NAMES_MAX);
     err = state_command(task, state->durable, &reply, SLICE("SET"), key, names->value, SLICE("NX"));
     if (err == OK && reply.type == REDIS_NIL)
         err = take_over(task, state, key, names->value);
@@ -215,29 +199,24 @@ static enum err reserve(struct task *task, struct state *state, struct slice nam
 
 /* -- Writing ---------------------------------------------------------------------------------- */
 
-static enum err commit_account(struct task *task, struct state *state,
-                               const struct account *account)
+static struct event account_event(enum event_type type, const struct account *account)
 {
-    struct arena *arena = task->arena;
-    struct slice key = account_key(arena, account->partition, account->id);
-    struct slice created = record_number(arena, account->created_ms);
-    struct commit *commit = commit_new(task, state, account->partition);
-    struct event event = {.type = EVENT_USER_REGISTERED,
+    return (struct event){.type = type,
                           .owner = account->id,
                           .resource = account->id,
                           .resource_type = SLICE("user"),
-                          .timestamp_ms = account->created_ms};
+                          .timestamp_ms = account->updated_ms};
+}
 
-    commit_require_absent(commit, key);
+static enum err commit_account(struct task *task, struct state *state, struct account *account)
+{
+    struct commit *commit = commit_new(task, state, account->partition);
+    struct event event = account_event(EVENT_USER_REGISTERED, account);
+
+    record_create(commit, account);
     commit_event(commit, &event);
-    commit_write(commit, SLICE("HSET"), key, SLICE("username"), account->username, SLICE("email"),
-                 account->email, SLICE("full_name"), account->full_name, SLICE("avatar_url"),
-                 account->avatar_url, SLICE("password_hash"), account->password_hash,
-                 SLICE("admin"), record_flag(account->is_admin), SLICE("active"),
-                 record_flag(account->is_active), SLICE("created"), created, SLICE("updated"),
-                 created);
-    commit_write(commit, SLICE("ZADD"), state_key(arena, account->partition, "accounts"), created,
-                 account->id);
+    commit_write(commit, SLICE("ZADD"), state_key(task->arena, account->partition, "accounts"),
+                 record_number(task->arena, account->created_ms), account->id);
     return commit_send(commit);
 }
 
@@ -248,7 +227,7 @@ enum err account_create(struct task *task, struct state *state, struct account *
 
     assert(account->username.n);
     account->partition = (unsigned)random_below(state->partitions);
-    account->id = id_new(task->arena, prefix, account->partition);
+    account->id = id_new(task->arena, SLICE("user_"), account->partition);
     account->created_ms = account->updated_ms = clock_unix_ms();
     names.value = arena_printf(task->arena, "%.*s %llu", SLICE_ARG(account->id),
                                (unsigned long long)account->created_ms);
@@ -266,78 +245,74 @@ enum err account_create(struct task *task, struct state *state, struct account *
     return err;
 }
 
-static enum err commit_update(struct task *task, struct state *state, const struct account *before,
-                              const struct account *account)
-{
-    struct slice key = account_key(task->arena, account->partition, account->id);
-    struct commit *commit = commit_new(task, state, account->partition);
-    struct event event = {.type = EVENT_USER_UPDATED,
-                          .owner = account->id,
-                          .resource = account->id,
-                          .resource_type = SLICE("user"),
-                          .timestamp_ms = account->updated_ms};
+struct change {
+    struct task *task;
+    struct state *state;
+    account_change_fn *fn;
+    void *arg;
+    struct names names;       /* reserved for it */
+    struct slice former, old; /* key and value of the e-mail address that it gives up */
+};
 
-    commit_require_field(commit, key, SLICE("email"), before->email);
-    commit_event(commit, &event);
-    commit_write(commit, SLICE("HSET"), key, SLICE("email"), account->email, SLICE("full_name"),
-                 account->full_name, SLICE("avatar_url"), account->avatar_url,
-                 SLICE("password_hash"), account->password_hash, SLICE("updated"),
-                 record_number(task->arena, account->updated_ms));
-    return commit_send(commit);
-}
-
-/* Gives up an e-mail address that the account bore until now. */
-static enum err release_former(struct task *task, struct state *state, const struct account *before,
-                               const struct account *account)
+/* Reserves a new address, and notes what to release when the old one is no longer borne. */
+static enum err change_email(struct change *change, const struct account *was,
+                             const struct account *now)
 {
-    struct slice key = name_key(task->arena, before->email);
+    struct arena *arena = change->task->arena;
     struct redis_value held;
     uint64_t reserved_ms;
-    bool swapped;
-
-    if (!before->email.n || bears(task->arena, account, key))
-        return OK;
-    enum err err = state_command(task, state->durable, &held, SLICE("GET"), key);
-    if (err == OK && slice_eq(owner_of(held.text, &reserved_ms), account->id))
-        err = swap(task, state, key, held.text, SLICE(""), &swapped);
-    return err;
-}
-
-enum err account_update(struct task *task, struct state *state, const struct account *before,
-                        struct account *account)
-{
-    struct names names = {.n = 0};
     enum err err = OK;
 
-    account->updated_ms = clock_unix_ms();
-    names.value = arena_printf(task->arena, "%.*s %llu", SLICE_ARG(account->id),
-                               (unsigned long long)account->updated_ms);
-    if (!bears(task->arena, before, name_key(task->arena, account->email)))
-        err = reserve(task, state, account->email, &names);
-    if (err == OK) {
-        err = commit_update(task, state, before, account);
-        /* As in account_create(): a reservation that came to nothing ends by itself. */
-        if (err == ERR_STATE_UNAVAILABLE)
-            return err;
+    change->former = change->old = SLICE_NONE;
+    if (!bears(arena, was, name_key(arena, now->email)))
+        err = reserve(change->task, change->state, now->email, &change->names);
+    struct slice former = name_key(arena, was->email);
+    if (err != OK || !was->email.n || bears(arena, now, former))
+        return err;
+    err = state_command(change->task, change->state->durable, &held, SLICE("GET"), former);
+    if (err == OK && slice_eq(owner_of(held.text, &reserved_ms), now->id)) {
+        change->former = former;
+        change->old = held.text;
     }
-    if (err != OK)
-        release(task, state, &names);
-    else
-        release_former(task, state, before, account); /* else it is stale, and taken over */
     return err;
 }
 
-enum err account_set_password(struct task *task, struct state *state, const struct account *account,
-                              struct slice password_hash)
+static enum err change_account(struct commit *commit, const void *was, void *record, void *arg)
 {
-    struct slice key = account_key(task->arena, account->partition, account->id);
-    struct commit *commit = commit_new(task, state, account->partition);
+    struct change *change = arg;
+    struct account *now = record;
+    enum err err = change->fn(now, change->arg);
 
-    commit_require_present(commit, key);
-    commit_write(commit, SLICE("HSET"), key, SLICE("password_hash"), password_hash,
-                 SLICE("updated"), record_number(task->arena, clock_unix_ms()));
-    enum err err = commit_send(commit);
-    return err == ERR_CONFLICT ? ERR_NOT_FOUND : err;
+    if (err == OK)
+        err = change_email(change, was, now);
+    if (err != OK)
+        return err;
+    now->updated_ms = clock_unix_ms();
+    struct event event = account_event(EVENT_USER_UPDATED, now);
+    commit_event(commit, &event);
+    return OK;
+}
+
+enum err account_change(struct task *task, struct state *state, struct slice user_id,
+                        account_change_fn *fn, void *arg, struct account *out)
+{
+    struct change change = {.task = task, .state = state, .fn = fn, .arg = arg};
+    struct redis_call *login = login_send(task, state, user_id);
+    bool swapped;
+
+    change.names.value = arena_printf(task->arena, "%.*s %llu", SLICE_ARG(user_id),
+                                      (unsigned long long)clock_unix_ms());
+    *out = (struct account){.id = user_id};
+    enum err err = record_change(task, state, out, change_account, &change);
+    out->last_login_ms = login_take(task, login);
+    /* As in account_create(): a reservation that came to nothing ends by itself. */
+    if (err == ERR_STATE_UNAVAILABLE)
+        return err;
+    if (err != OK)
+        release(task, state, &change.names);
+    else if (change.old.n) /* else it is stale, and taken over */
+        swap(task, state, change.former, change.old, SLICE(""), &swapped);
+    return err;
 }
 
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms)

@@ -1,19 +1,10 @@
-/* account.h: users of the hub and their passwords. A record is "{pN}:account:<user id>"; the two
- * unique names of an account (user name, e-mail, compared in lower case) are keys of their own in
- * the first partition's neighbourhood: "name:<lower>" -> user id. */
+/* account.h: users of the hub and their passwords. The record is `account` in schemas/records.yaml,
+ * in its owner's partition. The two unique names of an account (user name, e-mail, compared in
+ * lower case) are keys of their own in the first partition's neighbourhood: "name:<lower>" ->
+ * user id. */
 #pragma once
 
-#include "state/state.h"
-
-struct account {
-    struct slice id; /* "user_" + ULID */
-    unsigned partition;
-    struct slice username, email, full_name, avatar_url;
-    struct slice password_hash; /* PHC text, Argon2id */
-    bool is_admin, is_active;
-    uint64_t created_ms, updated_ms;
-    uint64_t last_login_ms; /* read from the fleeting server; 0: never, or forgotten */
-};
+#include "records.h"
 
 enum err account_load(struct task *task, struct state *state, struct slice user_id,
                       struct account *out); /* ERR_NOT_FOUND */
@@ -28,12 +19,15 @@ enum err account_take_standing(struct task *task, struct redis_call *call, bool 
 
 /* Fills in id, partition and times; emits user.registered. ERR_CONFLICT: a name is taken. */
 enum err account_create(struct task *task, struct state *state, struct account *account);
-/* Writes email, full_name, avatar_url and password_hash of `account` over what was loaded as
- * `before`; emits user.updated. ERR_CONFLICT: the e-mail address is taken, or has changed since. */
-enum err account_update(struct task *task, struct state *state, const struct account *before,
-                        struct account *account);
-enum err account_set_password(struct task *task, struct state *state, const struct account *account,
-                              struct slice password_hash);
+
+/* Loads the account, has fn change it (anything but id, partition, names of login and times), and
+ * saves it with a new updated_ms; emits user.updated. fn is called again on the newer record when
+ * somebody else was faster, so that both changes hold; its error ends the change. ERR_CONFLICT: the
+ * new e-mail address is taken. ERR_OVERTAKEN: others were faster again and again. */
+typedef enum err account_change_fn(struct account *now, void *arg);
+enum err account_change(struct task *task, struct state *state, struct slice user_id,
+                        account_change_fn *fn, void *arg, struct account *out);
+
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms);
 
 /* How many accounts exist (of people). */

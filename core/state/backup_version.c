@@ -23,7 +23,8 @@ static struct slice index_key(struct arena *arena, struct slice collection)
     return state_key(arena, BACKUP_PARTITION, "backup_versions:%.*s", SLICE_ARG(collection));
 }
 
-static struct slice record_key(struct arena *arena, struct slice collection, struct slice number)
+static struct slice old_record_key(struct arena *arena, struct slice collection,
+                                   struct slice number)
 {
     return state_key(arena, BACKUP_PARTITION, "backup_version:%.*s:%.*s", SLICE_ARG(collection),
                      SLICE_ARG(number));
@@ -83,7 +84,8 @@ static enum err load_all(struct task *task, struct state *state, struct slice co
     for (size_t i = 0; i < numbers->n; i++)
         calls[i] = redis_send(
             state->durable,
-            REDIS_ARGV(SLICE("HGETALL"), record_key(arena, collection, numbers->items[i].text)), 2);
+            REDIS_ARGV(SLICE("HGETALL"), old_record_key(arena, collection, numbers->items[i].text)),
+            2);
     enum err err = redis_await_all(task, calls, numbers->n, replies);
     for (size_t i = 0; i < numbers->n && err == OK; i++) {
         err = state_fault(&replies[i]);
@@ -135,7 +137,7 @@ enum err backup_version_load(struct task *task, struct state *state, struct slic
                              uint64_t number, struct backup_version *out)
 {
     struct redis_value fields;
-    struct slice key = record_key(task->arena, collection, record_number(task->arena, number));
+    struct slice key = old_record_key(task->arena, collection, record_number(task->arena, number));
     enum err err = state_command(task, state->durable, &fields, SLICE("HGETALL"), key);
 
     if (err != OK)
@@ -197,11 +199,12 @@ static void add_record(struct commit *commit, const struct backup_version *versi
     struct slice number = record_number(arena, version->number);
     struct slice created = record_number(arena, version->created_ms);
 
-    commit_write(commit, SLICE("HSET"), record_key(arena, version->collection, number), SLICE("id"),
-                 version->id, SLICE("number"), number, SLICE("filename"), version->filename,
-                 SLICE("size"), record_number(arena, version->size), SLICE("sha256"),
-                 version->sha256, SLICE("session"), version->session_id, SLICE("user"),
-                 version->user, SLICE("created"), created, SLICE("updated"), created);
+    commit_write(commit, SLICE("HSET"), old_record_key(arena, version->collection, number),
+                 SLICE("id"), version->id, SLICE("number"), number, SLICE("filename"),
+                 version->filename, SLICE("size"), record_number(arena, version->size),
+                 SLICE("sha256"), version->sha256, SLICE("session"), version->session_id,
+                 SLICE("user"), version->user, SLICE("created"), created, SLICE("updated"),
+                 created);
     commit_write(commit, SLICE("ZADD"), index_key(arena, version->collection), number, number);
     commit_write(commit, SLICE("INCRBY"), blob_key(arena, BACKUP_PARTITION, version->sha256),
                  SLICE("1"));
@@ -213,7 +216,7 @@ static void add_removal(struct commit *commit, const struct backup_version *vers
     struct arena *arena = commit_arena(commit);
     struct slice number = record_number(arena, version->number);
 
-    commit_write(commit, SLICE("DEL"), record_key(arena, version->collection, number));
+    commit_write(commit, SLICE("DEL"), old_record_key(arena, version->collection, number));
     commit_write(commit, SLICE("ZREM"), index_key(arena, version->collection), number);
     commit_write(commit, SLICE("UNREF"), blob_key(arena, BACKUP_PARTITION, version->sha256));
 }

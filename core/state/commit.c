@@ -10,7 +10,9 @@
 #include <assert.h>
 #include <string.h>
 
-enum { WAIT_AGAIN_MS = 10, COMMIT_ID_BYTES = 16 };
+enum { WAIT_AGAIN_MS = 10, COMMIT_ID_BYTES = 16, CHECK_ARGS = 4 };
+
+static const struct slice check_rev = SLICE_INIT("rev");
 
 struct list {
     struct slice *items;
@@ -24,6 +26,7 @@ struct commit {
     unsigned partition;
     struct slice id;
     struct list checks, events, writes;
+    enum err refused;
     int failed_check;
     uint64_t offset;
 };
@@ -98,6 +101,18 @@ void commit_require_field(struct commit *commit, struct slice key, struct slice 
     check(commit, SLICE("field"), key, field, value);
 }
 
+void commit_require_rev(struct commit *commit, struct slice key, uint64_t rev)
+{
+    check(commit, check_rev, key, SLICE_NONE,
+          arena_printf(commit->task->arena, "%llu", (unsigned long long)rev));
+}
+
+void commit_refuse(struct commit *commit, enum err why)
+{
+    if (commit->refused == OK)
+        commit->refused = why;
+}
+
 void commit_event(struct commit *commit, struct event *event)
 {
     struct arena *arena = commit->task->arena;
@@ -155,8 +170,11 @@ static enum err read_answer(struct commit *commit, const struct redis_value *ans
         return OK;
     }
     if (slice_eq(answer->items[0].text, SLICE("check"))) {
+        if (number >= commit->checks.groups)
+            return ERR_INTERNAL;
         commit->failed_check = (int)number;
-        return ERR_CONFLICT;
+        return slice_eq(commit->checks.items[number * CHECK_ARGS], check_rev) ? ERR_OVERTAKEN
+                                                                              : ERR_CONFLICT;
     }
     log_event(LOG_ERROR, "history_full", F("partition", commit->partition));
     return ERR_STATE_UNAVAILABLE;
@@ -184,6 +202,8 @@ enum err commit_send(struct commit *commit)
     enum err err;
 
     commit->failed_check = -1;
+    if (commit->refused != OK)
+        return commit->refused;
     if (!redis_ready(commit->state->durable))
         return ERR_STATE_UNAVAILABLE;
     FAULT_POINT(COMMIT_BEFORE_SEND);

@@ -10,8 +10,7 @@
  *     commit_require_absent(commit, key);
  *     commit_event(commit, &event);
  *     commit_write(commit, SLICE("HSET"), key, SLICE("title"), title);
- *     err = commit_send(commit);            // ERR_CONFLICT: a check failed, see
- * commit_failed_check()
+ *     err = commit_send(commit);
  */
 #pragma once
 
@@ -33,6 +32,11 @@ void commit_require_present(struct commit *commit, struct slice key);
 void commit_require_absent(struct commit *commit, struct slice key);
 void commit_require_field(struct commit *commit, struct slice key, struct slice field,
                           struct slice value);
+/* The record is there and has this rev (record.h). */
+void commit_require_rev(struct commit *commit, struct slice key, uint64_t rev);
+
+/* commit_send() will write nothing and return this error; the first one stays. */
+void commit_refuse(struct commit *commit, enum err why);
 
 /* Appends an event to the partition's stream; fills in event->id (if empty) and timestamp. */
 void commit_event(struct commit *commit, struct event *event);
@@ -44,6 +48,7 @@ void commit_writev(struct commit *commit, const struct slice *argv, size_t argc)
 #define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 
-enum err commit_send(struct commit *commit);          /* suspends */
-int commit_failed_check(const struct commit *commit); /* after ERR_CONFLICT; else -1 */
+/* Suspends. ERR_CONFLICT: a check failed; ERR_OVERTAKEN: that of a rev. */
+enum err commit_send(struct commit *commit);
+int commit_failed_check(const struct commit *commit); /* after those two; else -1 */
 uint64_t commit_offset(const struct commit *commit);  /* after OK: of its last event, 0 without */

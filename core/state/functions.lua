@@ -122,6 +122,9 @@ local function check_holds(check)
         return redis.call('EXISTS', check[2]) == 1
     elseif check[1] == 'absent' then
         return redis.call('EXISTS', check[2]) == 0
+    elseif check[1] == 'rev' then
+        local rev = redis.call('HGET', check[2], 'rev')
+        return (rev or redis.call('EXISTS', check[2]) == 1 and '0') == check[4]
     end
     return (redis.call('HGET', check[2], check[3]) or '') == check[4]
 end

@@ -8,7 +8,7 @@
 /* Surplus records that one login clears away; more wait for the next. */
 enum { PRUNED_MAX = 100 };
 
-static struct slice record_key(struct arena *arena, unsigned partition, struct slice id)
+static struct slice old_record_key(struct arena *arena, unsigned partition, struct slice id)
 {
     return state_key(arena, partition, "granted:%.*s", SLICE_ARG(id));
 }
@@ -39,7 +39,7 @@ static enum err from_fields(const struct redis_value *fields, struct granted_acc
 static void add_record(struct commit *commit, const struct granted_access *access)
 {
     struct arena *arena = commit_arena(commit);
-    struct slice key = record_key(arena, access->partition, access->id);
+    struct slice key = old_record_key(arena, access->partition, access->id);
     struct slice created = record_number(arena, access->created_ms);
 
     commit_require_absent(commit, key);
@@ -105,7 +105,7 @@ static enum err add_pruning(struct task *task, struct state *state, struct commi
             add_revocation(commit, &surplus[i]);
     for (size_t i = 0; i < ids.n; i++) {
         commit_write(commit, SLICE("DEL"),
-                     record_key(task->arena, newest->partition, ids.items[i].text));
+                     old_record_key(task->arena, newest->partition, ids.items[i].text));
         commit_write(commit, SLICE("ZREM"), index, ids.items[i].text);
     }
     return err;
@@ -126,7 +126,7 @@ struct redis_call *granted_access_send(struct state *state, struct arena *arena,
                                        unsigned partition)
 {
     return redis_send(state->durable,
-                      REDIS_ARGV(SLICE("HGETALL"), record_key(arena, partition, id)), 2);
+                      REDIS_ARGV(SLICE("HGETALL"), old_record_key(arena, partition, id)), 2);
 }
 
 enum err granted_access_take(struct task *task, struct redis_call *call, struct granted_access *out)
@@ -166,7 +166,7 @@ enum err granted_access_find(struct task *task, struct state *state, struct slic
 enum err granted_access_revoke(struct task *task, struct state *state,
                                const struct granted_access *access)
 {
-    struct slice key = record_key(task->arena, access->partition, access->id);
+    struct slice key = old_record_key(task->arena, access->partition, access->id);
     struct commit *commit = commit_new(task, state, access->partition);
 
     commit_require_field(commit, key, SLICE("deactivated"), record_flag(false));

@@ -4,37 +4,15 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "state/account.h"
-#include "state/commit.h"
 #include "state/id.h"
-#include "state/record.h"
 
 #include <string.h>
 
-/* Records, all in the user's partition:
- *   session:<id>         id, user, family, admin, created, expires
- *   refresh:<sha256>     family, state: live or spent (kept, so that reuse is noticed)
- *   family:<id>          user, turn (counts its changes), and per session: <id> -> expires
- * A family holds at most FAMILY_SESSIONS sessions: past it the one that expires first is ended. */
-enum { FAMILY_SESSIONS = 20, SECRET_BYTES = 32, PARTITION_CHARS = 2, TRIES = 5 };
+/* A family holds at most FAMILY_SESSIONS sessions: past it the one that expires first is ended. */
+enum { FAMILY_SESSIONS = 20, SECRET_BYTES = 32, PARTITION_CHARS = 2 };
 enum { TOKEN_CHARS = PARTITION_CHARS + 43 };
 
 static const struct slice session_prefix = SLICE_INIT("ses_");
-
-struct family {
-    struct slice id, key, user_id, turn;
-    unsigned partition;
-    struct redis_value fields;
-};
-
-static struct slice session_key(struct arena *arena, unsigned partition, struct slice id)
-{
-    return state_key(arena, partition, "session:%.*s", SLICE_ARG(id));
-}
-
-static struct slice refresh_key(struct arena *arena, unsigned partition, struct slice token)
-{
-    return state_key(arena, partition, "refresh:%.*s", SLICE_ARG(sha256_hex(arena, token)));
-}
 
 static struct slice new_token(struct arena *arena, unsigned partition)
 {
@@ -46,125 +24,66 @@ static struct slice new_token(struct arena *arena, unsigned partition)
                         SLICE_ARG(text_base64url(arena, (struct slice){secret, sizeof secret})));
 }
 
-/* ERR_NOT_FOUND: ended, or expired. */
-static enum err family_load(struct task *task, struct state *state, unsigned partition,
-                            struct slice id, struct family *out)
-{
-    *out = (struct family){.id = id,
-                           .key = state_key(task->arena, partition, "family:%.*s", SLICE_ARG(id)),
-                           .partition = partition};
-    enum err err = state_command(task, state->durable, &out->fields, SLICE("HGETALL"), out->key);
-    if (err != OK)
-        return err;
-    out->user_id = redis_field(&out->fields, SLICE("user"));
-    out->turn = redis_field(&out->fields, SLICE("turn"));
-    return out->user_id.n ? OK : ERR_NOT_FOUND;
-}
-
-static bool next_session(const struct family *family, size_t *at, struct slice *id,
-                         uint64_t *expires_ms)
-{
-    for (; *at + 1 < family->fields.n; *at += 2) {
-        const struct redis_value *field = &family->fields.items[*at];
-
-        if (!slice_starts_with(field->text, session_prefix))
-            continue;
-        *id = field->text;
-        if (!slice_to_u64(field[1].text, expires_ms))
-            *expires_ms = 0;
-        *at += 2;
-        return true;
-    }
-    return false;
-}
-
-static void add_session_end(struct commit *commit, struct arena *arena, unsigned partition,
-                            struct slice user_id, struct slice session_id)
-{
-    struct event event = {.type = EVENT_SESSION_ENDED,
-                          .owner = user_id,
-                          .resource = session_id,
-                          .resource_type = SLICE("session")};
-
-    commit_event(commit, &event);
-    commit_write(commit, SLICE("DEL"), session_key(arena, partition, session_id));
-}
-
-/* Forgets expired sessions and, where the family would grow too large, ends its oldest one. */
-static void add_pruning(struct commit *commit, struct arena *arena, const struct family *family)
-{
-    uint64_t now_ms = clock_unix_ms(), expires_ms, oldest_ms = UINT64_MAX;
-    struct slice id, oldest = SLICE_NONE;
-    size_t live = 0;
-
-    for (size_t at = 0; next_session(family, &at, &id, &expires_ms);) {
-        if (expires_ms <= now_ms) {
-            commit_write(commit, SLICE("HDEL"), family->key, id);
-            continue;
-        }
-        live++;
-        if (expires_ms < oldest_ms) {
-            oldest_ms = expires_ms;
-            oldest = id;
-        }
-    }
-    if (live < FAMILY_SESSIONS)
-        return;
-    add_session_end(commit, arena, family->partition, family->user_id, oldest);
-    commit_write(commit, SLICE("HDEL"), family->key, oldest);
-}
-
-/* The writes that make a session and the refresh token that goes with it. */
-static void add_session(struct commit *commit, struct arena *arena, const struct session *session,
-                        struct slice token)
-{
-    struct slice key = session_key(arena, session->partition, session->id);
-    struct slice refresh = refresh_key(arena, session->partition, token);
-    struct slice family =
-        state_key(arena, session->partition, "family:%.*s", SLICE_ARG(session->family));
-    struct slice expires = record_number(arena, session->expires_ms);
-    struct slice refresh_expires =
-        record_number(arena, session->created_ms + REFRESH_LIFE_S * UINT64_C(1000));
-
-    commit_write(commit, SLICE("HSET"), key, SLICE("id"), session->id, SLICE("user"),
-                 session->user_id, SLICE("family"), session->family, SLICE("admin"),
-                 record_flag(session->admin), SLICE("created"),
-                 record_number(arena, session->created_ms), SLICE("expires"), expires);
-    commit_write(commit, SLICE("PEXPIREAT"), key, expires);
-    commit_write(commit, SLICE("HSET"), refresh, SLICE("family"), session->family, SLICE("state"),
-                 SLICE("live"));
-    commit_write(commit, SLICE("PEXPIREAT"), refresh, refresh_expires);
-    commit_write(commit, SLICE("HSET"), family, SLICE("user"), session->user_id, session->id,
-                 expires);
-    commit_write(commit, SLICE("HINCRBY"), family, SLICE("turn"), SLICE("1"));
-    commit_write(commit, SLICE("PEXPIREAT"), family, refresh_expires);
-}
-
-static void new_session(struct arena *arena, struct slice user_id, unsigned partition, bool admin,
-                        struct slice family, struct session *out)
+static struct session new_session(struct arena *arena, const struct family *family, bool admin)
 {
     uint64_t now_ms = clock_unix_ms();
 
-    *out = (struct session){
-        .id = id_new(arena, session_prefix, partition),
-        .user_id = arena_dup(arena, user_id),
-        .partition = partition,
-        .family = family.n ? arena_dup(arena, family) : id_new(arena, SLICE("fam_"), partition),
+    return (struct session){
+        .id = id_new(arena, session_prefix, family->partition),
+        .user_id = family->user_id,
+        .partition = family->partition,
+        .family = family->id,
         .admin = admin,
         .created_ms = now_ms,
         .expires_ms = now_ms + SESSION_LIFE_S * UINT64_C(1000),
     };
 }
 
+/* The key of a record, with which it expires. */
+static void expire(struct commit *commit, struct slice key, uint64_t at_ms)
+{
+    commit_write(commit, SLICE("PEXPIREAT"), key, record_number(commit_arena(commit), at_ms));
+}
+
+/* Adds the records of a session and of the refresh token that goes with it; `family`, which the
+ * caller writes, gets the session. */
+static void add_session(struct commit *commit, struct family *family, struct session *session,
+                        struct slice token)
+{
+    struct arena *arena = commit_arena(commit);
+    struct refresh refresh = {.partition = session->partition,
+                              .sha256 = sha256_hex(arena, token),
+                              .family = family->id,
+                              .state = REFRESH_STATE_LIVE};
+    uint64_t refresh_until_ms = session->created_ms + REFRESH_LIFE_S * UINT64_C(1000);
+    struct record_entry *sessions =
+        ARENA_ARRAY(arena, struct record_entry, family->session_count + 1);
+
+    if (family->session_count)
+        memcpy(sessions, family->sessions, family->session_count * sizeof *sessions);
+    sessions[family->session_count++] =
+        (struct record_entry){session->id, record_number(arena, session->expires_ms)};
+    family->sessions = sessions;
+    record_create(commit, session);
+    expire(commit, record_key(arena, session), session->expires_ms);
+    record_create(commit, &refresh);
+    expire(commit, record_key(arena, &refresh), refresh_until_ms);
+    expire(commit, record_key(arena, family), refresh_until_ms);
+}
+
 enum err session_create(struct task *task, struct state *state, struct slice user_id,
-                        unsigned partition, bool admin, struct slice family, struct session *out,
+                        unsigned partition, bool admin, struct session *out,
                         struct slice *refresh_token)
 {
     struct commit *commit = commit_new(task, state, partition);
+    struct family family = {.partition = partition,
+                            .id = id_new(task->arena, SLICE("fam_"), partition),
+                            .user_id = arena_dup(task->arena, user_id)};
 
-    new_session(task->arena, user_id, partition, admin, family, out);
+    *out = new_session(task->arena, &family, admin);
     *refresh_token = new_token(task->arena, partition);
-    add_session(commit, task->arena, out, *refresh_token);
+    add_session(commit, &family, out, *refresh_token);
+    record_create(commit, &family);
     return commit_send(commit);
 }
 
@@ -173,27 +92,18 @@ enum err session_create(struct task *task, struct state *state, struct slice use
 struct redis_call *session_send(struct state *state, struct arena *arena, struct slice session_id,
                                 unsigned partition)
 {
-    return redis_send(state->durable,
-                      REDIS_ARGV(SLICE("HGETALL"), session_key(arena, partition, session_id)), 2);
+    struct session session = {.id = session_id, .partition = partition};
+
+    return record_send(state, arena, &session);
 }
 
 enum err session_take(struct task *task, struct redis_call *call, struct session *out)
 {
-    struct redis_value fields;
-    enum err err = redis_await(task, call, &fields);
+    *out = (struct session){0};
+    enum err err = record_take(task, call, out);
 
-    if (err == OK)
-        err = state_fault(&fields);
     if (err != OK)
-        return err;
-    *out = (struct session){
-        .id = redis_field(&fields, SLICE("id")),
-        .user_id = redis_field(&fields, SLICE("user")),
-        .family = redis_field(&fields, SLICE("family")),
-        .admin = record_get_flag(&fields, SLICE("admin")),
-        .created_ms = record_get_number(&fields, SLICE("created")),
-        .expires_ms = record_get_number(&fields, SLICE("expires")),
-    };
+        return err == ERR_NOT_FOUND ? ERR_UNAUTHORIZED : err;
     if (!id_parse(out->id, session_prefix, PARTITION_MAX + 1, &out->partition))
         return ERR_UNAUTHORIZED;
     return out->expires_ms > clock_unix_ms() ? OK : ERR_UNAUTHORIZED;
@@ -201,35 +111,55 @@ enum err session_take(struct task *task, struct redis_call *call, struct session
 
 /* -- Ending ----------------------------------------------------------------------------------- */
 
-/* ERR_CONFLICT: the family has changed since it was read. */
-static enum err try_end(struct task *task, struct state *state, const struct family *family)
+static uint64_t expiry(const struct record_entry *session)
 {
-    struct commit *commit = commit_new(task, state, family->partition);
-    uint64_t now_ms = clock_unix_ms(), expires_ms;
-    struct slice id;
+    uint64_t ms;
 
-    commit_require_field(commit, family->key, SLICE("turn"), family->turn);
-    for (size_t at = 0; next_session(family, &at, &id, &expires_ms);)
-        if (expires_ms > now_ms)
-            add_session_end(commit, task->arena, family->partition, family->user_id, id);
-    commit_write(commit, SLICE("DEL"), family->key);
+    return slice_to_u64(session->value, &ms) ? ms : 0;
+}
+
+static void add_session_end(struct commit *commit, const struct family *family,
+                            struct slice session_id)
+{
+    struct session session = {.id = session_id, .partition = family->partition};
+    struct event event = {.type = EVENT_SESSION_ENDED,
+                          .owner = family->user_id,
+                          .resource = session_id,
+                          .resource_type = SLICE("session")};
+
+    commit_event(commit, &event);
+    commit_write(commit, SLICE("DEL"), record_key(commit_arena(commit), &session));
+}
+
+static enum err end_once(struct task *task, struct state *state, void *arg)
+{
+    struct family *family = arg;
+    uint64_t now_ms = clock_unix_ms();
+    enum err err = record_load(task, state, family);
+
+    if (err != OK)
+        return err;
+    struct commit *commit = commit_new(task, state, family->partition);
+    for (size_t i = 0; i < family->session_count; i++)
+        if (expiry(&family->sessions[i]) > now_ms)
+            add_session_end(commit, family, family->sessions[i].name);
+    record_remove(commit, family);
     return commit_send(commit);
+}
+
+/* What clients do again by themselves when they are told that now it does not work. */
+static enum err later(enum err err)
+{
+    return err == ERR_OVERTAKEN ? ERR_STATE_UNAVAILABLE : err;
 }
 
 static enum err end_family(struct task *task, struct state *state, unsigned partition,
                            struct slice family_id)
 {
-    struct family family;
-    enum err err = ERR_CONFLICT;
+    struct family family = {.partition = partition, .id = family_id};
+    enum err err = record_repeat(task, state, end_once, &family);
 
-    for (unsigned i = 0; i < TRIES && err == ERR_CONFLICT; i++) {
-        err = family_load(task, state, partition, family_id, &family);
-        if (err == OK)
-            err = try_end(task, state, &family);
-    }
-    if (err == ERR_CONFLICT)
-        return ERR_STATE_UNAVAILABLE;
-    return err == ERR_NOT_FOUND ? OK : err;
+    return err == ERR_NOT_FOUND ? OK : later(err);
 }
 
 enum err session_end(struct task *task, struct state *state, const struct session *session)
@@ -239,76 +169,99 @@ enum err session_end(struct task *task, struct state *state, const struct sessio
 
 /* -- Refreshing ------------------------------------------------------------------------------- */
 
-static enum err rotate(struct task *task, struct state *state, struct slice spent_key,
-                       const struct family *family, bool admin, struct session *out,
-                       struct slice *next_token)
+struct refreshing {
+    struct refresh refresh;
+    struct session *out;
+    struct slice *next_token;
+};
+
+/* Forgets expired sessions and, where the family would grow too large, ends its oldest one. */
+static void prune(struct commit *commit, const struct family *was, struct family *now)
+{
+    uint64_t now_ms = clock_unix_ms();
+    size_t oldest = 0;
+
+    now->sessions = ARENA_ARRAY(commit_arena(commit), struct record_entry, was->session_count);
+    now->session_count = 0;
+    for (size_t i = 0; i < was->session_count; i++) {
+        if (expiry(&was->sessions[i]) <= now_ms)
+            continue;
+        if (expiry(&was->sessions[i]) < expiry(&now->sessions[oldest]))
+            oldest = now->session_count;
+        now->sessions[now->session_count++] = was->sessions[i];
+    }
+    if (now->session_count < FAMILY_SESSIONS)
+        return;
+    add_session_end(commit, was, now->sessions[oldest].name);
+    now->sessions[oldest] = now->sessions[--now->session_count];
+}
+
+static enum err rotate(struct task *task, struct state *state, struct refreshing *refreshing,
+                       const struct family *family, bool admin)
 {
     struct commit *commit = commit_new(task, state, family->partition);
+    struct refresh spent = refreshing->refresh;
+    struct family now = *family;
 
-    new_session(task->arena, family->user_id, family->partition, admin, family->id, out);
-    *next_token = new_token(task->arena, family->partition);
-    commit_require_field(commit, spent_key, SLICE("state"), SLICE("live"));
-    commit_require_field(commit, family->key, SLICE("turn"), family->turn);
-    commit_write(commit, SLICE("HSET"), spent_key, SLICE("state"), SLICE("spent"));
-    add_pruning(commit, task->arena, family);
-    add_session(commit, task->arena, out, *next_token);
+    *refreshing->out = new_session(task->arena, family, admin);
+    *refreshing->next_token = new_token(task->arena, family->partition);
+    spent.state = REFRESH_STATE_SPENT;
+    record_save(commit, &refreshing->refresh, &spent);
+    prune(commit, family, &now);
+    add_session(commit, &now, refreshing->out, *refreshing->next_token);
+    record_save(commit, family, &now);
     return commit_send(commit);
 }
 
-/* Finds the family of a token and what is to be done with it: OK for a live token, ERR_CONFLICT for
- * a spent one, ERR_UNAUTHORIZED when there is nothing to refresh. */
-static enum err judge_token(struct task *task, struct state *state, struct slice key,
-                            unsigned partition, struct family *family)
+/* OK: a live token of a living family, whose account may log in. ERR_FORBIDDEN: the family must
+ * end. ERR_NOT_FOUND: there is nothing to refresh, or to end. */
+static enum err judge_token(struct task *task, struct state *state, struct refreshing *refreshing,
+                            struct family *family, bool *admin)
 {
-    struct redis_value fields;
-    enum err err = state_command(task, state->durable, &fields, SLICE("HGETALL"), key);
+    struct account account;
+    enum err err = record_load(task, state, &refreshing->refresh);
 
     if (err != OK)
         return err;
-    struct slice family_id = redis_field(&fields, SLICE("family"));
-    if (!family_id.n)
-        return ERR_UNAUTHORIZED;
-    err = family_load(task, state, partition, family_id, family);
+    *family = (struct family){.partition = refreshing->refresh.partition,
+                              .id = refreshing->refresh.family};
+    err = record_load(task, state, family);
     if (err != OK)
-        return err == ERR_NOT_FOUND ? ERR_UNAUTHORIZED : err;
-    return slice_eq(redis_field(&fields, SLICE("state")), SLICE("live")) ? OK : ERR_CONFLICT;
+        return err;
+    if (refreshing->refresh.state != REFRESH_STATE_LIVE)
+        return ERR_FORBIDDEN;
+    err = account_load(task, state, family->user_id, &account);
+    if (err == ERR_NOT_FOUND || (err == OK && !account.is_active))
+        return ERR_FORBIDDEN;
+    *admin = err == OK && account.is_admin;
+    return err;
 }
 
-static enum err refresh_once(struct task *task, struct state *state, struct slice key,
-                             unsigned partition, struct session *out, struct slice *next_token)
+static enum err refresh_once(struct task *task, struct state *state, void *arg)
 {
-    struct family family = {0};
-    struct account account;
-    enum err err = judge_token(task, state, key, partition, &family);
+    struct refreshing *refreshing = arg;
+    struct family family;
+    bool admin;
+    enum err err = judge_token(task, state, refreshing, &family, &admin);
 
-    if (err == OK) {
-        err = account_load(task, state, family.user_id, &account);
-        if (err == ERR_NOT_FOUND || (err == OK && !account.is_active))
-            err = ERR_CONFLICT;
-    }
-    if (err == OK) {
-        err = rotate(task, state, key, &family, account.is_admin, out, next_token);
-        return err == ERR_CONFLICT ? ERR_PRECONDITION_FAILED : err;
-    }
-    if (err == ERR_CONFLICT) {
-        err = end_family(task, state, partition, family.id);
+    if (err == OK)
+        return rotate(task, state, refreshing, &family, admin);
+    if (err == ERR_FORBIDDEN) {
+        err = end_family(task, state, family.partition, family.id);
         return err == OK ? ERR_UNAUTHORIZED : err;
     }
-    return err;
+    return err == ERR_NOT_FOUND ? ERR_UNAUTHORIZED : err;
 }
 
 enum err session_refresh(struct task *task, struct state *state, struct slice refresh_token,
                          struct session *out, struct slice *next_refresh_token)
 {
+    struct refreshing refreshing = {.out = out, .next_token = next_refresh_token};
     struct slice two = {refresh_token.p, PARTITION_CHARS};
-    enum err err = ERR_PRECONDITION_FAILED;
-    unsigned partition;
 
-    if (refresh_token.n != TOKEN_CHARS || !partition_decode(two, state->partitions, &partition))
+    if (refresh_token.n != TOKEN_CHARS ||
+        !partition_decode(two, state->partitions, &refreshing.refresh.partition))
         return ERR_UNAUTHORIZED;
-    struct slice key = refresh_key(task->arena, partition, refresh_token);
-    /* Somebody else changed the family in between: look again whose turn it was. */
-    for (unsigned i = 0; i < TRIES && err == ERR_PRECONDITION_FAILED; i++)
-        err = refresh_once(task, state, key, partition, out, next_refresh_token);
-    return err == ERR_PRECONDITION_FAILED ? ERR_STATE_UNAVAILABLE : err;
+    refreshing.refresh.sha256 = sha256_hex(task->arena, refresh_token);
+    return later(record_repeat(task, state, refresh_once, &refreshing));
 }

@@ -1,24 +1,16 @@
 /* session.h: server-side logins: an allow list by token id (jti). Deleting the record ends the
  * session at once. A session belongs to a family: the refresh tokens that followed each other
- * since one login; reuse of a spent refresh token ends the family. */
+ * since one login; reuse of a spent refresh token ends the family. The records are `session`,
+ * `refresh` and `family` in schemas/records.yaml, all in the user's partition. */
 #pragma once
 
-#include "state/state.h"
+#include "records.h"
 
 enum { SESSION_LIFE_S = 3600, REFRESH_LIFE_S = 30 * 86400 };
 
-struct session {
-    struct slice id; /* jti: "ses_" + ULID, in the user's partition */
-    struct slice user_id;
-    unsigned partition;
-    struct slice family;
-    bool admin;
-    uint64_t created_ms, expires_ms;
-};
-
-/* Makes a session and a refresh token (opaque, stored hashed). family empty: a new one. */
+/* Begins a family: a session and a refresh token (opaque, stored hashed). */
 enum err session_create(struct task *task, struct state *state, struct slice user_id,
-                        unsigned partition, bool admin, struct slice family, struct session *out,
+                        unsigned partition, bool admin, struct session *out,
                         struct slice *refresh_token);
 
 /* Sent and awaited apart, so that admission can pipeline it with the rate counter. session_take:

@@ -9,14 +9,14 @@ from backup_client import BackupFolder
 from harness import SAMPLES, Hub, Receiver
 
 
-@pytest.fixture
-def make_hub(tmp_path):
+def hub_maker(folder):
+    """Yields what makes hubs in the folder; afterwards all of them must stop as they should."""
     hubs = []
 
     def make(*options, env=None, start=True):
-        folder = tmp_path / f"hub{len(hubs)}"
-        folder.mkdir()
-        hub = Hub(folder, options, env)
+        place = folder / f"hub{len(hubs)}"
+        place.mkdir()
+        hub = Hub(place, options, env)
         hubs.append(hub)
         return hub.start() if start else hub
 
@@ -31,6 +31,17 @@ def make_hub(tmp_path):
         shutil.rmtree(hub.data, ignore_errors=True)
     if problems:
         raise problems[0]
+
+
+@pytest.fixture
+def make_hub(tmp_path):
+    yield from hub_maker(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_shared_hub(tmp_path_factory):
+    """For the tests of one file that can do with one hub."""
+    yield from hub_maker(tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture

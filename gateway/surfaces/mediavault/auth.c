@@ -62,7 +62,7 @@ void mediavault_auth_login(struct request *req)
     login_guard_leave(req, &guard);
     if (err == OK)
         err = session_create(&req->task, req->gateway->state, account.id, account.partition,
-                             account.is_admin, SLICE_NONE, &session, &refresh_token);
+                             account.is_admin, &session, &refresh_token);
     if (err != OK) {
         reply_error(req, err, SLICE_NONE);
         return;

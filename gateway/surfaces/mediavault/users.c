@@ -47,30 +47,43 @@ static void reply_field(struct request *req, struct slice field, struct slice me
     reply_field_errors(req, ERR_VALIDATION, &(struct field_error){field, message}, 1);
 }
 
+/* A new password, and the one that the caller has proved to know. */
+struct new_password {
+    struct slice hash, proved_hash; /* empty: the password stays */
+};
+
 /* False: answered. Wrong guesses count like those of a login. */
-static bool change_password_or_reply(struct request *req, struct account *account)
+static bool prove_password_or_reply(struct request *req, struct new_password *out)
 {
     struct password_thread *passwords = req->gateway->passwords;
     struct slice password = json_get_slice(req->body, "password");
     struct slice current = json_get_slice(req->body, "current_password");
     struct login_guard guard;
+    struct account account;
 
+    *out = (struct new_password){SLICE_NONE, SLICE_NONE};
     if (!password.n)
         return true;
     if (!current.n) {
         reply_field(req, SLICE("current_password"), SLICE("Is required for a new password."));
         return false;
     }
-    if (!login_guard_enter_or_reply(req, account->username, &guard))
+    enum err err = account_load(&req->task, req->gateway->state, req->principal.user_id, &account);
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
         return false;
-    enum err err = password_verify(&req->task, passwords, current, account->password_hash);
+    }
+    if (!login_guard_enter_or_reply(req, account.username, &guard))
+        return false;
+    err = password_verify(&req->task, passwords, current, account.password_hash);
     if (err == ERR_UNAUTHORIZED) {
         reply_field(req, SLICE("current_password"), SLICE("Is not the current password."));
         return false;
     }
     login_guard_leave(req, &guard);
+    out->proved_hash = account.password_hash;
     if (err == OK)
-        err = password_hash(&req->task, passwords, password, &account->password_hash);
+        err = password_hash(&req->task, passwords, password, &out->hash);
     if (err != OK)
         reply_error(req, err, SLICE_NONE);
     return err == OK;
@@ -83,25 +96,39 @@ static void take_field(const json_t *body, const char *name, struct slice *field
         *field = json_get_slice(body, name);
 }
 
+struct profile {
+    const json_t *body;
+    struct new_password password;
+    bool password_moved; /* changed since it was proved: the caller does not know the present one */
+};
+
+static enum err take_profile(struct account *now, void *arg)
+{
+    struct profile *profile = arg;
+
+    take_field(profile->body, "email", &now->email);
+    take_field(profile->body, "full_name", &now->full_name);
+    take_field(profile->body, "avatar_url", &now->avatar_url);
+    if (!profile->password.hash.n)
+        return OK;
+    profile->password_moved = !slice_eq(now->password_hash, profile->password.proved_hash);
+    now->password_hash = profile->password.hash;
+    return profile->password_moved ? ERR_CONFLICT : OK;
+}
+
 void mediavault_users_me_update(struct request *req)
 {
-    struct state *state = req->gateway->state;
-    struct account before, account;
-    enum err err = account_load(&req->task, state, req->principal.user_id, &before);
+    struct profile profile = {.body = req->body};
+    struct account account;
 
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!prove_password_or_reply(req, &profile.password))
         return;
-    }
-    account = before;
-    take_field(req->body, "email", &account.email);
-    take_field(req->body, "full_name", &account.full_name);
-    take_field(req->body, "avatar_url", &account.avatar_url);
-    if (!change_password_or_reply(req, &account))
-        return;
-    err = account_update(&req->task, state, &before, &account);
+    enum err err = account_change(&req->task, req->gateway->state, req->principal.user_id,
+                                  take_profile, &profile, &account);
     if (err == ERR_CONFLICT)
-        reply_error(req, err, SLICE("This e-mail address is taken, or was changed meanwhile."));
+        reply_error(req, err,
+                    profile.password_moved ? SLICE("The password was changed meanwhile.")
+                                           : SLICE("This e-mail address is taken."));
     else if (err != OK)
         reply_error(req, err, SLICE_NONE);
     else

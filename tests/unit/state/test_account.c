@@ -19,9 +19,16 @@ static struct account person(const char *name, const char *email)
                             .is_active = true};
 }
 
+static enum err set_password(struct account *now, void *arg)
+{
+    now->password_hash = *(struct slice *)arg;
+    return OK;
+}
+
 static void accounts(struct task *task, struct state *state)
 {
     struct account ann = person("Ann", "ann@example.org"), got;
+    struct slice new_hash = SLICE("$new");
     uint64_t n;
 
     assert_int_equal(account_count(task, state, &n), OK);
@@ -43,8 +50,9 @@ static void accounts(struct task *task, struct state *state)
     assert_int_equal(account_load(task, state, id_new(task->arena, SLICE("user_"), 0), &got),
                      ERR_NOT_FOUND);
 
-    assert_int_equal(account_set_password(task, state, &ann, SLICE("$new")), OK);
     account_note_login(state, &ann, 77);
+    assert_int_equal(account_change(task, state, ann.id, set_password, &new_hash, &got), OK);
+    assert_true(slice_eq(got.password_hash, SLICE("$new")) && got.last_login_ms == 77);
     assert_int_equal(account_load(task, state, ann.id, &got), OK);
     assert_true(slice_eq(got.password_hash, SLICE("$new")));
     assert_true(got.updated_ms >= got.created_ms && got.last_login_ms == 77);
@@ -127,6 +135,82 @@ static void test_rush(void **unused)
     with_state(1, rush);
 }
 
+static enum err set_name(struct account *now, void *arg)
+{
+    now->full_name = *(struct slice *)arg;
+    return OK;
+}
+
+static enum err set_email(struct account *now, void *arg)
+{
+    now->email = *(struct slice *)arg;
+    return OK;
+}
+
+struct change {
+    struct state *state;
+    struct slice id;
+    account_change_fn *fn;
+    struct slice value;
+    enum err err;
+    unsigned *running;
+};
+
+static void change_task(struct task *task, void *arg)
+{
+    struct change *change = arg;
+    struct account account;
+
+    change->err =
+        account_change(task, change->state, change->id, change->fn, &change->value, &account);
+    --*change->running;
+}
+
+/* Changes of one account at the same time all hold; its former address is free, its new one is
+ * found. The account is one that was made before records had a rev. */
+static void changes_at_once(struct task *task, struct state *state)
+{
+    struct account ann = person("ann", "ann@example.org"), other, got;
+    struct redis_value v;
+    unsigned running;
+
+    assert_int_equal(account_create(task, state, &ann), OK);
+    redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &ann),
+                  SLICE("rev"));
+    for (unsigned i = 0; i < 20; i++) {
+        struct change changes[] = {
+            {state, ann.id, set_name, arena_printf(task->arena, "Ann %u", i), OK, &running},
+            {state, ann.id, set_email, arena_printf(task->arena, "a%u@x.org", i), OK, &running},
+            {state, ann.id, set_password, arena_printf(task->arena, "$%u", i), OK, &running},
+        };
+
+        running = COUNT_OF(changes);
+        for (size_t k = 0; k < COUNT_OF(changes); k++)
+            assert_true(task_spawn(change_task, &changes[k]));
+        WAIT_UNTIL(running == 0);
+        for (size_t k = 0; k < COUNT_OF(changes); k++)
+            assert_int_equal(changes[k].err, OK);
+        assert_int_equal(account_find(task, state, changes[1].value, &got), OK);
+        assert_true(slice_eq(got.full_name, changes[0].value));
+        assert_true(slice_eq(got.password_hash, changes[2].value));
+        assert_int_equal(got.rev, 3 * (i + 1));
+    }
+    assert_int_equal(account_find(task, state, SLICE("ann@example.org"), &got), ERR_NOT_FOUND);
+    other = person("other", "ann@example.org");
+    assert_int_equal(account_create(task, state, &other), OK);
+    struct slice taken = SLICE("ANN@example.org");
+    assert_int_equal(account_change(task, state, ann.id, set_email, &taken, &got), ERR_CONFLICT);
+    assert_int_equal(account_find(task, state, taken, &got), OK);
+    assert_true(slice_eq(got.id, other.id));
+    assert_int_equal(account_find(task, state, SLICE("a19@x.org"), &got), OK);
+}
+
+static void test_changes_at_once(void **unused)
+{
+    with_state(1, changes_at_once);
+    with_state(3, changes_at_once);
+}
+
 static enum err look(struct task *task, struct state *state, const struct session *session,
                      struct session *out)
 {
@@ -161,8 +245,7 @@ static void sessions(struct task *task, struct state *state)
     struct session one, two, got;
     struct slice token, next, third;
 
-    assert_int_equal(
-        session_create(task, state, ann.id, ann.partition, false, SLICE_NONE, &one, &token), OK);
+    assert_int_equal(session_create(task, state, ann.id, ann.partition, false, &one, &token), OK);
     assert_int_equal(token.n, 45);
     assert_int_equal(look(task, state, &one, &got), OK);
     assert_true(slice_eq(got.id, one.id));
@@ -188,6 +271,38 @@ static void sessions(struct task *task, struct state *state)
     assert_int_equal(endings(task, state, ann.partition), 2);
 }
 
+/* A login from before families had a rev can still be refreshed, and ended. */
+static void old_family(struct task *task, struct state *state)
+{
+    struct account ann = signed_up(task, state);
+    struct session one, two, got;
+    struct slice token, next;
+    struct redis_value v;
+
+    assert_int_equal(session_create(task, state, ann.id, ann.partition, false, &one, &token), OK);
+    redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("*"));
+    for (size_t i = 0; i < v.n; i++) {
+        struct redis_value reply;
+
+        if (!slice_starts_with(v.items[i].text, SLICE("{p0}:family:")) &&
+            !slice_starts_with(v.items[i].text, SLICE("{p0}:refresh:")))
+            continue;
+        redis_command(task, state->durable, &reply, SLICE("HDEL"), v.items[i].text, SLICE("rev"));
+        redis_command(task, state->durable, &reply, SLICE("HSET"), v.items[i].text, SLICE("turn"),
+                      SLICE("1"));
+    }
+    assert_int_equal(session_refresh(task, state, token, &two, &next), OK);
+    assert_int_equal(look(task, state, &two, &got), OK);
+    assert_int_equal(session_end(task, state, &two), OK);
+    assert_int_equal(look(task, state, &one, &got), ERR_UNAUTHORIZED);
+    assert_int_equal(endings(task, state, 0), 2);
+}
+
+static void test_old_family(void **unused)
+{
+    with_state(1, old_family);
+}
+
 static void test_sessions(void **unused)
 {
     with_state(1, sessions);
@@ -203,11 +318,9 @@ static void logout(struct task *task, struct state *state)
                                   SLICE("00AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
                                   SLICE("ZZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")};
 
-    assert_int_equal(
-        session_create(task, state, ann.id, ann.partition, true, SLICE_NONE, &one, &token), OK);
-    assert_int_equal(
-        session_create(task, state, ann.id, ann.partition, true, SLICE_NONE, &other, &other_token),
-        OK);
+    assert_int_equal(session_create(task, state, ann.id, ann.partition, true, &one, &token), OK);
+    assert_int_equal(session_create(task, state, ann.id, ann.partition, true, &other, &other_token),
+                     OK);
     assert_int_equal(session_end(task, state, &one), OK);
     assert_int_equal(session_end(task, state, &one), OK);
     assert_int_equal(endings(task, state, ann.partition), 1);
@@ -236,8 +349,7 @@ static void inactive(struct task *task, struct state *state)
     struct slice token, next;
     struct redis_value v;
 
-    assert_int_equal(
-        session_create(task, state, ann.id, ann.partition, true, SLICE_NONE, &one, &token), OK);
+    assert_int_equal(session_create(task, state, ann.id, ann.partition, true, &one, &token), OK);
     redis_command(task, state->durable, &v, SLICE("HSET"),
                   state_key(task->arena, ann.partition, "account:%.*s", SLICE_ARG(ann.id)),
                   SLICE("active"), SLICE("0"));
@@ -258,8 +370,7 @@ static void many_refreshes(struct task *task, struct state *state)
     struct slice token;
     struct redis_value v;
 
-    assert_int_equal(
-        session_create(task, state, ann.id, ann.partition, false, SLICE_NONE, &first, &token), OK);
+    assert_int_equal(session_create(task, state, ann.id, ann.partition, false, &first, &token), OK);
     for (unsigned i = 0; i < 60; i++)
         assert_int_equal(session_refresh(task, state, token, &session, &token), OK);
     redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("*:session:*"));
@@ -355,7 +466,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accounts),       cmocka_unit_test(test_abandoned_name),
-        cmocka_unit_test(test_rush),           cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_rush),           cmocka_unit_test(test_changes_at_once),
+        cmocka_unit_test(test_old_family),     cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_logout),         cmocka_unit_test(test_inactive),
         cmocka_unit_test(test_many_refreshes), cmocka_unit_test(test_keyring),
         cmocka_unit_test(test_windows),

@@ -8,6 +8,7 @@
 #include "base/password.h"
 #include "base/process.h"
 #include "base/timer.h"
+#include "base/tls.h"
 #include "gateway/access/authentication.h"
 #include "gateway/access/forwarded.h"
 #include "gateway/dispatch.h"
@@ -24,7 +25,6 @@ enum {
     FIBERS_MAX = 4096,
     STATE_WAIT_MS = 30000,
     EVENTS_WAIT_MS = 5000,
-    JWT_TTL_MAX_S = 87600 * 3600,
     DRAIN_GRACE_MS = 10000, /* for requests in flight, after the realtime window */
     DRAIN_LOOK_MS = 20,
 };
@@ -59,7 +59,7 @@ static void open_listeners(void)
 {
     struct gateway *gateway = &program.gateway;
     struct slice plain = config_text(gateway->config, "listen"), problem;
-    struct slice tls = listen_tls_address(gateway->config);
+    struct slice tls = tls_address(gateway->config, program.arena);
 
     program.plain =
         listener_open(loop_get(), gateway->connections, plain, false, program.arena, &problem);
@@ -179,9 +179,6 @@ static void open_manifests(struct gateway *gateway, struct arena *arena)
     if (folder.n == 0)
         folder =
             arena_printf(arena, "%.*s/backup-repository", SLICE_ARG(config_text(config, "data")));
-    if (config_number(config, "backup.jwt_ttl") < 1 ||
-        config_number(config, "backup.jwt_ttl") > JWT_TTL_MAX_S)
-        process_fail("backup.jwt_ttl must be 1 to %d", JWT_TTL_MAX_S);
     gateway->manifests = manifests_open(folder, config_text(config, "backup.namespace"));
 }
 

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/fiber.h"
-#include "base/process.h"
 #include "base/timer.h"
 #include "gateway/access/authentication.h"
 #include "gateway/access/cors.h"
@@ -22,37 +21,19 @@ enum {
     CANARY_LOOK_MS = 5,
     MESSAGES_PER_S = 20,
     SUBSCRIPTIONS_MAX = 100,
-    SOCKETS_MAX = 1 << 20,
-    QUEUE_MIN_BYTES = 4 << 10,
-    QUEUE_MAX_BYTES = 2 << 20,
-    HISTORY_MAX_EVENTS = 1 << 20,
 };
 
 /* --- settings ----------------------------------------------------------------------------------
  */
 
-static uint64_t number_within(const struct config *config, const char *name, uint64_t least,
-                              uint64_t most)
-{
-    uint64_t number = config_number(config, name);
-
-    if (number < least || number > most)
-        process_fail("%s must be %llu to %llu", name, (unsigned long long)least,
-                     (unsigned long long)most);
-    return number;
-}
-
 static struct realtime_limits limits_from(const struct config *config)
 {
     return (struct realtime_limits){
-        .queue_bytes =
-            (size_t)number_within(config, "realtime.queue_bytes", QUEUE_MIN_BYTES, QUEUE_MAX_BYTES),
+        .queue_bytes = (size_t)config_number(config, "realtime.queue_bytes"),
         .messages_per_s = MESSAGES_PER_S,
         .subscriptions = SUBSCRIPTIONS_MAX,
-        .sockets_per_user =
-            (unsigned)number_within(config, "realtime.sockets_per_user", 1, SOCKETS_MAX),
-        .ring_events =
-            (size_t)number_within(config, "realtime.history_events", 1, HISTORY_MAX_EVENTS),
+        .sockets_per_user = (unsigned)config_number(config, "realtime.sockets_per_user"),
+        .ring_events = (size_t)config_number(config, "realtime.history_events"),
     };
 }
 

@@ -5,6 +5,7 @@
 #include "supervisor/command.h"
 
 #include "base/loop.h"
+#include "base/process.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/plan.h"
 
@@ -89,9 +90,7 @@ static void prepare(struct session *session, int argc, char **argv)
     struct slice problem, data;
     char *start = arena_alloc(session->arena, PATH_MAX), *store_problem;
 
-    session->config = config_load(argc, argv, &problem);
-    if (!session->config)
-        give_up("%.*s", SLICE_ARG(problem));
+    session->config = process_settings(argc, argv, UNCHECKED);
     if (!getcwd(start, PATH_MAX))
         give_up("the current folder is gone");
     data = config_text(session->config, "data");

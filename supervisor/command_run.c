@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
+#include "base/tls.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
@@ -56,7 +57,7 @@ static void announce_if_ready(struct hub *hub)
         if (hub->plan.servers[i].serves && !child_is_ready(hub->servers[i]))
             return;
     hub->announced = true;
-    struct slice tls = listen_tls_address(hub->config);
+    struct slice tls = tls_address(hub->config, hub->arena);
     if (tls.n)
         log_event(LOG_INFO, "listening_tls", F("address", tls));
     printf("mediahub ready http://%.*s\n", SLICE_ARG(display_address(hub)));
@@ -203,9 +204,7 @@ static void prepare(struct hub *hub, int argc, char **argv)
 
     hub->arena = arena_new();
     char *start_folder = arena_alloc(hub->arena, PATH_MAX);
-    hub->config = config_load(argc, argv, &problem);
-    if (!hub->config)
-        process_fail("%.*s", SLICE_ARG(problem));
+    hub->config = process_settings_to_start(argc, argv);
     if (!getcwd(start_folder, PATH_MAX))
         process_fail("the current folder is gone");
     data = data_folder_enter(hub->arena, config_text(hub->config, "data"), &problem);
@@ -213,8 +212,8 @@ static void prepare(struct hub *hub, int argc, char **argv)
         process_fail("%.*s", SLICE_ARG(problem));
     /* Behind the lock, so that no other hub on this folder can have it. */
     check_port(hub->arena, config_text(hub->config, "listen"));
-    if (listen_tls_address(hub->config).n)
-        check_port(hub->arena, listen_tls_address(hub->config));
+    if (tls_address(hub->config, hub->arena).n)
+        check_port(hub->arena, tls_address(hub->config, hub->arena));
     if (!plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
 }

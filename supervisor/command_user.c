@@ -59,16 +59,13 @@ static int take_options(int argc, char **argv, struct account *account)
 int command_user(int argc, char **argv)
 {
     struct arena *arena = arena_new();
-    struct slice problem;
     struct add add = {.account = {.is_active = true}, .exit_status = EXIT_FAILURE};
 
     if (argc < 2 || strcmp(argv[0], "add") != 0 || argv[1][0] == '-')
         process_fail("usage: mediahub user add NAME [--admin] [--email E] [options]");
     add.account.username = slice_from(argv[1]);
     argc = take_options(argc - 2, argv + 2, &add.account);
-    struct config *config = config_load(argc, argv + 2, &problem);
-    if (!config)
-        process_fail("%.*s", SLICE_ARG(problem));
+    struct config *config = process_settings(argc, argv + 2, EXIT_FAILURE);
     add.password = command_read_secret(arena, "password", PASSWORD_MAX);
     if (add.password.n < PASSWORD_MIN)
         process_fail("the password must have at least %d characters", PASSWORD_MIN);

@@ -16,6 +16,7 @@ static int command_help(int argc, char **argv)
            "                                         make an account; password on standard input\n"
            "       mediahub check [--repair] [options]\n"
            "                                         compare files and records; 0: all is well\n"
+           "       mediahub config check [options]   try every setting, and the files it names\n"
            "       mediahub backup-password         what a file keeps of a password on standard "
            "input\n"
            "       mediahub backup-session          the id of the session of a token, likewise\n"
@@ -37,6 +38,7 @@ static const struct {
 } commands[] = {
     {"run", command_run},
     {"check", command_check},
+    {"config", command_config},
     {"user", command_user},
     {"backup-password", command_backup_password},
     {"backup-session", command_backup_session},
@@ -50,9 +52,8 @@ static const struct {
 int main(int argc, char **argv)
 {
     process_init("mediahub");
-    for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0)
-            return command_help(argc, argv);
+    if (argc > 2 && process_wants_help(argc - 2, argv + 2))
+        return command_help(argc, argv);
     if (argc < 2)
         return command_run(0, argv + argc);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

@@ -1,13 +1,16 @@
 #include "supervisor/plan.h"
 
 #include "base/fault.h"
-#include "base/listen.h"
+#include "base/tls.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WORKERS_MAX = 127 }; /* as the setting's range says */
 
 /* A growing list of C strings in the arena, always ended with NULL. */
 struct list {
@@ -174,7 +177,7 @@ static void add_common(struct arena *arena, const struct config *config, struct 
         list_add(arena, out,
                  setting(arena, paths[i].variable, absolute(arena, start_folder, path)));
     }
-    list_add(arena, out, setting(arena, "LISTEN_TLS", listen_tls_address(config)));
+    list_add(arena, out, setting(arena, "LISTEN_TLS", tls_address(config, arena)));
     for (char **line = config_environment(config, arena); *line; line++)
         list_add(arena, out, *line);
     for (char **line = environ; *line; line++)
@@ -207,6 +210,13 @@ static void add_server(struct arena *arena, struct plan *plan, const char *progr
     };
 }
 
+static size_t one_per_core(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cores < 1 ? 1 : cores < WORKERS_MAX ? (size_t)cores : WORKERS_MAX;
+}
+
 static bool plan_servers(struct arena *arena, const struct config *config, struct plan *plan,
                          const struct list *common, struct slice *problem)
 {
@@ -219,13 +229,8 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
     if (!gateway || !worker || !webhooks || !sibling(arena, "mediahub-decode", problem))
         return false;
     if (workers == 0)
-        workers = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-    if (gateways < 1 || gateways > PLAN_CHILDREN_MAX || workers > PLAN_CHILDREN_MAX ||
-        gateways + workers + 1 > PLAN_CHILDREN_MAX) {
-        *problem = arena_printf(arena, "gateways must be at least 1, and with the workers under %d",
-                                PLAN_CHILDREN_MAX);
-        return false;
-    }
+        workers = one_per_core();
+    assert(gateways + 1 + workers <= PLAN_CHILDREN_MAX); /* the ranges see to that */
     for (size_t i = 0; i < gateways; i++) {
         struct slice url = jobs_url(arena, i);
         struct list own = {0};

@@ -1,7 +1,8 @@
 #include "base/config.h"
 
+#include "base/config_rules.h"
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/setting.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,215 +10,138 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum kind { TEXT, NUMBER, BOOL, CHOICE };
-
-struct setting {
-    const char *name, *option;
-    enum kind kind;
-    const char *standard; /* the default; of a CHOICE, all words */
-    const char *help;
-};
-
-static const struct setting settings[] = {
-#define SETTING(name, option, kind, standard, help) {name, option, kind, standard, help},
-#include "base/settings.def"
-#undef SETTING
-};
-
-enum { SETTINGS = sizeof settings / sizeof *settings, PROBLEM_MAX_BYTES = 512 };
-
-/* What a setting was called before; it still counts. */
-static const struct former {
-    const char *name, *option, *now;
-} formers[] = {
-    {"mediavault.trusted_proxies", "mediavault-trusted-proxies", "trusted_proxies"},
-};
-
-enum { FORMERS = sizeof formers / sizeof *formers };
+enum { PROBLEM_MAX_BYTES = 32 << 10 };
 
 /* Where a value came from; a higher one wins. */
 enum origin { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_COMMAND_LINE };
 
 struct config {
     struct arena *arena;
-    struct slice values[SETTINGS];
-    enum origin origins[SETTINGS];
+    struct slice values[SETTING_COUNT];
+    enum origin origins[SETTING_COUNT];
+    const char *wheres[SETTING_COUNT]; /* how the user named it: "--workers", "hub.ini: workers" */
+    struct slice warnings;
 };
 
-static char problem_line[PROBLEM_MAX_BYTES];
+static char problem_lines[PROBLEM_MAX_BYTES];
+static size_t problem_bytes;
 
-__attribute__((format(printf, 1, 2))) static bool fail(const char *format, ...)
+static size_t row_named(const char *name)
 {
+    size_t at;
+    bool known = setting_find(slice_from(name), &at);
+
+    assert(known);
+    (void)known;
+    return at;
+}
+
+/* One more line of the problem. */
+__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
+{
+    size_t room = sizeof problem_lines - problem_bytes;
+    const char *separator = problem_bytes ? "\n" : "";
+    char line[1024];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(problem_line, sizeof problem_line, format, args);
+    vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    return false;
+    if (strlen(line) + 1 < room)
+        problem_bytes +=
+            (size_t)snprintf(problem_lines + problem_bytes, room, "%s%s", separator, line);
 }
 
-static bool parse_bool(struct slice text, bool *out)
+static void fail_value(struct config *config, size_t at, struct slice value, const char *where,
+                       struct slice fault)
 {
-    static const struct {
-        struct slice word;
-        bool value;
-    } words[] = {
-        {SLICE_INIT("on"), true},   {SLICE_INIT("true"), true},   {SLICE_INIT("1"), true},
-        {SLICE_INIT("off"), false}, {SLICE_INIT("false"), false}, {SLICE_INIT("0"), false},
-    };
+    const struct setting *row = setting_row(at);
 
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (slice_eq_nocase(text, words[i].word)) {
-            *out = words[i].value;
-            return true;
-        }
-    }
-    return false;
+    fail("%s: %.*s %.*s; it must be %.*s (%.*s)", where,
+         SLICE_ARG(setting_shown(row, config->arena, value)), SLICE_ARG(fault),
+         SLICE_ARG(setting_expected(row, config->arena)),
+         SLICE_ARG(setting_names(row, config->arena)));
 }
 
-static struct slice standard_value(const struct setting *setting)
-{
-    struct slice value = slice_from(setting->standard), rest;
-
-    if (setting->kind == CHOICE)
-        slice_split(value, '|', &value, &rest);
-    return value;
-}
-
-static bool is_choice(const struct setting *setting, struct slice value)
-{
-    struct slice rest = slice_from(setting->standard), word;
-
-    while (slice_split(rest, '|', &word, &rest))
-        if (slice_eq(word, value))
-            return true;
-    return false;
-}
-
-/* `where` is how the user named the setting: "--workers", "MEDIAHUB_WORKERS", "hub.ini: workers" */
-static bool check(const struct setting *setting, struct slice value, const char *where)
-{
-    uint64_t number;
-    bool flag;
-
-    if (setting->kind == NUMBER && !text_size(value, &number))
-        return fail("%s: \"%.*s\" is not a number", where, SLICE_ARG(value));
-    if (setting->kind == BOOL && !parse_bool(value, &flag))
-        return fail("%s: \"%.*s\" is neither on nor off", where, SLICE_ARG(value));
-    if (setting->kind == CHOICE && !is_choice(setting, value))
-        return fail("%s: \"%.*s\" is not one of %s", where, SLICE_ARG(value), setting->standard);
-    return true;
-}
-
-static bool set(struct config *config, size_t at, struct slice value, enum origin origin,
+static void set(struct config *config, size_t at, struct slice value, enum origin origin,
                 const char *where)
 {
-    if (!check(&settings[at], value, where))
-        return false;
+    const char *fault = setting_fault(setting_row(at), value);
+
+    if (fault) {
+        fail_value(config, at, value, where, slice_from(fault));
+        return;
+    }
     if (origin < config->origins[at])
-        return true;
+        return;
     config->values[at] = arena_dup(config->arena, value);
     config->origins[at] = origin;
-    return true;
+    config->wheres[at] = where;
 }
 
-static bool find_name(struct slice name, size_t *at)
-{
-    for (size_t i = 0; i < FORMERS; i++)
-        if (slice_eq(slice_from(formers[i].name), name))
-            name = slice_from(formers[i].now);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        if (slice_eq(slice_from(settings[i].name), name)) {
-            *at = i;
-            return true;
-        }
-    }
-    return false;
-}
+/* --- the command line ------------------------------------------------------------------------ */
 
-static bool find_option(struct slice option, size_t *at)
-{
-    for (size_t i = 0; i < FORMERS; i++)
-        if (slice_eq(slice_from(formers[i].option), option) ||
-            slice_eq(slice_from(formers[i].name), option))
-            return find_name(slice_from(formers[i].now), at);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const struct setting *setting = &settings[i];
-
-        if (*setting->option && (slice_eq(slice_from(setting->option), option) ||
-                                 slice_eq(slice_from(setting->name), option))) {
-            *at = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool load_arguments(struct config *config, int argc, char **argv)
+/* The value of an option that is not known is passed over with it. */
+static void load_arguments(struct config *config, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
         struct slice argument = slice_from(argv[i]), option, value;
         size_t at;
 
-        if (!slice_starts_with(argument, SLICE("--")))
-            return fail("unexpected argument \"%s\"", argv[i]);
-        slice_split(slice_from_offset(argument, 2), '=', &option, &value);
-        if (!find_option(option, &at))
-            return fail("unknown option --%.*s", SLICE_ARG(option));
-        if (!value.p) {
-            if (++i == argc)
-                return fail("option %s needs a value", argv[i - 1]);
-            value = slice_from(argv[i]);
+        if (!slice_starts_with(argument, SLICE("--"))) {
+            fail("unexpected argument \"%s\"", argv[i]);
+            continue;
         }
-        char *where = arena_cstr(config->arena, (struct slice){argument.p, option.n + 2});
-        if (!set(config, at, value, FROM_COMMAND_LINE, where))
-            return false;
+        slice_split(slice_from_offset(argument, 2), '=', &option, &value);
+        bool known = setting_find_option(option, &at);
+        if (!known)
+            fail("unknown option --%.*s", SLICE_ARG(option));
+        bool next_is_value =
+            i + 1 < argc && (known || !slice_starts_with(slice_from(argv[i + 1]), SLICE("--")));
+        if (!value.p && next_is_value)
+            value = slice_from(argv[++i]);
+        else if (!value.p && known)
+            fail("option %s needs a value", argv[i]);
+        if (known && value.p)
+            set(config, at, value, FROM_COMMAND_LINE,
+                arena_cstr(config->arena, (struct slice){argument.p, option.n + 2}));
     }
-    return true;
 }
 
-static char *environment_name(struct arena *arena, const char *name)
-{
-    struct slice text = arena_printf(arena, "MEDIAHUB_%s", name);
-    char *p = arena_cstr(arena, text);
+/* --- the environment ------------------------------------------------------------------------- */
 
-    for (size_t i = 0; i < text.n; i++) {
-        if (p[i] == '.' || p[i] == '-')
-            p[i] = '_';
-        else if (p[i] >= 'a' && p[i] <= 'z')
-            p[i] = (char)(p[i] - ('a' - 'A'));
-    }
-    return p;
-}
-
-static bool load_variable(struct config *config, const char *setting)
+static void load_variable(struct config *config, const char *setting, size_t at)
 {
-    char *name = environment_name(config->arena, setting);
+    char *name = setting_environment_name(config->arena, setting);
     const char *value = getenv(name);
-    size_t at;
 
-    return !value || !find_name(slice_from(setting), &at) ||
-           set(config, at, slice_from(value), FROM_ENVIRONMENT, name);
+    if (value)
+        set(config, at, slice_from(value), FROM_ENVIRONMENT, name);
 }
 
-static bool load_environment(struct config *config)
+static void load_environment(struct config *config)
 {
-    for (size_t i = 0; i < FORMERS; i++)
-        if (!load_variable(config, formers[i].name))
-            return false;
-    for (size_t i = 0; i < SETTINGS; i++)
-        if (!load_variable(config, settings[i].name))
-            return false;
-    return true;
+    const struct setting_former *former;
+    const struct setting *row;
+    size_t now;
+
+    for (size_t at = 0; (former = setting_former(at)); at++)
+        if (setting_find(slice_from(former->name), &now))
+            load_variable(config, former->name, now);
+    for (size_t at = 0; (row = setting_row(at)); at++)
+        load_variable(config, row->name, at);
 }
+
+/* --- the file -------------------------------------------------------------------------------- */
 
 struct ini {
     struct config *config;
     const char *path;
     FILE *file;
     int line;
-    bool seen[SETTINGS];
+    bool seen[SETTING_COUNT], broken;
 };
 
 static int on_ini_line(void *arg, const char *section, const char *key, const char *value)
@@ -228,14 +152,15 @@ static int on_ini_line(void *arg, const char *section, const char *key, const ch
     struct slice where = arena_printf(arena, "%s: %.*s", ini->path, SLICE_ARG(name));
     size_t at;
 
-    if (*problem_line)
-        return 0; /* the first problem is the one to tell */
-    if (!find_name(name, &at))
-        return fail("%s is not a setting", where.p);
-    if (ini->seen[at])
-        return fail("%s is set twice", where.p);
-    ini->seen[at] = true;
-    return set(ini->config, at, slice_from(value), FROM_FILE, where.p);
+    if (!setting_find(name, &at)) {
+        fail("%s is not a setting", where.p);
+    } else if (ini->seen[at]) {
+        fail("%s is set twice", where.p);
+    } else {
+        ini->seen[at] = true;
+        set(ini->config, at, slice_from(value), FROM_FILE, where.p);
+    }
+    return 1;
 }
 
 /* fgets() for libinih, whose buffer is short and which would take the rest of a longer line for a
@@ -247,52 +172,175 @@ static char *read_ini_line(char *text, int size, void *arg)
 
     ini->line++;
     if (got && !strchr(text, '\n') && !feof(ini->file)) {
-        if (!*problem_line)
-            fail("%s: line %d is longer than %d bytes", ini->path, ini->line, size - 2);
+        fail("%s: line %d is longer than %d bytes", ini->path, ini->line, size - 2);
+        ini->broken = true;
         return NULL;
     }
     return got;
 }
 
-static bool parse_ini(struct ini *ini)
+static void fail_file(struct config *config, const char *path)
 {
-    int line = ini_parse_stream(read_ini_line, ini, on_ini_line, ini);
+    const char *why = strerror(errno);
+    size_t at = row_named("config");
 
-    if (*problem_line)
-        return false;
-    if (ferror(ini->file))
-        return fail("%s: %s", ini->path, strerror(errno));
-    return line == 0 || fail("%s: line %d is not \"name = value\"", ini->path, line);
+    fail_value(config, at, slice_from(path), config->wheres[at],
+               arena_printf(config->arena, "cannot be read (%s)", why));
 }
 
-static bool load_file(struct config *config)
+static void load_file(struct config *config)
 {
     struct ini ini = {.config = config};
 
     ini.path = config_text(config, "config").p;
     if (!*ini.path)
-        return true;
+        return;
     ini.file = fopen(ini.path, "re");
-    if (!ini.file)
-        return fail("%s: %s", ini.path, strerror(errno));
-    bool ok = parse_ini(&ini);
+    if (!ini.file) {
+        fail_file(config, ini.path);
+        return;
+    }
+    int line = ini_parse_stream(read_ini_line, &ini, on_ini_line, &ini);
+    if (ferror(ini.file))
+        fail_file(config, ini.path);
+    else if (line != 0 && !ini.broken)
+        fail("%s: line %d is not \"name = value\"", ini.path, line);
     fclose(ini.file);
-    return ok;
+}
+
+/* --- warnings -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void warn(struct config *config, const char *format,
+                                                       ...)
+{
+    char line[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    config->warnings = arena_printf(config->arena, "%.*s%s%s", SLICE_ARG(config->warnings),
+                                    config->warnings.n ? "\n" : "", line);
+}
+
+/* Names that programs of ours tell each other. */
+static bool is_our_own(struct slice name)
+{
+    static const struct slice names[] = {
+        SLICE_INIT("MEDIAHUB_SUPERVISED"),
+        SLICE_INIT("MEDIAHUB_READY_FD"),
+        SLICE_INIT("MEDIAHUB_FAULT"),
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_eq(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool names_a_setting(struct arena *arena, struct slice name)
+{
+    const struct setting_former *former;
+    const struct setting *row;
+
+    for (size_t at = 0; (row = setting_row(at)); at++)
+        if (slice_eq(slice_from(setting_environment_name(arena, row->name)), name))
+            return true;
+    for (size_t at = 0; (former = setting_former(at)); at++)
+        if (slice_eq(slice_from(setting_environment_name(arena, former->name)), name))
+            return true;
+    return false;
+}
+
+static void find_strangers(struct config *config)
+{
+    struct slice name, value;
+
+    for (char **line = environ; *line; line++) {
+        slice_split(slice_from(*line), '=', &name, &value);
+        if (slice_starts_with(name, SLICE("MEDIAHUB_")) && !is_our_own(name) &&
+            !names_a_setting(config->arena, name))
+            warn(config, "%.*s in the environment is not a setting, and is not looked at",
+                 SLICE_ARG(name));
+    }
+}
+
+static void find_open_secrets(struct config *config)
+{
+    const struct setting *row;
+
+    for (size_t at = 0; (row = setting_row(at)); at++)
+        if (config->origins[at] == FROM_COMMAND_LINE && setting_is_secret(row, config->values[at]))
+            warn(config,
+                 "%s on the command line has a secret, which every user of this machine can read "
+                 "there; give it as %s or in a file",
+                 config->wheres[at], setting_environment_name(config->arena, row->name));
+}
+
+/* --- all together ---------------------------------------------------------------------------- */
+
+static const char *where_of(const struct config *config, size_t at)
+{
+    return config->wheres[at] ? config->wheres[at] : setting_row(at)->name;
+}
+
+static void on_rule_fault(void *arg, const char *name, struct slice fault)
+{
+    struct config *config = arg;
+    size_t at = row_named(name);
+    const struct setting *row = setting_row(at);
+
+    fail("%s: %.*s %.*s (%.*s)", where_of(config, at),
+         SLICE_ARG(setting_shown(row, config->arena, config->values[at])), SLICE_ARG(fault),
+         SLICE_ARG(setting_names(row, config->arena)));
+}
+
+static void on_file_fault(void *arg, const char *name, struct slice fault)
+{
+    struct config *config = arg;
+    size_t at = row_named(name);
+
+    fail_value(config, at, config->values[at], where_of(config, at), fault);
+}
+
+static struct config *load(int argc, char **argv, bool to_start, struct slice *problem)
+{
+    struct config *config = MEM_NEW(struct config);
+    const struct setting *row;
+
+    config->arena = arena_new();
+    problem_bytes = 0;
+    problem_lines[0] = '\0';
+    for (size_t at = 0; (row = setting_row(at)); at++)
+        config->values[at] = arena_dup(config->arena, slice_from(row->standard));
+    load_arguments(config, argc, argv);
+    load_environment(config);
+    load_file(config);
+    config_rules_judge(config, config->arena, on_rule_fault, config);
+    if (to_start)
+        config_rules_judge_files(config, config->arena, on_file_fault, config);
+    find_strangers(config);
+    find_open_secrets(config);
+    if (problem_bytes == 0)
+        return config;
+    *problem = (struct slice){problem_lines, problem_bytes};
+    config_free(config);
+    return NULL;
 }
 
 struct config *config_load(int argc, char **argv, struct slice *problem)
 {
-    struct config *config = MEM_NEW(struct config);
+    return load(argc, argv, false, problem);
+}
 
-    config->arena = arena_new();
-    problem_line[0] = '\0';
-    for (size_t i = 0; i < SETTINGS; i++)
-        config->values[i] = arena_dup(config->arena, standard_value(&settings[i]));
-    if (load_arguments(config, argc, argv) && load_environment(config) && load_file(config))
-        return config;
-    *problem = slice_from(problem_line);
-    config_free(config);
-    return NULL;
+struct config *config_load_to_start(int argc, char **argv, struct slice *problem)
+{
+    return load(argc, argv, true, problem);
+}
+
+struct slice config_warnings(const struct config *config)
+{
+    return config->warnings;
 }
 
 void config_free(struct config *config)
@@ -303,84 +351,81 @@ void config_free(struct config *config)
     mem_free(config);
 }
 
-static struct slice value_of(const struct config *config, const char *name, enum kind *kind)
-{
-    size_t at;
-    bool known = find_name(slice_from(name), &at);
+/* --- what the values are --------------------------------------------------------------------- */
 
-    assert(known);
-    (void)known;
-    *kind = settings[at].kind;
+static struct slice value_of(const struct config *config, const char *name,
+                             const struct setting **row)
+{
+    size_t at = row_named(name);
+
+    *row = setting_row(at);
     return config->values[at];
+}
+
+static bool is_quantity(const struct setting *row)
+{
+    return row->kind == SETTING_NUMBER || row->kind == SETTING_BYTES ||
+           row->kind == SETTING_SECONDS;
 }
 
 struct slice config_text(const struct config *config, const char *name)
 {
-    enum kind kind;
-    struct slice value = value_of(config, name, &kind);
+    const struct setting *row;
+    struct slice value = value_of(config, name, &row);
 
-    assert(kind == TEXT || kind == CHOICE);
+    assert(!is_quantity(row) && row->kind != SETTING_BOOL);
     return value;
 }
 
 uint64_t config_number(const struct config *config, const char *name)
 {
-    enum kind kind;
-    struct slice value = value_of(config, name, &kind);
-    uint64_t number = 0;
-    bool ok = text_size(value, &number);
+    const struct setting *row;
+    struct slice value = value_of(config, name, &row);
 
-    assert(kind == NUMBER && ok);
-    (void)ok;
-    return number;
+    assert(is_quantity(row));
+    return setting_number(row, value);
 }
 
 bool config_bool(const struct config *config, const char *name)
 {
-    enum kind kind;
-    struct slice value = value_of(config, name, &kind);
-    bool flag = false, ok = parse_bool(value, &flag);
+    const struct setting *row;
+    struct slice value = value_of(config, name, &row);
 
-    assert(kind == BOOL && ok);
-    (void)ok;
-    return flag;
+    assert(row->kind == SETTING_BOOL);
+    return setting_bool(value);
 }
 
 static bool is_handed_on(const struct config *config, size_t at)
 {
-    return *settings[at].option && strcmp(settings[at].name, "config") != 0 &&
-           !slice_eq(config->values[at], standard_value(&settings[at]));
+    const struct setting *row = setting_row(at);
+
+    return *row->option && strcmp(row->name, "config") != 0 &&
+           !slice_eq(config->values[at], slice_from(row->standard));
 }
 
 char **config_environment(const struct config *config, struct arena *arena)
 {
-    char **lines = ARENA_ARRAY(arena, char *, SETTINGS + 1);
+    char **lines = ARENA_ARRAY(arena, char *, SETTING_COUNT + 1);
+    const struct setting *row;
     size_t n = 0;
 
-    for (size_t i = 0; i < SETTINGS; i++) {
-        if (!is_handed_on(config, i))
-            continue;
-        struct slice line =
-            arena_printf(arena, "%s=%.*s", environment_name(arena, settings[i].name),
-                         SLICE_ARG(config->values[i]));
-        lines[n++] = arena_cstr(arena, line);
-    }
+    for (size_t at = 0; (row = setting_row(at)); at++)
+        if (is_handed_on(config, at))
+            lines[n++] = arena_cstr(arena, arena_printf(arena, "%s=%.*s",
+                                                        setting_environment_name(arena, row->name),
+                                                        SLICE_ARG(config->values[at])));
     return lines;
 }
 
 struct slice config_help(struct arena *arena)
 {
     struct slice text = SLICE("");
+    const struct setting *row;
 
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const struct setting *setting = &settings[i];
-        struct slice standard = standard_value(setting);
-        char *name = environment_name(arena, setting->name);
-
-        text = arena_printf(arena, "%.*s  %s%-28s %s%s%.*s%s\n", SLICE_ARG(text),
-                            *setting->option ? "--" : "  ",
-                            *setting->option ? setting->option : name, setting->help,
-                            standard.n ? " (" : "", SLICE_ARG(standard), standard.n ? ")" : "");
-    }
+    for (size_t at = 0; (row = setting_row(at)); at++)
+        text = arena_printf(arena, "%.*s  %.*s\n      %s\n      %.*s%s%s%s\n", SLICE_ARG(text),
+                            SLICE_ARG(setting_names(row, arena)), row->help,
+                            SLICE_ARG(setting_expected(row, arena)), *row->standard ? " (" : "",
+                            row->standard, *row->standard ? ")" : "");
     return text;
 }

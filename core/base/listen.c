@@ -8,9 +8,8 @@
 
 enum { LISTEN_BACKLOG = 1024 };
 
-static bool split_host_port(struct slice host_port, struct slice *host, struct slice *port)
+bool listen_parse(struct slice host_port, struct slice *host, uint64_t *port, bool *bracketed)
 {
-    uint64_t number;
     size_t colon = host_port.n;
 
     while (colon > 0 && host_port.p[colon - 1] != ':')
@@ -18,10 +17,10 @@ static bool split_host_port(struct slice host_port, struct slice *host, struct s
     if (colon == 0)
         return false;
     *host = (struct slice){host_port.p, colon - 1};
-    *port = slice_from_offset(host_port, colon);
-    if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']')
+    *bracketed = host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']';
+    if (*bracketed)
         *host = (struct slice){host->p + 1, host->n - 2};
-    return slice_to_u64(*port, &number) && number <= 65535;
+    return slice_to_u64(slice_from_offset(host_port, colon), port) && *port <= UINT16_MAX;
 }
 
 static int open_one(const struct addrinfo *address, bool share_port)
@@ -44,16 +43,18 @@ static int open_one(const struct addrinfo *address, bool share_port)
 int listen_open(struct arena *arena, struct slice host_port, bool share_port, struct slice *problem)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-    struct slice host, port;
+    struct slice host;
+    uint64_t port;
+    bool bracketed;
 
     errno = 0;
-    if (!split_host_port(host_port, &host, &port)) {
+    if (!listen_parse(host_port, &host, &port, &bracketed)) {
         *problem =
             arena_printf(arena, "\"%.*s\" is not an address and a port", SLICE_ARG(host_port));
         return -1;
     }
-    int status = getaddrinfo(host.n ? arena_cstr(arena, host) : NULL, arena_cstr(arena, port),
-                             &hints, &found);
+    const char *service = arena_printf(arena, "%u", (unsigned)port).p;
+    int status = getaddrinfo(host.n ? arena_cstr(arena, host) : NULL, service, &hints, &found);
     if (status != 0) {
         *problem = arena_printf(arena, "cannot listen on %.*s: %s", SLICE_ARG(host_port),
                                 gai_strerror(status));
@@ -67,13 +68,4 @@ int listen_open(struct arena *arena, struct slice host_port, bool share_port, st
     freeaddrinfo(found);
     errno = why;
     return fd;
-}
-
-struct slice listen_tls_address(const struct config *config)
-{
-    struct slice address = config_text(config, "listen_tls");
-
-    if (config_text(config, "tls_cert").n == 0)
-        return SLICE_NONE;
-    return address.n ? address : SLICE("127.0.0.1:8443");
 }

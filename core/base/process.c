@@ -76,27 +76,74 @@ void process_init(const char *name)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-static bool wants_help(const char *argument)
+bool process_wants_help(int argc, char **argv)
 {
-    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+/* A line each, in front of which stands who says it. */
+static void print_lines(struct slice lines)
+{
+    struct slice line;
+
+    while (slice_split(lines, '\n', &line, &lines))
+        fprintf(stderr, "%s: %.*s\n", program, SLICE_ARG(line));
+}
+
+static struct config *load_or_exit(int argc, char **argv, int status,
+                                   struct config *(*load)(int argc, char **argv,
+                                                          struct slice *problem))
+{
+    struct slice problem;
+    struct config *config = load(argc, argv, &problem);
+
+    if (config)
+        return config;
+    print_lines(problem);
+    exit(status);
+}
+
+struct config *process_settings(int argc, char **argv, int status)
+{
+    return load_or_exit(argc, argv, status, config_load);
+}
+
+static void log_warnings(struct slice lines)
+{
+    struct slice line;
+
+    while (lines.n && slice_split(lines, '\n', &line, &lines))
+        log_event(LOG_WARN, "setting", F("text", line));
+}
+
+struct config *process_settings_to_start(int argc, char **argv)
+{
+    struct config *config = load_or_exit(argc, argv, EXIT_FAILURE, config_load_to_start);
+    enum log_level level;
+
+    log_level_parse(config_text(config, "log.level"), &level);
+    log_init(program, level);
+    log_warnings(config_warnings(config));
+    return config;
 }
 
 struct config *process_config(int argc, char **argv)
 {
-    struct slice problem;
     enum log_level level;
 
-    for (int i = 1; i < argc; i++) {
-        if (!wants_help(argv[i]))
-            continue;
+    if (process_wants_help(argc - 1, argv + 1)) {
         struct arena *arena = arena_new();
         printf("usage: %s [options]\n\n%.*s", program, SLICE_ARG(config_help(arena)));
         arena_free(arena);
         exit(EXIT_SUCCESS);
     }
-    struct config *config = config_load(argc - 1, argv + 1, &problem);
-    if (!config)
-        process_fail("%.*s", SLICE_ARG(problem));
+    if (!is_supervised())
+        return process_settings_to_start(argc - 1, argv + 1);
+    /* The supervisor has looked at the files; one that is gone since then ends nobody. */
+    struct config *config = process_settings(argc - 1, argv + 1, EXIT_FAILURE);
     log_level_parse(config_text(config, "log.level"), &level);
     log_init(program, level);
     return config;

@@ -9,8 +9,15 @@
  * and, under a supervisor (MEDIAHUB_SUPERVISED=1), death with the parent (PR_SET_PDEATHSIG). */
 void process_init(const char *name);
 
-/* config_load() for a program without commands: prints help or the problem and exits when it must.
- */
+/* Is -h or --help among these? */
+bool process_wants_help(int argc, char **argv);
+
+/* config_load() for a command: prints every fault and exits with `status` when there is one. */
+struct config *process_settings(int argc, char **argv, int status);
+/* config_load_to_start() likewise, exit status 1; sets the log's level and logs the warnings. */
+struct config *process_settings_to_start(int argc, char **argv);
+/* For a program without commands: argv with its name. Prints help and exits when that is asked for.
+ * Under a supervisor, who has looked at the files already, they are not looked at. */
 struct config *process_config(int argc, char **argv);
 
 /* Tells the supervisor (one byte on the descriptor in MEDIAHUB_READY_FD, then closes it). */

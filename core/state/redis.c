@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "base/redis_address.h"
 #include "base/timer.h"
-#include "state/redis_address.h"
 #include "state/redis_link.h"
 #include "state/redis_reply.h"
 

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "gateway/gateway.h"
 
+#include <assert.h>
+
 enum { WARNING_EVERY_MS = 60000 };
 
 const struct trusted_proxies *trusted_proxies_read(const struct config *config, struct arena *arena)
@@ -12,13 +14,9 @@ const struct trusted_proxies *trusted_proxies_read(const struct config *config, 
     struct trusted_proxies *out = ARENA_NEW(arena, struct trusted_proxies);
 
     while (rest.n && slice_split(rest, ',', &item, &rest)) {
-        item = slice_trim(item);
-        if (item.n == 0)
-            continue;
-        if (out->n == TRUSTED_PROXIES_MAX || !cidr_parse(item, &out->list[out->n]))
-            log_event(LOG_ERROR, "trusted_proxy_ignored", F("value", item));
-        else
-            out->n++;
+        bool ok = out->n < TRUSTED_PROXIES_MAX && cidr_parse(slice_trim(item), &out->list[out->n]);
+        assert(ok); /* the setting's kind sees to that */
+        out->n += ok;
     }
     return out;
 }

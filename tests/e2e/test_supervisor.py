@@ -231,13 +231,14 @@ def test_a_missing_program_is_named(make_standing, trace, name):
 
 
 def test_a_port_of_https_in_use(make_standing, tmp_path):
-    (tmp_path / "cert.pem").touch()
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()
         address = "127.0.0.1:%d" % s.getsockname()[1]
-        hub = make_standing("--tls-cert", str(tmp_path / "cert.pem"), "--listen-tls", address,
-                            start=False)
+        hub = make_standing("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key",
+                            str(tmp_path / "key.pem"), "--listen-tls", address, start=False)
         hub.start(wait=False)
         assert hub.process.wait(PATIENCE_S) == 1
     assert clear_lines(hub.log_text()) == [

@@ -178,9 +178,10 @@ def test_stop_with_connections_in_every_state(tls, session, photo):
         s.close()
 
 
-@pytest.mark.parametrize("cert,key", [("none.pem", "key.pem"), ("cert.pem", "none.pem"),
-                                      ("key.pem", "key.pem")])
-def test_a_certificate_that_cannot_be_used(make_hub, certificate, cert, key):
+@pytest.mark.parametrize("cert,key,told", [
+    ("none.pem", "key.pem", "none.pem"), ("cert.pem", "none.pem", "none.pem"),
+    ("key.pem", "key.pem", "gateway: the certificate or its key cannot be used")])
+def test_a_certificate_that_cannot_be_used(make_hub, certificate, cert, key, told):
     hub = make_hub("--tls-cert", str(certificate / cert), "--tls-key", str(certificate / key),
                    "--listen-tls", f"127.0.0.1:{free_port()}", start=False)
     hub.expect_deaths()
@@ -189,4 +190,4 @@ def test_a_certificate_that_cannot_be_used(make_hub, certificate, cert, key):
     hub._forget_process()
     said = [line for line in hub.log_text().splitlines() if not line.startswith("{")
             and "makecontext" not in line]
-    assert said[0] == "gateway: the certificate or its key cannot be used", said
+    assert told in said[0], said

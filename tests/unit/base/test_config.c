@@ -64,8 +64,7 @@ static void sources_in_order(void **state)
          5,
          "b:2"},
         {{ARGS("--workers=6", "--workers=7")}, 7, "127.0.0.1:8080"},
-        {{ARGS("--listen", "")}, 0, ""},
-        {{ARGS("--listen=")}, 0, ""},
+        {{ARGS("--cors-origins", "", "--tls-cert=")}, 0, "127.0.0.1:8080"},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -165,6 +164,12 @@ static void values(void **state)
     }
 }
 
+#define NAMES_OF_WORKERS "(--workers, MEDIAHUB_WORKERS, workers in the INI file)"
+#define FILE_NAMES                                                                                 \
+    "; it must be a file that can be read, or empty (--config, MEDIAHUB_CONFIG, config in the "    \
+    "INI file)"
+#define NO_NUMBER " is not a number; it must be 0 to 127 " NAMES_OF_WORKERS
+
 static void problems_are_one_clear_line(void **state)
 {
     static const struct {
@@ -178,31 +183,42 @@ static void problems_are_one_clear_line(void **state)
         {{ARGS("--workers")}, "option --workers needs a value"},
         {{ARGS("-w")}, "unexpected argument \"-w\""},
         {{ARGS("run")}, "unexpected argument \"run\""},
-        {{ARGS("--workers", "many")}, "--workers: \"many\" is not a number"},
-        {{ARGS("--workers=-1")}, "--workers: \"-1\" is not a number"},
-        {{ARGS("--workers=")}, "--workers: \"\" is not a number"},
-        {{ARGS("--workers=k")}, "--workers: \"k\" is not a number"},
-        {{ARGS("--workers=1.5")}, "--workers: \"1.5\" is not a number"},
-        {{ARGS("--workers=17179869184G")}, "--workers: \"17179869184G\" is not a number"},
+        {{ARGS("--workers", "many")}, "--workers: \"many\"" NO_NUMBER},
+        {{ARGS("--workers=-1")}, "--workers: \"-1\"" NO_NUMBER},
+        {{ARGS("--workers=")}, "--workers: \"\" is empty; it must be 0 to 127 " NAMES_OF_WORKERS},
+        {{ARGS("--workers=k")}, "--workers: \"k\"" NO_NUMBER},
+        {{ARGS("--workers=1.5")}, "--workers: \"1.5\"" NO_NUMBER},
+        {{ARGS("--workers=17179869184G")}, "--workers: \"17179869184G\"" NO_NUMBER},
+        {{ARGS("--workers=128")},
+         "--workers: \"128\" is too large; it must be 0 to 127 " NAMES_OF_WORKERS},
         {{ARGS("--mediavault-require-https", "maybe")},
-         "--mediavault-require-https: \"maybe\" is neither on nor off"},
-        {{ARGS("--durability", "never")}, "--durability: \"never\" is not one of always|everysec"},
+         "--mediavault-require-https: \"maybe\" is neither on nor off; it must be on or off "
+         "(--mediavault-require-https, MEDIAHUB_MEDIAVAULT_REQUIRE_HTTPS, require_https of "
+         "[mediavault] in the INI file)"},
+        {{ARGS("--durability", "never")},
+         "--durability: \"never\" is no such word; it must be always or everysec (--durability, "
+         "MEDIAHUB_DURABILITY, durability in the INI file)"},
         {{ARGS("--admin_password", "x")}, "unknown option --admin_password"},
         {{ARGS("--admin-password=x")}, "unknown option --admin-password"},
-        {{.environment = {"MEDIAHUB_WORKERS", "x"}}, "MEDIAHUB_WORKERS: \"x\" is not a number"},
+        {{.environment = {"MEDIAHUB_ADMIN_PASSWORD", "hunter2"}},
+         "MEDIAHUB_ADMIN_PASSWORD: the given value is too short; it must be one line of 8 to 1024 "
+         "bytes, or empty (MEDIAHUB_ADMIN_PASSWORD, admin_password in the INI file)"},
+        {{.environment = {"MEDIAHUB_WORKERS", "x"}}, "MEDIAHUB_WORKERS: \"x\"" NO_NUMBER},
         {{.file = "nonsense = 1\n"}, "FILE: nonsense is not a setting"},
         {{.file = "[limits]\nworkers = 1\n"}, "FILE: limits.workers is not a setting"},
-        {{.file = "workers = x\n"}, "FILE: workers: \"x\" is not a number"},
+        {{.file = "workers = x\n"}, "FILE: workers: \"x\"" NO_NUMBER},
         {{.file = "workers = 1\nworkers = 2\n"}, "FILE: workers is set twice"},
-        {{ARGS("--config", "/tmp")}, "/tmp: Is a directory"},
+        {{ARGS("--config", "/tmp")},
+         "--config: \"/tmp\" cannot be read (Is a directory)" FILE_NAMES},
         {{.file = "workers = 1\nno value here\n"}, "FILE: line 2 is not \"name = value\""},
         {{ARGS("--config", "/nonexistent/hub.ini")},
-         "/nonexistent/hub.ini: No such file or directory"},
+         "--config: \"/nonexistent/hub.ini\" cannot be read (No such file or "
+         "directory)" FILE_NAMES},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct slice problem = SLICE_NONE;
-        char expected[256];
+        char expected[512];
         bool in_file = strncmp(cases[i].line, "FILE", 4) == 0;
 
         snprintf(expected, sizeof expected, "%s%s", in_file ? file_path() : "",
@@ -212,16 +228,108 @@ static void problems_are_one_clear_line(void **state)
     }
 }
 
+static size_t lines_of(struct slice text)
+{
+    size_t n = text.n > 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '\n';
+    return n;
+}
+
+static void all_faults_are_told_at_once(void **state)
+{
+    static const struct source source = {
+        {"--bogus", "--workers", "x", "--partitions=0", "y", "--admin-user="},
+        {"MEDIAHUB_GATEWAYS", "0"},
+        "listen = 80\n[limits]\nuser = -1\nnone = 1\n",
+    };
+    static const char *const parts[] = {
+        "unknown option --bogus", "--workers: \"x\"",   "--partitions: \"0\"",
+        "argument \"y\"",         "--admin-user: \"\"", "MEDIAHUB_GATEWAYS: \"0\"",
+        ": listen: \"80\"",       ": limits.user: ",    "limits.none is not a setting",
+    };
+    struct slice problem = SLICE_NONE;
+
+    assert_null(load(&source, &problem));
+    assert_int_equal(lines_of(problem), COUNT_OF(parts));
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        assert_non_null(strstr(problem.p, parts[i]));
+}
+
+static void what_must_hold_between_settings(void **state)
+{
+    static const struct {
+        struct source source;
+        const char *part; /* NULL: it is right */
+    } cases[] = {
+        {{ARGS("--tls-key", "k")}, "--tls-key: \"k\" is a key without its certificate, tls_cert"},
+        {{ARGS("--tls-cert", "c")}, "--tls-cert: \"c\" is a certificate without its key"},
+        {{ARGS("--listen-tls", ":1")}, "--listen-tls: \":1\" is an address for HTTPS"},
+        {{ARGS("--tls-cert=c", "--tls-key=k", "--listen-tls=:1")}, NULL},
+        {{ARGS("--tls-cert=c", "--tls-key=k", "--listen-tls=:1", "--listen=:1")}, "is the port"},
+        {{ARGS("--tls-cert=c", "--tls-key=k", "--listen=127.0.0.1:8443")}, "is the port of HTTP"},
+        {{ARGS("--tls-cert=c", "--tls-key=k", "--listen-tls=127.0.0.2:1", "--listen=127.0.0.1:1")},
+         NULL},
+        {{ARGS("--tls-cert=c", "--tls-key=k", "--listen-tls=[::]:1", "--listen=127.0.0.1:1")},
+         "is the port of HTTP"},
+        {{ARGS("--redis-volatile=unix:x")}, "--redis-volatile: \"unix:x\" is the second of two"},
+        {{ARGS("--redis-volatile=unix:x", "--redis=unix:y")}, NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct slice problem = SLICE_NONE;
+        struct config *config = load(&cases[i].source, &problem);
+
+        assert_int_equal(!config, !!cases[i].part);
+        if (cases[i].part) {
+            assert_int_equal(lines_of(problem), 1);
+            assert_non_null(strstr(problem.p, cases[i].part));
+        }
+        config_free(config);
+    }
+}
+
+static void what_is_hardly_meant_is_a_warning(void **state)
+{
+    static const struct {
+        struct source source;
+        const char *part; /* NULL: no warning */
+    } cases[] = {
+        {{.environment = {"MEDIAHUB_WORKRES", "1"}}, "MEDIAHUB_WORKRES in the environment is not"},
+        {{.environment = {"MEDIAHUB_", "1"}}, "MEDIAHUB_ in the environment"},
+        {{.environment = {"MEDIAHUBS", "1"}}, NULL},
+        {{.environment = {"MEDIAHUB_READY_FD", "3"}}, NULL},
+        {{ARGS("--redis", "redis://:pw@host")}, "--redis on the command line has a secret"},
+        {{.environment = {"MEDIAHUB_REDIS", "redis://:pw@host"}}, NULL},
+        {{ARGS("--redis", "redis://host")}, NULL},
+        {{ARGS("--backup-health-check-key=x")}, "--backup-health-check-key on the command line"},
+        {{.file = "[backup]\nhealth_check_key = x\n"}, NULL},
+    };
+
+    unsetenv("MEDIAHUB_BUILD"); /* of the tests' own */
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct slice problem = SLICE_NONE;
+        struct config *config = load(&cases[i].source, &problem);
+
+        assert_non_null(config);
+        assert_int_equal(lines_of(config_warnings(config)), !!cases[i].part);
+        if (cases[i].part)
+            assert_non_null(strstr(config_warnings(config).p, cases[i].part));
+        config_free(config);
+    }
+}
+
 /* The line buffer of libinih is 200 bytes. What stands past it must not pass for a comment. */
 static void long_lines_of_a_file_are_refused(void **state)
 {
     char file[400], expected[128];
     struct slice problem;
 
-    snprintf(file, sizeof file, "\n[cors]\norigins = %0180d\n", 0);
+    snprintf(file, sizeof file, "\n[backup]\nhealth_check_key = %0170d\n", 0);
     struct config *config = load(&(struct source){.file = file}, &problem);
     assert_non_null(config);
-    assert_int_equal(config_text(config, "cors.origins").n, 180);
+    assert_int_equal(config_text(config, "backup.health_check_key").n, 170);
     config_free(config);
     snprintf(file, sizeof file, "\n[cors]\norigins = %0250d#more\n", 0);
     assert_null(load(&(struct source){.file = file}, &problem));
@@ -233,7 +341,7 @@ static void a_child_gets_what_differs(void **state)
 {
     static const struct source source = {
         {"--workers=0", "--limits-user", "9", "--log-level=debug"},
-        {"MEDIAHUB_ADMIN_PASSWORD", "secret"},
+        {"MEDIAHUB_ADMIN_PASSWORD", "password"},
         "durability = everysec\nlisten = 127.0.0.1:8080\n",
     };
     struct arena *arena = arena_new();
@@ -241,7 +349,7 @@ static void a_child_gets_what_differs(void **state)
     struct config *config = load(&source, &problem);
 
     assert_non_null(config);
-    assert_string_equal(config_text(config, "admin_password").p, "secret");
+    assert_string_equal(config_text(config, "admin_password").p, "password");
     char **lines = config_environment(config, arena);
     assert_string_equal(lines[0], "MEDIAHUB_DURABILITY=everysec");
     assert_string_equal(lines[1], "MEDIAHUB_LOG_LEVEL=debug");
@@ -256,10 +364,11 @@ static void help_names_every_option(void **state)
     struct arena *arena = arena_new();
     struct slice help = config_help(arena);
 
-    assert_non_null(strstr(help.p, "--listen "));
-    assert_non_null(strstr(help.p, "--durability "));
-    assert_non_null(strstr(help.p, "MEDIAHUB_ADMIN_PASSWORD "));
-    assert_null(strstr(help.p, "always|"));
+    assert_non_null(strstr(help.p, "  --listen, MEDIAHUB_LISTEN, listen in the INI file\n"));
+    assert_non_null(strstr(help.p, "always or everysec (always)\n"));
+    assert_non_null(strstr(help.p, "  MEDIAHUB_ADMIN_PASSWORD, admin_password in"));
+    assert_non_null(strstr(help.p, "user of [limits] in the INI file\n"));
+    assert_non_null(strstr(help.p, "0 to 1000000 (1000)\n"));
     arena_free(arena);
 }
 
@@ -271,6 +380,9 @@ int main(void)
         cmocka_unit_test(a_former_name_still_counts),
         cmocka_unit_test(values),
         cmocka_unit_test(problems_are_one_clear_line),
+        cmocka_unit_test(all_faults_are_told_at_once),
+        cmocka_unit_test(what_must_hold_between_settings),
+        cmocka_unit_test(what_is_hardly_meant_is_a_warning),
         cmocka_unit_test(long_lines_of_a_file_are_refused),
         cmocka_unit_test(a_child_gets_what_differs),
         cmocka_unit_test(help_names_every_option),

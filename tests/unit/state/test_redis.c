@@ -1,8 +1,8 @@
 /* The connection itself: values, pipelining, deaths and returns of the server. */
 #include "state_fixture.h"
 
+#include "base/redis_address.h"
 #include "state/redis.h"
-#include "state/redis_address.h"
 
 #include <netinet/in.h>
 #include <signal.h>

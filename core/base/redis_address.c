@@ -1,4 +1,4 @@
-#include "state/redis_address.h"
+#include "base/redis_address.h"
 
 #include "base/text.h"
 
@@ -74,4 +74,32 @@ bool redis_address_parse(struct arena *arena, struct slice url, struct redis_add
         rest.n = at;
     }
     return parse_host(arena, rest, out);
+}
+
+/* The login ends before the last '@': a password may have one that is not encoded. */
+static size_t end_of_login(struct slice url)
+{
+    size_t at = slice_starts_with(url, SLICE("unix:")) ? 0 : url.n;
+
+    while (at > 0 && url.p[at - 1] != '@')
+        at--;
+    return at;
+}
+
+bool redis_address_has_login(struct slice url)
+{
+    return end_of_login(url) > 0;
+}
+
+struct slice redis_address_shown(struct arena *arena, struct slice url)
+{
+    size_t end = end_of_login(url);
+    struct slice scheme = SLICE("redis://");
+
+    if (end == 0)
+        return url;
+    if (!slice_starts_with(url, scheme))
+        scheme = SLICE("");
+    return arena_printf(arena, "%.*s***@%.*s", SLICE_ARG(scheme),
+                        SLICE_ARG(slice_from_offset(url, end)));
 }

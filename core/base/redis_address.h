@@ -18,3 +18,7 @@ struct redis_address {
 
 /* Texts live in the arena. False: not one of the two forms. */
 bool redis_address_parse(struct arena *arena, struct slice url, struct redis_address *out);
+
+/* The URL without what is between its scheme and an '@': for messages, also of a broken one. */
+struct slice redis_address_shown(struct arena *arena, struct slice url);
+bool redis_address_has_login(struct slice url);

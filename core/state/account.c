@@ -53,25 +53,18 @@ enum err account_load(struct task *task, struct state *state, struct slice user_
 struct redis_call *account_send_standing(struct state *state, struct arena *arena,
                                          struct slice user_id, unsigned partition)
 {
-    return redis_send(state->durable,
-                      REDIS_ARGV(SLICE("HMGET"), account_key(arena, partition, user_id),
-                                 SLICE("active"), SLICE("admin")),
-                      4);
+    struct account account = {.partition = partition, .id = user_id};
+
+    return record_send(state, arena, &account);
 }
 
 enum err account_take_standing(struct task *task, struct redis_call *call, bool *is_admin)
 {
-    struct redis_value reply;
-    enum err err = redis_await(task, call, &reply);
+    struct account account = {0};
+    enum err err = record_take(task, call, &account);
 
-    if (err == OK)
-        err = state_fault(&reply);
-    if (err != OK)
-        return err;
-    if (reply.n != 2 || !slice_eq(reply.items[0].text, record_flag(true)))
-        return ERR_NOT_FOUND;
-    *is_admin = slice_eq(reply.items[1].text, record_flag(true));
-    return OK;
+    *is_admin = err == OK && account.is_admin;
+    return err == OK && !account.is_active ? ERR_NOT_FOUND : err;
 }
 
 /* The value of a name's key: "<user id> <Unix ms of the reservation>". */

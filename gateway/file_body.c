@@ -16,13 +16,19 @@ void file_body_open(struct request *req, struct slice part_name, struct file_bod
         !out->multipart && slice_eq_nocase(slice_trim(type), SLICE("multipart/form-data"));
 }
 
+static enum err refuse(struct file_body *body, struct slice problem)
+{
+    body->problem = problem;
+    return ERR_BAD_REQUEST;
+}
+
 static enum err begin_part(struct file_body *body, const struct multipart_part *part)
 {
     body->in_file = slice_eq(part->name, body->part_name);
     if (!body->in_file)
         return OK;
     if (body->seen)
-        return ERR_BAD_REQUEST;
+        return refuse(body, SLICE("The form has two such files; only one at a time."));
     body->seen = true;
     return OK;
 }
@@ -51,15 +57,19 @@ static enum err next_of_form(struct file_body *body, struct slice *chunk)
 
         err = multipart_next(body->multipart, &event, &part, &data);
         if (err != OK)
-            break;
+            return refuse(body, multipart_problem(body->multipart));
         if (event == MULTIPART_PART) {
             err = begin_part(body, &part);
         } else if (event == MULTIPART_DATA && body->in_file && data.n) {
             *chunk = data;
             return OK;
         } else if (event == MULTIPART_NEED_MORE) {
+            if (body->fed_all && !body->seen)
+                return refuse(body,
+                              arena_printf(body->req->task.arena, "The form has no part \"%.*s\".",
+                                           SLICE_ARG(body->part_name)));
             if (body->fed_all)
-                return body->seen ? OK : ERR_BAD_REQUEST;
+                return OK;
             err = feed(body);
         }
     }
@@ -69,6 +79,6 @@ static enum err next_of_form(struct file_body *body, struct slice *chunk)
 enum err file_body_next(struct file_body *body, struct slice *chunk)
 {
     if (body->unreadable)
-        return ERR_BAD_REQUEST;
+        return refuse(body, SLICE("The Content-Type names no boundary of the form's parts."));
     return body->multipart ? next_of_form(body, chunk) : request_read(body->req, chunk);
 }

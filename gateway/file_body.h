@@ -9,6 +9,7 @@ struct file_body {
     struct request *req;
     struct multipart *multipart; /* NULL: the whole body is the file */
     struct slice part_name;
+    struct slice problem;        /* for the sender, after ERR_BAD_REQUEST with a form; else empty */
     bool unreadable;             /* it says that it is a form, and not where its parts end */
     bool in_file, seen, fed_all; /* the file's part is being read, was there; the body's end too */
 };

@@ -1,5 +1,6 @@
 #include "gateway/upload_form.h"
 
+#include "base/charset.h"
 #include "gateway/gateway.h"
 #include "gateway/http/multipart.h"
 #include "gateway/router.h"
@@ -101,13 +102,15 @@ static enum err take_data(struct reader *reader, struct slice data)
 
 static enum err end_part(struct reader *reader)
 {
+    struct arena *arena = reader->req->task.arena;
     struct upload_form *form = reader->form;
 
     if (!reader->in_file) {
         struct slice all = buf_slice(&reader->text);
         struct slice value = {all.p + reader->text_start, all.n - reader->text_start};
 
-        form->values[form->text_count++] = arena_dup(reader->req->task.arena, value);
+        value = charset_guess(arena, arena_dup(arena, value));
+        form->values[form->text_count++] = value;
         return OK;
     }
     if (upload_size(form->upload) == 0)
@@ -123,8 +126,7 @@ static enum err step(struct reader *reader, bool *done)
     struct slice data;
 
     if (multipart_next(reader->multipart, &event, &part, &data) != OK)
-        return refuse_all(reader, ERR_BAD_REQUEST,
-                          SLICE("The body is no complete multipart/form-data."));
+        return refuse_all(reader, ERR_BAD_REQUEST, multipart_problem(reader->multipart));
     switch (event) {
     case MULTIPART_PART:
         return begin_part(reader, &part);

@@ -7,41 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the well-formed UTF-8 sequence at the front of s (table 3-7 of the Unicode standard),
- * 0 when there is none. */
-static size_t sequence_bytes(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    size_t n = p[0] < 0x80   ? 1
-               : p[0] < 0xC2 ? 0
-               : p[0] < 0xE0 ? 2
-               : p[0] < 0xF0 ? 3
-               : p[0] < 0xF5 ? 4
-                             : 0;
-
-    if (n == 0 || n > s.n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return n;
-}
-
-bool utf8_valid(struct slice s)
-{
-    while (s.n) {
-        size_t n = sequence_bytes(s);
-
-        if (n == 0)
-            return false;
-        s = slice_from_offset(s, n);
-    }
-    return true;
-}
-
 /* jansson calls itself for every level: an 800-deep array would run over a fiber's stack. */
 static bool depth_is_sane(struct slice text)
 {
@@ -191,7 +156,7 @@ static size_t put_piece(struct json_writer *w, struct slice text)
 
     while (n < text.n) {
         unsigned char c = (unsigned char)text.p[n];
-        size_t bytes = sequence_bytes(slice_from_offset(text, n));
+        size_t bytes = utf8_take(slice_from_offset(text, n), NULL);
 
         if (bytes == 0 || c < 0x20 || c == '"' || c == '\\')
             break;

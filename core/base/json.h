@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
 
@@ -45,6 +46,3 @@ void jw_str_or_null(struct json_writer *w, const char *key, struct slice text); 
 void jw_int(struct json_writer *w, const char *key, int64_t value);
 void jw_flag(struct json_writer *w, const char *key, bool value);
 void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms); /* 0 = null */
-
-/* Is this valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
-bool utf8_valid(struct slice s);

@@ -1,6 +1,6 @@
 #include "state/media_index.h"
 
-#include "base/text.h"
+#include "base/fold.h"
 #include "state/id.h"
 #include "state/record.h"
 
@@ -67,7 +67,7 @@ struct candidate {
     unsigned partition;
     uint64_t created_ms;
     uint64_t number;    /* size or time, when sorted by it */
-    struct slice title; /* lower case, when sorted by it */
+    struct slice title; /* folded, when sorted by it */
 };
 
 struct list {
@@ -188,28 +188,25 @@ static const struct slice field_names[FIELDS] = {
     SLICE_INIT("filename"), SLICE_INIT("size"),  SLICE_INIT("taken"),
 };
 
-static bool contains(struct arena *arena, struct slice text, struct slice lower_needle)
+static bool contains(struct arena *arena, struct slice text, struct slice folded_needle)
 {
-    struct slice lower = text_lower(arena, text);
+    struct slice folded = text_fold(arena, text);
 
-    return lower.n && memmem(lower.p, lower.n, lower_needle.p, lower_needle.n) != NULL;
+    return folded.n && memmem(folded.p, folded.n, folded_needle.p, folded_needle.n) != NULL;
 }
 
 static bool matches(struct arena *arena, const struct media_filter *filter,
                     const struct redis_value *fields)
 {
-    struct slice needle;
-
     if (fields->n != FIELDS || !fields->items[F_TYPE].text.n)
         return false; /* deleted since the index was read */
     if (filter->by_type && !slice_eq(fields->items[F_TYPE].text, media_type_name(filter->type)))
         return false;
     if (!filter->text.n)
         return true;
-    needle = text_lower(arena, filter->text);
-    return contains(arena, fields->items[F_TITLE].text, needle) ||
-           contains(arena, fields->items[F_DESCRIPTION].text, needle) ||
-           contains(arena, fields->items[F_FILENAME].text, needle);
+    return contains(arena, fields->items[F_TITLE].text, filter->text) ||
+           contains(arena, fields->items[F_DESCRIPTION].text, filter->text) ||
+           contains(arena, fields->items[F_FILENAME].text, filter->text);
 }
 
 static void take_sort_key(struct arena *arena, const struct media_filter *filter,
@@ -218,7 +215,7 @@ static void take_sort_key(struct arena *arena, const struct media_filter *filter
     uint64_t number = 0;
 
     if (filter->sort == MEDIA_SORT_TITLE) {
-        candidate->title = text_lower(arena, fields->items[F_TITLE].text);
+        candidate->title = text_fold(arena, fields->items[F_TITLE].text);
     } else if (filter->sort == MEDIA_SORT_SIZE) {
         slice_to_u64(fields->items[F_SIZE].text, &number);
         candidate->number = number;
@@ -363,6 +360,7 @@ enum err media_list(struct task *task, struct state *state, const struct media_f
                  !(filter->by_type && filter->tag.n);
 
     assert(filter->limit <= MEDIA_PAGE_MAX);
+    list.filter.text = text_fold(task->arena, filter->text);
     *n = 0;
     *total = 0;
     *out = NULL;

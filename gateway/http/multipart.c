@@ -1,12 +1,13 @@
 #include "gateway/http/multipart.h"
 
-#include "base/json.h"
-#include "base/text.h"
+#include "base/charset.h"
+#include "gateway/http/params.h"
+#include "gateway/http/sent_name.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { BOUNDARY_MAX = 70, PARAMS_MAX = 8 };
+enum { BOUNDARY_MAX = 70 };
 
 struct multipart {
     struct arena *arena;
@@ -14,7 +15,8 @@ struct multipart {
     struct slice delimiter; /* CRLF "--" boundary; the CR is its only one */
     size_t matched;         /* bytes of the delimiter seen at the end of what was read */
     struct slice in;
-    bool ended; /* an empty slice was fed */
+    bool ended;           /* an empty slice was fed */
+    struct slice problem; /* empty: none so far */
     size_t parts, ignored;
     char boundary_end[2];
     size_t boundary_end_n;
@@ -22,123 +24,25 @@ struct multipart {
     size_t head_n;
 };
 
-/* Parameters of a header: `value; name=token; name="quoted"` (RFC 9110 section 5.6.6). */
-
-struct param {
-    struct slice name, value;
-};
-
-struct params {
-    struct slice value; /* what stands before the first ';' */
-    struct param rows[PARAMS_MAX];
-    size_t n;
-};
-
-static bool is_token_char(char c)
+static enum err fail(struct multipart *multipart, struct slice problem)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+    multipart->problem = problem;
+    return ERR_BAD_REQUEST;
 }
 
-static struct slice take_while(struct slice *in, bool (*wanted)(char c))
+struct slice multipart_problem(const struct multipart *multipart)
 {
-    size_t n = 0;
-
-    while (n < in->n && wanted(in->p[n]))
-        n++;
-    struct slice taken = {in->p, n};
-    *in = slice_from_offset(*in, n);
-    return taken;
+    return multipart->problem;
 }
 
-static bool is_value_char(char c)
-{
-    return c != ';' && c != ' ' && c != '\t' && c != '"' && c != ',';
-}
-
-static bool take_char(struct slice *in, char c)
-{
-    if (in->n == 0 || in->p[0] != c)
-        return false;
-    *in = slice_from_offset(*in, 1);
-    return true;
-}
-
-/* Browsers do not escape backslashes in file names (old ones send whole paths with them), other
- * clients do: so only \" and \\ count as escapes. */
-static bool take_quoted(struct arena *arena, struct slice *in, struct slice *out)
-{
-    char *p = arena_alloc(arena, in->n);
-    size_t n = 0;
-
-    for (size_t i = 1; i < in->n; i++) {
-        char c = in->p[i];
-
-        if (c == '"') {
-            *out = (struct slice){p, n};
-            *in = slice_from_offset(*in, i + 1);
-            return true;
-        }
-        if (c == '\\' && i + 1 < in->n && (in->p[i + 1] == '"' || in->p[i + 1] == '\\'))
-            c = in->p[++i];
-        p[n++] = c;
-    }
-    return false;
-}
-
-static bool take_param(struct arena *arena, struct slice *in, struct param *out)
-{
-    *in = slice_trim(*in);
-    out->name = take_while(in, is_token_char);
-    if (out->name.n == 0 || !take_char(in, '='))
-        return false;
-    if (in->n && in->p[0] == '"')
-        return take_quoted(arena, in, &out->value);
-    out->value = take_while(in, is_value_char);
-    return out->value.n > 0;
-}
-
-static const struct param *find_param(const struct params *params, struct slice name)
-{
-    for (size_t i = 0; i < params->n; i++)
-        if (slice_eq_nocase(params->rows[i].name, name))
-            return &params->rows[i];
-    return NULL;
-}
-
-static bool parse_params(struct arena *arena, struct slice header, struct params *out)
-{
-    size_t at = header.n;
-
-    out->n = 0;
-    slice_find(header, ';', &at);
-    out->value = slice_trim((struct slice){header.p, at});
-    struct slice in = slice_trim(slice_from_offset(header, at));
-    while (in.n > 0) {
-        struct param param;
-
-        if (!take_char(&in, ';') || out->n == PARAMS_MAX || !take_param(arena, &in, &param) ||
-            find_param(out, param.name))
-            return false;
-        out->rows[out->n++] = param;
-        in = slice_trim(in);
-    }
-    return true;
-}
-
-/* RFC 2046 section 5.1.1. */
+/* Wider than RFC 2046 section 5.1.1: "*****" and the like are sent by many. */
 static bool boundary_acceptable(struct slice boundary)
 {
     if (boundary.n == 0 || boundary.n > BOUNDARY_MAX || boundary.p[boundary.n - 1] == ' ')
         return false;
-    for (size_t i = 0; i < boundary.n; i++) {
-        char c = boundary.p[i];
-        bool alphanumeric =
-            (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-        if (!alphanumeric && (c == '\0' || !strchr("'()+_,-./:=? ", c)))
+    for (size_t i = 0; i < boundary.n; i++)
+        if (boundary.p[i] < ' ' || boundary.p[i] > '~')
             return false;
-    }
     return true;
 }
 
@@ -146,10 +50,10 @@ struct multipart *multipart_new(struct arena *arena, struct slice content_type)
 {
     struct params params;
 
-    if (!parse_params(arena, content_type, &params) ||
+    if (!params_parse(arena, content_type, &params) ||
         !slice_eq_nocase(params.value, SLICE("multipart/form-data")))
         return NULL;
-    const struct param *boundary = find_param(&params, SLICE("boundary"));
+    const struct param *boundary = params_find(&params, SLICE("boundary"));
     if (!boundary || !boundary_acceptable(boundary->value))
         return NULL;
 
@@ -221,135 +125,113 @@ static bool at_boundary(const struct multipart *multipart)
     return multipart->matched == multipart->delimiter.n;
 }
 
-static bool ignore(struct multipart *multipart, size_t n)
+static enum err ignore(struct multipart *multipart, size_t n)
 {
     multipart->ignored += n;
-    return multipart->ignored <= MULTIPART_MAX_IGNORED;
+    if (multipart->ignored <= MULTIPART_MAX_IGNORED)
+        return OK;
+    return fail(multipart, SLICE("More than 8 KiB stand outside of the form's parts: its lines are "
+                                 "perhaps not those that its boundary names."));
 }
 
 /* Heads of parts */
 
-static bool filename_acceptable(struct slice name)
+static enum err parse_disposition(struct multipart *multipart, struct slice value,
+                                  struct multipart_part *part)
 {
-    if (name.n > MULTIPART_MAX_FILENAME || !utf8_valid(name))
-        return false;
-    for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f)
-            return false;
-    return true;
-}
-
-/* Whatever folders the sender names are not ours. */
-static struct slice last_segment(struct slice path)
-{
-    size_t start = path.n;
-
-    while (start > 0 && path.p[start - 1] != '/' && path.p[start - 1] != '\\')
-        start--;
-    struct slice name = slice_trim(slice_from_offset(path, start));
-    if (slice_eq(name, SLICE(".")) || slice_eq(name, SLICE("..")))
-        return SLICE("");
-    return name;
-}
-
-/* RFC 8187: charset'language'percent-encoded. */
-static bool extended_value(struct arena *arena, struct slice value, struct slice *out)
-{
-    struct slice charset, language, encoded, rest;
-
-    if (!slice_split(value, '\'', &charset, &rest) || !slice_split(rest, '\'', &language, &encoded))
-        return false;
-    return encoded.p && slice_eq_nocase(charset, SLICE("UTF-8")) &&
-           text_percent_decode(arena, encoded, false, out);
-}
-
-static bool parse_disposition(struct multipart *multipart, struct slice value,
-                              struct multipart_part *part)
-{
+    struct arena *arena = multipart->arena;
     struct params params;
 
-    if (!parse_params(multipart->arena, value, &params) ||
-        !slice_eq_nocase(params.value, SLICE("form-data")))
-        return false;
-    const struct param *name = find_param(&params, SLICE("name"));
-    const struct param *plain = find_param(&params, SLICE("filename"));
-    const struct param *extended = find_param(&params, SLICE("filename*"));
-    struct slice filename = plain ? plain->value : SLICE("");
-
-    if (!name || name->value.n == 0 || !utf8_valid(name->value))
-        return false;
-    if (extended && !extended_value(multipart->arena, extended->value, &filename))
-        return false;
-    if (!filename_acceptable(filename))
-        return false;
-    part->name = arena_dup(multipart->arena, name->value);
-    part->filename = arena_dup(multipart->arena, last_segment(filename));
+    if (part->name.p)
+        return fail(multipart, SLICE("A part has two Content-Dispositions."));
+    if (!params_parse(arena, charset_guess(arena, value), &params))
+        return fail(multipart, SLICE("A part's Content-Disposition gives a parameter twice, or has "
+                                     "too many of them."));
+    if (!slice_eq_nocase(params.value, SLICE("form-data")))
+        return fail(multipart, SLICE("A part's Content-Disposition is not form-data."));
+    const struct param *name = params_find(&params, SLICE("name"));
+    const struct param *plain = params_find(&params, SLICE("filename"));
+    const struct param *extended = params_find(&params, SLICE("filename*"));
+    if (!name)
+        return fail(multipart, SLICE("A part has no name."));
+    part->name = arena_dup(arena, sent_name(arena, name));
     part->has_filename = plain || extended;
-    return true;
+    if (part->has_filename)
+        part->filename = arena_dup(arena, sent_filename(arena, plain, extended));
+    return OK;
 }
 
 /* RFC 7578 section 4.7: such encodings are deprecated; taking them for payload would be wrong. */
-static bool transfer_encoding_is_none(struct slice value)
+static enum err check_transfer_encoding(struct multipart *multipart, struct slice value)
 {
-    return slice_eq_nocase(value, SLICE("binary")) || slice_eq_nocase(value, SLICE("8bit")) ||
-           slice_eq_nocase(value, SLICE("7bit"));
+    if (slice_eq_nocase(value, SLICE("binary")) || slice_eq_nocase(value, SLICE("8bit")) ||
+        slice_eq_nocase(value, SLICE("7bit")))
+        return OK;
+    return fail(multipart, SLICE("A part is in a Content-Transfer-Encoding; send it as binary."));
 }
 
-static bool parse_content_type(struct multipart *multipart, struct slice value,
-                               struct multipart_part *part)
+static enum err parse_content_type(struct multipart *multipart, struct slice value,
+                                   struct multipart_part *part)
 {
     struct slice start = {value.p, value.n < 10 ? value.n : 10};
 
-    if (part->content_type.p || slice_eq_nocase(start, SLICE("multipart/")))
-        return false;
-    part->content_type = arena_dup(multipart->arena, value);
-    return true;
-}
-
-static bool parse_line(struct multipart *multipart, struct slice line, struct multipart_part *part)
-{
-    struct slice name = take_while(&line, is_token_char);
-
-    if (name.n == 0 || !take_char(&line, ':'))
-        return false;
-    struct slice value = slice_trim(line);
-    if (slice_eq_nocase(name, SLICE("Content-Disposition")))
-        return !part->name.p && parse_disposition(multipart, value, part);
-    if (slice_eq_nocase(name, SLICE("Content-Type")))
-        return parse_content_type(multipart, value, part);
-    if (slice_eq_nocase(name, SLICE("Content-Transfer-Encoding")))
-        return transfer_encoding_is_none(value);
-    return true; /* RFC 7578 section 4.8: all others are ignored */
+    if (part->content_type.p)
+        return fail(multipart, SLICE("A part has two Content-Types."));
+    if (slice_eq_nocase(start, SLICE("multipart/")))
+        return fail(multipart, SLICE("A part is a form of its own; send its files one by one."));
+    part->content_type = arena_dup(multipart->arena, charset_guess(multipart->arena, value));
+    return OK;
 }
 
 /* A folded line begins with a blank, and so has no name. */
-static bool parse_head(struct multipart *multipart, struct multipart_part *part)
+static enum err parse_line(struct multipart *multipart, struct slice line,
+                           struct multipart_part *part)
+{
+    size_t n = 0;
+
+    while (n < line.n && params_token_char(line.p[n]))
+        n++;
+    if (n == 0 || n == line.n || line.p[n] != ':')
+        return fail(multipart, SLICE("A line in a part's head is not `Name: value`."));
+    struct slice name = {line.p, n}, value = slice_trim(slice_from_offset(line, n + 1));
+    if (slice_eq_nocase(name, SLICE("Content-Disposition")))
+        return parse_disposition(multipart, value, part);
+    if (slice_eq_nocase(name, SLICE("Content-Type")))
+        return parse_content_type(multipart, value, part);
+    if (slice_eq_nocase(name, SLICE("Content-Transfer-Encoding")))
+        return check_transfer_encoding(multipart, value);
+    return OK; /* RFC 7578 section 4.8: all others are ignored */
+}
+
+static enum err parse_head(struct multipart *multipart, struct multipart_part *part)
 {
     struct slice rest = {multipart->head, multipart->head_n}, line;
+    enum err err = OK;
 
     *part = (struct multipart_part){0};
-    while (slice_split(rest, '\n', &line, &rest) && line.n > 1)
-        if (!parse_line(multipart, (struct slice){line.p, line.n - 1}, part))
-            return false;
-    return part->name.p != NULL;
+    while (err == OK && slice_split(rest, '\n', &line, &rest) && line.n > 1)
+        err = parse_line(multipart, (struct slice){line.p, line.n - 1}, part);
+    if (err == OK && !part->name.p)
+        return fail(multipart, SLICE("A part has no Content-Disposition."));
+    return err;
 }
 
 /* Takes one byte of a head; *complete after its blank line. */
-static bool take_head_byte(struct multipart *multipart, char c, bool *complete)
+static enum err take_head_byte(struct multipart *multipart, char c, bool *complete)
 {
     size_t n = multipart->head_n;
     char last = n ? multipart->head[n - 1] : '\0';
 
-    if (n == MULTIPART_MAX_PART_HEAD || (c == '\n') != (last == '\r'))
-        return false;
-    if ((unsigned char)c < 0x20 && c != '\r' && c != '\n' && c != '\t')
-        return false;
-    if (c == 0x7f)
-        return false;
+    if (n == MULTIPART_MAX_PART_HEAD)
+        return fail(multipart, SLICE("A part's head is larger than 8 KiB."));
+    if ((c == '\n') != (last == '\r'))
+        return fail(multipart, SLICE("A line in a part's head does not end in CR LF."));
+    if (c == '\0')
+        return fail(multipart, SLICE("A part's head has a NUL."));
     multipart->head[n++] = c;
     multipart->head_n = n;
     *complete = c == '\n' && (n == 2 || (n >= 4 && multipart->head[n - 3] == '\n'));
-    return true;
+    return OK;
 }
 
 /* Steps: each consumes input and either gives an event (true in *found) or moves on. */
@@ -360,14 +242,19 @@ static enum err step_head(struct multipart *multipart, enum multipart_event *eve
     bool complete = false;
 
     while (multipart->in.n > 0 && !complete) {
-        if (!take_head_byte(multipart, multipart->in.p[0], &complete))
-            return ERR_BAD_REQUEST;
+        enum err err = take_head_byte(multipart, multipart->in.p[0], &complete);
+
+        if (err != OK)
+            return err;
         multipart->in = slice_from_offset(multipart->in, 1);
     }
     if (!complete)
         return OK;
-    if (++multipart->parts > MULTIPART_MAX_PARTS || !parse_head(multipart, part))
-        return ERR_BAD_REQUEST;
+    if (++multipart->parts > MULTIPART_MAX_PARTS)
+        return fail(multipart, SLICE("The form has more than 64 parts."));
+    enum err err = parse_head(multipart, part);
+    if (err != OK)
+        return err;
     multipart->state = BODY;
     multipart->matched = 0;
     *event = MULTIPART_PART;
@@ -375,11 +262,19 @@ static enum err step_head(struct multipart *multipart, enum multipart_event *eve
     return OK;
 }
 
+/* RFC 2046 section 5.1.1: blanks between the boundary and its line's end mean nothing. */
 static enum err step_boundary_end(struct multipart *multipart, enum multipart_event *event,
                                   bool *found)
 {
-    multipart->boundary_end[multipart->boundary_end_n++] = multipart->in.p[0];
+    char c = multipart->in.p[0];
+
     multipart->in = slice_from_offset(multipart->in, 1);
+    if (multipart->boundary_end_n == 0 && (c == ' ' || c == '\t'))
+        return ignore(multipart, 1);
+    multipart->boundary_end[multipart->boundary_end_n++] = c;
+    if (multipart->boundary_end_n == 1 && c == '\n')
+        return fail(multipart,
+                    SLICE("The boundary's line ends in LF; lines of a form end in CR LF."));
     if (multipart->boundary_end_n < sizeof multipart->boundary_end)
         return OK;
 
@@ -390,7 +285,7 @@ static enum err step_boundary_end(struct multipart *multipart, enum multipart_ev
         return OK;
     }
     if (!slice_eq(end, SLICE("--")))
-        return ERR_BAD_REQUEST;
+        return fail(multipart, SLICE("Behind a boundary stands neither CR LF nor \"--\"."));
     multipart->ignored = 0;
     multipart->state = EPILOGUE;
     *event = MULTIPART_END;
@@ -424,19 +319,19 @@ static enum err step_body(struct multipart *multipart, enum multipart_event *eve
 
 static enum err step_preamble(struct multipart *multipart)
 {
-    if (!ignore(multipart, next_run(multipart).n))
-        return ERR_BAD_REQUEST;
-    if (at_boundary(multipart))
+    enum err err = ignore(multipart, next_run(multipart).n);
+
+    if (err == OK && at_boundary(multipart))
         pass_boundary(multipart);
-    return OK;
+    return err;
 }
 
 static enum err step_epilogue(struct multipart *multipart)
 {
-    bool short_enough = ignore(multipart, multipart->in.n);
+    enum err err = ignore(multipart, multipart->in.n);
 
     multipart->in = SLICE_NONE;
-    return short_enough ? OK : ERR_BAD_REQUEST;
+    return err;
 }
 
 static enum err step(struct multipart *multipart, enum multipart_event *event,
@@ -468,8 +363,11 @@ enum err multipart_next(struct multipart *multipart, enum multipart_event *event
         err = step(multipart, event, part, data, &found);
     if (err != OK || found)
         return err;
+    if (multipart->ended && multipart->state == PREAMBLE)
+        return fail(multipart, SLICE("The body has no line with the boundary that its Content-Type "
+                                     "names, or its lines do not end in CR LF."));
     if (multipart->ended && multipart->state != EPILOGUE)
-        return ERR_BAD_REQUEST;
+        return fail(multipart, SLICE("The body ends before the form's last boundary."));
     *event = MULTIPART_NEED_MORE;
     return OK;
 }

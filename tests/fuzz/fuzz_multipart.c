@@ -3,8 +3,9 @@
 #include "fuzz.h"
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "base/utf8.h"
 #include "gateway/http/multipart.h"
+#include "gateway/http/sent_name.h"
 
 #include <assert.h>
 
@@ -14,9 +15,9 @@ static void log_part(struct buf *log, const struct multipart_part *part)
 {
     size_t at;
 
-    assert(part->name.n > 0 && utf8_valid(part->name));
+    assert(utf8_valid(part->name) && part->name.n <= SENT_NAME_MAX);
     assert(utf8_valid(part->filename) && !slice_find(part->filename, '/', &at));
-    assert(part->filename.n <= MULTIPART_MAX_FILENAME);
+    assert(part->filename.n <= SENT_NAME_MAX);
     buf_add(log, part->name);
     buf_add(log, part->filename);
     buf_add(log, part->content_type);

@@ -153,7 +153,9 @@ static enum err receive(struct intake *intake)
     while ((err = file_body_next(&body, &chunk)) == OK && chunk.n)
         if ((err = take_chunk(intake, &armour, chunk)) != OK)
             return err;
-    return err == OK ? judge_whole(intake, &armour) : err;
+    if (err != OK)
+        return refuse(intake, err, body.problem);
+    return judge_whole(intake, &armour);
 }
 
 /* --- the record --------------------------------------------------------------------------------

@@ -58,15 +58,6 @@ void mediavault_media_add_tag(struct arena *arena, struct media *media, struct s
         media->tags[media->tag_count++] = tag;
 }
 
-struct slice mediavault_filename_stem(struct slice filename)
-{
-    size_t end = filename.n;
-
-    while (end > 0 && filename.p[end - 1] != '.')
-        end--;
-    return end > 1 ? (struct slice){filename.p, end - 1} : filename;
-}
-
 /* JSON */
 
 static void write_link(struct json_writer *w, struct request *req, const char *key,

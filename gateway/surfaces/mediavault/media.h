@@ -22,6 +22,3 @@ void mediavault_media_reply(struct request *req, int status, const struct media 
  * list has room for MEDIA_TAGS_MAX, which the schemas allow; more are left out. */
 enum { MEDIA_TAGS_MAX = 64 };
 void mediavault_media_add_tag(struct arena *arena, struct media *media, struct slice tag);
-
-/* "IMG_1054.JPG" -> "IMG_1054" */
-struct slice mediavault_filename_stem(struct slice filename);

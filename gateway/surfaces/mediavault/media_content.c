@@ -1,6 +1,7 @@
 /* The bytes of a media record: the original, and what was derived from it. */
 #include "gateway/download.h"
 #include "gateway/gateway.h"
+#include "gateway/ingest.h"
 #include "gateway/surfaces/mediavault/media.h"
 #include "handlers.h"
 #include "store/variant.h"
@@ -31,7 +32,7 @@ static void reply_not_made(struct request *req, const struct media *media)
 static struct slice variant_filename(struct arena *arena, const struct media *media,
                                      const struct variant_row *row)
 {
-    struct slice stem = mediavault_filename_stem(media->filename);
+    struct slice stem = filename_stem(media->filename);
 
     return arena_printf(arena, "%.*s-%.*s", SLICE_ARG(stem), SLICE_ARG(row->file));
 }

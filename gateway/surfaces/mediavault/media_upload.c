@@ -1,33 +1,11 @@
 /* Taking a file in: the form, the blob, then the record. 201 means that all of it is on disk. */
 #include "gateway/gateway.h"
+#include "gateway/ingest.h"
 #include "gateway/surfaces/mediavault/media.h"
 #include "gateway/upload_form.h"
 #include "handlers.h"
 
-#include <assert.h>
-
 enum { ONCE_MAX = 255 };
-
-static enum media_type type_of(struct slice mime_type)
-{
-    struct slice group, rest;
-    enum media_type type = MEDIA_DOCUMENT;
-    bool known = slice_split(mime_type, '/', &group, &rest) && media_type_parse(group, &type);
-
-    assert(known); /* what is taken is an image, a video or audio: their names are the groups */
-    (void)known;
-    return type;
-}
-
-/* What nobody named is called like its file. */
-static struct slice title_of(const struct upload_form *form)
-{
-    struct slice title = slice_trim(upload_form_text(form, "title"));
-
-    if (title.n == 0)
-        title = mediavault_filename_stem(form->filename);
-    return title.n ? title : SLICE("Untitled");
-}
 
 static void describe(struct request *req, const struct upload_form *form, struct slice once,
                      struct media *media)
@@ -37,28 +15,15 @@ static void describe(struct request *req, const struct upload_form *form, struct
     *media = (struct media){
         .owner = req->principal.user_id,
         .partition = req->principal.partition,
-        .title = title_of(form),
+        .title = upload_form_text(form, "title"),
         .description = upload_form_text(form, "description"),
         .filename = form->filename,
         .mime_type = form->mime_type,
-        .type = type_of(form->mime_type),
         .size = upload_size(form->upload),
         .once = once,
     };
     while (slice_split(tags, ',', &tag, &tags))
         mediavault_media_add_tag(req->task.arena, media, tag);
-    media->status = media->type == MEDIA_AUDIO ? MEDIA_READY : MEDIA_PROCESSING;
-}
-
-static enum err create(struct request *req, struct media *media)
-{
-    struct job job = {
-        .kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE,
-        .lane = LANE_FRESH,
-    };
-
-    return media_create(&req->task, req->gateway->state, media,
-                        media->status == MEDIA_PROCESSING ? &job : NULL);
 }
 
 static void reply_created(struct request *req, const struct media *media)
@@ -95,7 +60,7 @@ static bool is_first_or_reply(struct request *req, struct slice once)
 /* Somebody used the key while this body was read: theirs was first. */
 static enum err create_once(struct request *req, struct media *media)
 {
-    enum err err = create(req, media);
+    enum err err = ingest_media(&req->task, req->gateway->state, media);
 
     if (err == ERR_CONFLICT && media->once.n) {
         err = media_find_once(&req->task, req->gateway->state, media->owner, media->once, media);

@@ -57,8 +57,7 @@ void cors_add_headers(const struct request *req, struct buf *out)
     origin = request_header(req, "Origin");
     if (!origin.n || !cors_allows(req->gateway, origin))
         return;
-    buf_printf(out,
-               "Access-Control-Allow-Origin: %.*s\r\n"
-               "Access-Control-Expose-Headers: " ANSWER_HEADERS "\r\n",
-               SLICE_ARG(origin));
+    buf_printf(out, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(origin));
+    if (!cors_is_preflight(req))
+        buf_add(out, SLICE("Access-Control-Expose-Headers: " ANSWER_HEADERS "\r\n"));
 }

@@ -23,7 +23,7 @@ static inline void say(struct peer *peer, const char *text)
 
 struct answer {
     int status;
-    char head[768];
+    char head[1024];
     char *body;
     size_t body_n;
 };

@@ -10,6 +10,7 @@
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/router.h"
+#include "gateway/upload_share.h"
 #include "gateway/validate.h"
 
 #include <assert.h>
@@ -236,15 +237,11 @@ static bool read_json_or_reply(struct request *req)
 
 static bool may_stream_or_reply(struct request *req)
 {
-    enum err err = OK;
-
-    if (req->head.has_length && req->head.content_length > req->route->max_body_bytes)
-        err = ERR_PAYLOAD_TOO_LARGE;
-    else if (!exchange_begin_upload(req->exchange))
-        err = ERR_OVERLOADED;
-    if (err)
-        reply_error(req, err, SLICE_NONE);
-    return !err;
+    if (req->head.has_length && req->head.content_length > req->route->max_body_bytes) {
+        reply_error(req, ERR_PAYLOAD_TOO_LARGE, SLICE_NONE);
+        return false;
+    }
+    return upload_begin_or_reply(req);
 }
 
 static bool read_input_or_reply(struct request *req)

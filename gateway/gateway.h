@@ -13,6 +13,7 @@ struct jobserver;
 struct manifests;
 struct password_thread;
 struct trusted_proxies;
+struct upload_shares;
 
 struct gateway {
     const struct config *config;
@@ -28,6 +29,7 @@ struct gateway {
     struct manifests *manifests; /* users and collections that are written in files */
     struct rate_limits limits;
     const struct trusted_proxies *proxies;
+    struct upload_shares *uploads;
     const struct slice *cors_origins; /* ends with an empty one */
     uint64_t started_ms;
     bool draining;

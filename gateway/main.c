@@ -20,6 +20,7 @@
 #include "gateway/jobs/jobserver.h"
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
+#include "gateway/upload_share.h"
 
 enum {
     FIBERS_MAX = 4096,
@@ -34,6 +35,7 @@ static struct program {
     struct gateway gateway;
     struct arena *arena;
     struct listener *plain, *tls;
+    struct upload_shares uploads;
     struct housekeeping *housekeeping;
     struct timer drain;
     uint64_t drain_until_ms;
@@ -201,6 +203,14 @@ static void open_connections(void)
     gateway->connections = connection_server_new(loop_get(), &tls, on_accept);
     if (!gateway->connections)
         process_fail("the certificate or its key cannot be used");
+    connection_server_limit(
+        gateway->connections,
+        &(struct door_settings){
+            .per_address = (size_t)config_number(gateway->config, "connections.per_address"),
+            .proxies = gateway->proxies->list,
+            .proxy_count = gateway->proxies->n,
+        },
+        SLICE(EXCHANGE_TOO_MANY));
 }
 
 int main(int argc, char **argv)
@@ -214,6 +224,8 @@ int main(int argc, char **argv)
     gateway->config = config;
     gateway->started_ms = clock_ms();
     rate_limits_read(config, &gateway->limits);
+    upload_shares_init(&program.uploads, config);
+    gateway->uploads = &program.uploads;
     gateway->proxies = trusted_proxies_read(config, program.arena);
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
     open_store(gateway, program.arena);
@@ -227,6 +239,7 @@ int main(int argc, char **argv)
 
     uv_run(loop_get(), UV_RUN_DEFAULT);
 
+    upload_shares_fini(&program.uploads);
     password_thread_stop(gateway->passwords);
     manifests_close(gateway->manifests);
     store_close(gateway->store);

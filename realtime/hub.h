@@ -5,7 +5,7 @@
 #include "realtime/history.h"
 #include "realtime/protocol.h"
 #include "realtime/realtime.h"
-#include "realtime/table.h"
+#include "base/table.h"
 
 #include <uv.h>
 

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { DESCRIPTORS_MAX = 64 << 10 };
 
 static const char *program;
 
@@ -59,6 +62,17 @@ static void watch_faults(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
+/* Not more: tables are made for as many as there may be (libwebsockets, 16 bytes for each). */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void process_init(const char *name)
 {
     const char *level_name = getenv("MEDIAHUB_LOG_LEVEL");
@@ -68,6 +82,7 @@ void process_init(const char *name)
     if (level_name)
         log_level_parse(slice_from(level_name), &level);
     log_init(name, level);
+    raise_descriptors();
     crypto_init();
     signal(SIGPIPE, SIG_IGN);
     setenv("UV_THREADPOOL_SIZE", "16", 0);

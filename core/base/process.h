@@ -5,8 +5,9 @@
 
 #include <uv.h>
 
-/* Log, crypto, ignored SIGPIPE, an alternate stack so that a fault on a guard page is reported,
- * and, under a supervisor (MEDIAHUB_SUPERVISED=1), death with the parent (PR_SET_PDEATHSIG). */
+/* As many descriptors as the system allows (up to 65536), log, crypto, ignored SIGPIPE, an
+ * alternate stack so that a fault on a guard page is reported, and, under a supervisor
+ * (MEDIAHUB_SUPERVISED=1), death with the parent (PR_SET_PDEATHSIG). */
 void process_init(const char *name);
 
 /* Is -h or --help among these? */

@@ -41,6 +41,8 @@ enum err store_errno(const char *what, int error)
         return ERR_NOT_FOUND;
     if (error == ENOSPC || error == EDQUOT)
         return ERR_STORAGE_FULL;
+    if (error == EMFILE || error == ENFILE || error == ENOMEM)
+        return ERR_OVERLOADED; /* and passes */
     log_event(LOG_ERROR, "store_failed", F("call", what), F("errno", error));
     return ERR_INTERNAL;
 }

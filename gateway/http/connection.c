@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     CONNECTION_MAGIC = 0x434f4e4e,
@@ -24,7 +25,7 @@ enum {
     LINGER_SILENCE_MS = 10000,
     LINGER_MAX_MS = 120000,
     LINGER_MAX_BYTES = 256 << 20,
-    FD_LIMIT = 64 << 10, /* libwebsockets' tables cost 16 bytes for each */
+    REFUSALS_TOLD_EVERY_MS = 60000,
     DESTROY_TURNS = 4,
     NEVER_S = 365 * 86400, /* deadlines are ours */
 };
@@ -52,6 +53,7 @@ struct connection {
     bool tls, reading, receiving, wants_writable;
     bool inside; /* a callback of libwebsockets is on the stack */
     bool handshaken;
+    struct address peer; /* all zero: unknown */
     uint8_t peer_ip_n;
     char peer_ip[46];
 };
@@ -61,6 +63,9 @@ struct connection_server {
     struct lws_vhost *plain, *tls;
     void *(*on_accept)(struct connection *connection, const struct connection_owner **owner);
     size_t count;
+    struct door *door;
+    struct slice refusal;
+    uint64_t refusals_told_ms;
     bool waking;
     uv_idle_t idle; /* turns the loop while the context is being destroyed */
     int turns;
@@ -270,6 +275,7 @@ static void on_close(struct connection *connection)
     connection->state = CONNECTION_DROPPED;
     timer_stop(&connection->deadline);
     connection->server->count--;
+    door_leave(connection->server->door, &connection->peer);
     if (connection->owner)
         connection->owner->on_gone(connection->owner_arg);
     buf_fini(&connection->backlog);
@@ -333,15 +339,12 @@ static void on_lws_log(int level, const char *line)
     log_event(LOG_ERROR, "libwebsockets", F("text", text));
 }
 
-/* libwebsockets makes tables for as many descriptors as the process may open. */
-static void limit_descriptors(void)
+static struct door *make_door(const struct door_settings *settings)
 {
-    struct rlimit limit;
+    struct rlimit limit = {0};
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max < FD_LIMIT ? limit.rlim_max : FD_LIMIT;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return door_new(settings, (size_t)limit.rlim_cur);
 }
 
 static struct lws_vhost *make_vhost(struct lws_context *context, const char *name,
@@ -384,7 +387,7 @@ struct connection_server *connection_server_new(
         .timeout_secs = NEVER_S,
     };
 
-    limit_descriptors();
+    server->door = make_door(&(struct door_settings){0});
     lws_set_log_level(LLL_ERR, on_lws_log);
     uv_idle_init(loop, &server->idle);
     server->on_accept = on_accept;
@@ -401,7 +404,10 @@ struct connection_server *connection_server_new(
 
 static void on_idle_closed(uv_handle_t *handle)
 {
-    mem_free(CONTAINER_OF(handle, struct connection_server, idle));
+    struct connection_server *server = CONTAINER_OF(handle, struct connection_server, idle);
+
+    door_free(server->door);
+    mem_free(server);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -431,8 +437,42 @@ size_t connection_count(const struct connection_server *server)
     return server->count;
 }
 
+void connection_server_limit(struct connection_server *server, const struct door_settings *door,
+                             struct slice refusal)
+{
+    assert(server->count == 0);
+    door_free(server->door);
+    server->door = make_door(door);
+    server->refusal = refusal;
+}
+
+bool connection_server_is_full(const struct connection_server *server)
+{
+    return door_is_full(server->door);
+}
+
+static void turn_away(struct connection_server *server, int fd, bool tls, struct slice peer_ip)
+{
+    uint64_t now_ms = clock_ms();
+
+    if (!tls && server->refusal.n)
+        send(fd, server->refusal.p, server->refusal.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+    if (server->refusals_told_ms && now_ms < server->refusals_told_ms + REFUSALS_TOLD_EVERY_MS)
+        return;
+    server->refusals_told_ms = now_ms;
+    log_event(LOG_WARN, "connections_refused", F("ip", peer_ip));
+}
+
 bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip)
 {
+    struct address peer = {.bytes = {0}};
+
+    address_from_text(peer_ip, &peer);
+    if (!door_enter(server->door, &peer)) {
+        turn_away(server, fd, tls, peer_ip);
+        return false;
+    }
     struct connection *connection = MEM_NEW(struct connection);
     lws_adopt_desc_t adoption = {
         .vh = tls ? server->tls : server->plain,
@@ -446,6 +486,7 @@ bool connection_adopt(struct connection_server *server, int fd, bool tls, struct
     connection->magic = CONNECTION_MAGIC;
     connection->server = server;
     connection->tls = tls;
+    connection->peer = peer;
     connection->reading = connection->receiving = true;
     connection->peer_ip_n =
         (uint8_t)(peer_ip.n < sizeof connection->peer_ip ? peer_ip.n : sizeof connection->peer_ip);

@@ -7,7 +7,7 @@
  * libwebsockets (one partial write) and by us up to CONNECTION_BACKLOG_MAX. */
 #pragma once
 
-#include "base/slice.h"
+#include "gateway/http/door.h"
 
 #include <uv.h>
 
@@ -34,6 +34,11 @@ struct connection_server *connection_server_new(
 /* Closes every connection (owners get on_gone now); the rest, its memory too, goes with the loop's
  * next turns. */
 void connection_server_free(struct connection_server *server);
+/* At the start; without it the door decides by itself. `refusal` is said in plain to whom the door
+ * does not let in, and outlives the server. */
+void connection_server_limit(struct connection_server *server, const struct door_settings *door,
+                             struct slice refusal);
+bool connection_server_is_full(const struct connection_server *server); /* accepting must wait */
 /* Takes an accepted socket. peer_ip is copied. False: it was refused and closed. */
 bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip);
 size_t connection_count(const struct connection_server *server);

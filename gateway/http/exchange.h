@@ -10,6 +10,11 @@
 #include "gateway/http/connection.h"
 #include "gateway/http/http1.h"
 
+/* What a connection hears that comes from an address with too many. */
+#define EXCHANGE_TOO_MANY                                                                          \
+    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\n"                    \
+    "Connection: close\r\n\r\n"
+
 enum {
     EXCHANGE_UPLOADS_MAX = 256, /* fibers that stream a body; past it 503 */
     EXCHANGE_IDLE_MS = 75000,

@@ -1,5 +1,6 @@
 #include "gateway/http/listener.h"
 
+#include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 /* At most so many a turn, so that a storm of new connections does not starve the open ones. */
-enum { ACCEPTS_PER_TURN = 64, OUT_OF_FILES_PAUSE_MS = 100 };
+enum { ACCEPTS_PER_TURN = 64, PAUSE_MS = 100, TOLD_EVERY_MS = 60000 };
 
 enum { LISTENER_MAGIC = 0x4c53544e };
 
@@ -24,6 +25,7 @@ struct listener {
     int fd;
     uv_poll_t poll;
     struct timer pause;
+    uint64_t told_ms; /* that accepting pauses */
 };
 
 static void on_readable(uv_poll_t *poll, int status, int events);
@@ -50,6 +52,20 @@ static struct slice ip_text(const struct sockaddr_storage *peer, char text[INET6
     return slice_from(text);
 }
 
+/* The backlog keeps them; polling on would only spin. */
+static void pause_accepting(struct listener *listener, const char *why)
+{
+    uint64_t now_ms = clock_ms();
+
+    uv_poll_stop(&listener->poll);
+    timer_start(&listener->pause, PAUSE_MS, on_pause_over);
+    if (listener->told_ms && now_ms < listener->told_ms + TOLD_EVERY_MS)
+        return;
+    listener->told_ms = now_ms;
+    log_event(LOG_WARN, "accepting_paused", F("why", why),
+              F("connections", connection_count(listener->server)));
+}
+
 /* False: nothing more to accept now. */
 static bool accept_one(struct listener *listener)
 {
@@ -57,14 +73,16 @@ static bool accept_one(struct listener *listener)
     socklen_t n = sizeof peer;
     char text[INET6_ADDRSTRLEN];
     int on = 1;
+
+    if (connection_server_is_full(listener->server)) {
+        pause_accepting(listener, "as many connections are open as may be");
+        return false;
+    }
     int fd = accept4(listener->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            /* The backlog keeps them; polling on would only spin. */
-            log_event(LOG_ERROR, "accept_failed", F("error", strerror(errno)));
-            uv_poll_stop(&listener->poll);
-            timer_start(&listener->pause, OUT_OF_FILES_PAUSE_MS, on_pause_over);
+            pause_accepting(listener, strerror(errno));
             return false;
         }
         return errno == EINTR || errno == ECONNABORTED;

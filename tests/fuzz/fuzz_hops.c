@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     append(&head, names[0], SLICE("for=192.0.2.1;proto=http"));
     append(&head, names[1], SLICE("192.0.2.1, 10.0.0.2"));
     hops_follow(&head, &proxies, &client);
-    assert(client.known && memcmp(&client.address, &appended, sizeof appended) == 0);
+    assert(client.known &&
+           memcmp(client.address.bytes, appended.bytes, sizeof appended.bytes) == 0);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* Whether this gateway lives, can serve, and how it fares. */
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
+#include "gateway/http/exchange.h"
 #include "gateway/metrics.h"
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/ready.h"
@@ -70,6 +71,7 @@ void hub_metrics(struct request *req)
     buf_init(&out, METRICS_MAX_BYTES);
     metrics_write_requests(&out);
     metrics_write(&out, "mediahub_connections", "gauge", connection_count(gateway->connections));
+    metrics_write(&out, "mediahub_uploads", "gauge", exchange_uploads());
     metrics_write(&out, "mediahub_fibers", "gauge", fiber_count());
     metrics_write(&out, "mediahub_state_connects_total", "counter",
                   redis_connects(gateway->state->durable));

@@ -15,6 +15,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/listener.h"
+#include "gateway/upload_share.h"
 #include "state/account.h"
 
 #include <pthread.h>
@@ -25,6 +26,7 @@ static struct server {
     uv_loop_t *loop;
     struct gateway gateway;
     struct listener *listener;
+    struct upload_shares uploads;
     struct session session;
     char token[2048];
     struct arena *arena;
@@ -316,7 +318,7 @@ static void check(struct peer *peer, const struct row *row)
 /* --- running them ------------------------------------------------------------------------------
  */
 
-struct table {
+struct play_list {
     const struct row *rows;
     size_t n;
 };
@@ -328,7 +330,7 @@ static void stop_loop(void *arg)
 
 static void *run_client(void *arg)
 {
-    const struct table *table = arg;
+    const struct play_list *table = arg;
 
     for (size_t i = 0; i < table->n; i++) {
         struct peer peer = peer_open(listener_port(server.listener), false);
@@ -342,7 +344,7 @@ static void *run_client(void *arg)
 
 static void play(const struct row *these, size_t n)
 {
-    struct table table = {these, n};
+    struct play_list table = {these, n};
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, run_client, &table), 0);
@@ -457,6 +459,8 @@ static int set_up(void **state)
     server.gateway.config = config_load(1, argv, &problem);
     assert_non_null(server.gateway.config);
     server.gateway.state = state_open(redis_fixture_url(), redis_fixture_url());
+    upload_shares_init(&server.uploads, server.gateway.config);
+    server.gateway.uploads = &server.uploads;
     server.gateway.proxies = trusted_proxies_read(server.gateway.config, server.arena);
     server.gateway.limits.of[RATE_ANONYMOUS] = ANONYMOUS_LIMIT;
     server.gateway.limits.of[RATE_USER] = 1000;
@@ -481,6 +485,7 @@ static int tear_down(void **state)
     password_thread_stop(server.gateway.passwords);
     state_close(server.gateway.state);
     uv_run(server.loop, UV_RUN_DEFAULT);
+    upload_shares_fini(&server.uploads);
     config_free((struct config *)(uintptr_t)server.gateway.config);
     arena_free(server.arena);
     redis_fixture_stop();

@@ -1,4 +1,4 @@
-#include "realtime/table.h"
+#include "base/table.h"
 
 #include "base/crypto.h"
 #include "base/memory.h"

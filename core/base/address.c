@@ -4,7 +4,14 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { V4_BITS = 96, IPV6_TEXT_MAX = 46, PREFIX_BYTES = 8, V4_LOOPBACK = 127 };
+enum {
+    V4_BITS = 96,
+    IPV6_TEXT_MAX = 46,
+    PREFIX_BYTES = 8,
+    NETWORK_BYTES = 6,
+    V4_NETWORK_BYTES = 15,
+    V4_LOOPBACK = 127
+};
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -203,6 +210,18 @@ struct slice address_prefix_text(struct arena *arena, struct slice text)
     struct address prefix = address_prefix(&address);
     struct slice base = address_text(arena, &prefix);
     return is_v4(&address) ? base : arena_printf(arena, "%.*s/64", SLICE_ARG(base));
+}
+
+struct slice address_network_text(struct arena *arena, struct slice text)
+{
+    struct address network;
+
+    if (!address_from_text(text, &network))
+        return text;
+    bool v4 = is_v4(&network);
+    size_t kept = v4 ? V4_NETWORK_BYTES : NETWORK_BYTES;
+    memset(network.bytes + kept, 0, sizeof network.bytes - kept);
+    return arena_printf(arena, "%.*s/%d", SLICE_ARG(address_text(arena, &network)), v4 ? 24 : 48);
 }
 
 bool address_is_loopback(const struct address *address)

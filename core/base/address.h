@@ -36,6 +36,9 @@ struct address address_prefix(const struct address *address);
 /* The same as the text of a counter's key: "192.0.2.1", "2001:db8:1:2::/64". What is no address
  * comes back as it is. */
 struct slice address_prefix_text(struct arena *arena, struct slice text);
+/* The network that an address is in, as wide as one customer's may be: of IPv4 24 bits, of IPv6
+ * 48: "192.0.2.0/24", "2001:db8:1::/48". */
+struct slice address_network_text(struct arena *arena, struct slice text);
 bool address_is_loopback(const struct address *address);
 
 /* Neither of this machine, of a local or private network, multicast, documentation, nor one of the

@@ -9,9 +9,6 @@
 #include <string.h>
 
 enum {
-    QUEUE_MAX = 32, /* past it ERR_OVERLOADED: about a second of work */
-    HASH_MEMORY_BYTES = 19456 << 10,
-    HASH_PASSES = 2,
     VERIFY_MEMORY_MAX_KIB = 256 << 10,
     VERIFY_PASSES_MAX = 10,
     VERIFY_LANES_MAX = 8,
@@ -19,10 +16,11 @@ enum {
     JOB_MAGIC = 0x70617373,
 };
 
+static const struct password_kinds own_kind = {{PASSWORD_KIND_OWN}, 1};
+
 /* Lives in the arena of its task, which waits without a timeout because this thread writes here. */
 struct job {
     uint32_t magic;
-    struct job *next;
     struct slice password;
     const char *phc; /* to verify; NULL: to hash */
     char made[crypto_pwhash_STRBYTES];
@@ -32,18 +30,20 @@ struct job {
 
 struct password_thread {
     uv_thread_t thread;
-    uv_mutex_t mutex; /* queue, count, stopping */
+    uv_mutex_t mutex; /* job, stopping */
     uv_cond_t cond;
-    struct job *first, **end;
-    size_t count;
+    struct job *job;
     bool stopping;
-    char decoy[crypto_pwhash_STRBYTES]; /* verified in place of what does not exist */
+    struct turns *turns;
+    uint64_t work_kib;
 };
 
 static bool make(struct slice password, char out[crypto_pwhash_STRBYTES])
 {
-    return crypto_pwhash_str_alg(out, password.p ? password.p : "", password.n, HASH_PASSES,
-                                 HASH_MEMORY_BYTES, crypto_pwhash_ALG_ARGON2ID13) == 0;
+    const struct password_kind kind = PASSWORD_KIND_OWN;
+
+    return crypto_pwhash_str_alg(out, password.p ? password.p : "", password.n, kind.passes,
+                                 (size_t)kind.memory_kib << 10, crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
 static void on_job_done(void *arg)
@@ -67,18 +67,15 @@ static void thread_main(void *arg)
 
     uv_mutex_lock(&thread->mutex);
     for (;;) {
-        while (!thread->first && !thread->stopping)
+        while (!thread->job && !thread->stopping)
             uv_cond_wait(&thread->cond, &thread->mutex);
-        struct job *job = thread->first;
+        struct job *job = thread->job;
         if (!job)
             break;
-        thread->first = job->next;
-        if (!thread->first)
-            thread->end = &thread->first;
+        thread->job = NULL;
         uv_mutex_unlock(&thread->mutex);
         job_run(job);
         uv_mutex_lock(&thread->mutex);
-        thread->count--;
     }
     uv_mutex_unlock(&thread->mutex);
 }
@@ -86,12 +83,8 @@ static void thread_main(void *arg)
 struct password_thread *password_thread_start(void)
 {
     struct password_thread *thread = MEM_NEW(struct password_thread);
-    uint8_t nobody_knows[32];
 
-    randombytes_buf(nobody_knows, sizeof(nobody_knows));
-    bool made = make((struct slice){(char *)nobody_knows, sizeof(nobody_knows)}, thread->decoy);
-    assert(made);
-    thread->end = &thread->first;
+    thread->turns = turns_new();
     uv_mutex_init(&thread->mutex);
     uv_cond_init(&thread->cond);
     int failed = uv_thread_create(&thread->thread, thread_main, thread);
@@ -108,37 +101,46 @@ void password_thread_stop(struct password_thread *thread)
     uv_thread_join(&thread->thread);
     uv_cond_destroy(&thread->cond);
     uv_mutex_destroy(&thread->mutex);
+    turns_free(thread->turns);
     mem_free(thread);
 }
 
-static enum err run(struct password_thread *thread, struct job *job)
+enum err password_turn_take(struct task *task, struct password_thread *thread,
+                            const struct turns_asker *asker)
 {
-    uv_mutex_lock(&thread->mutex);
-    bool room = thread->count < QUEUE_MAX;
-    if (room) {
-        *thread->end = job;
-        thread->end = &job->next;
-        thread->count++;
-        uv_cond_signal(&thread->cond);
-    }
-    uv_mutex_unlock(&thread->mutex);
-    if (!room)
-        return ERR_OVERLOADED;
-    fiber_await(&job->wait, FIBER_FOREVER);
-    job->magic = 0;
-    return OK;
+    return turns_take(task, thread->turns, asker);
 }
 
-enum err password_hash(struct task *task, struct password_thread *thread, struct slice password,
-                       struct slice *phc)
+void password_turn_end(struct password_thread *thread)
 {
-    struct job *job = ARENA_NEW(task->arena, struct job);
+    turns_end(thread->turns);
+}
 
+/* In one's turn, so that there is no other job. */
+static void run(struct password_thread *thread, struct job *job, const struct password_kind *kind)
+{
     job->magic = JOB_MAGIC;
-    job->password = password;
-    enum err err = run(thread, job);
+    uv_mutex_lock(&thread->mutex);
+    assert(!thread->job);
+    thread->job = job;
+    uv_cond_signal(&thread->cond);
+    uv_mutex_unlock(&thread->mutex);
+    fiber_await(&job->wait, FIBER_FOREVER);
+    job->magic = 0;
+    thread->work_kib += (uint64_t)kind->memory_kib * kind->passes;
+}
+
+enum err password_hash(struct task *task, struct password_thread *thread,
+                       const struct turns_asker *asker, struct slice password, struct slice *phc)
+{
+    enum err err = password_turn_take(task, thread, asker);
+
     if (err != OK)
         return err;
+    struct job *job = ARENA_NEW(task->arena, struct job);
+    job->password = password;
+    run(thread, job, &own_kind.list[0]);
+    password_turn_end(thread);
     if (!job->good) /* no memory for it */
         return ERR_OVERLOADED;
     *phc = slice_from(job->made);
@@ -155,35 +157,103 @@ static bool parameter(struct slice *list, struct slice name, uint64_t min, uint6
            slice_to_u64(slice_from_offset(item, name.n), out) && *out >= min && *out <= max;
 }
 
-bool password_phc_acceptable(struct slice phc)
+static bool kind_of(struct slice phc, struct password_kind *out)
 {
     const struct slice head = SLICE("$argon2id$v=19$");
     struct slice list, rest;
-    uint64_t memory_kib, passes, lanes;
+    uint64_t memory_kib = 0, passes = 0, lanes;
 
     if (phc.n > PHC_MAX_BYTES || !slice_starts_with(phc, head))
         return false;
-    return slice_split(slice_from_offset(phc, head.n), '$', &list, &rest) && rest.n > 0 &&
-           parameter(&list, SLICE("m="), 8, VERIFY_MEMORY_MAX_KIB, &memory_kib) &&
-           parameter(&list, SLICE("t="), 1, VERIFY_PASSES_MAX, &passes) &&
-           parameter(&list, SLICE("p="), 1, VERIFY_LANES_MAX, &lanes) && list.p == NULL;
+    bool good = slice_split(slice_from_offset(phc, head.n), '$', &list, &rest) && rest.n > 0 &&
+                parameter(&list, SLICE("m="), 8, VERIFY_MEMORY_MAX_KIB, &memory_kib) &&
+                parameter(&list, SLICE("t="), 1, VERIFY_PASSES_MAX, &passes) &&
+                parameter(&list, SLICE("p="), 1, VERIFY_LANES_MAX, &lanes) && list.p == NULL;
+    *out = (struct password_kind){(uint32_t)memory_kib, (uint32_t)passes};
+    return good;
 }
 
-enum err password_verify(struct task *task, struct password_thread *thread, struct slice password,
-                         struct slice phc)
+bool password_phc_acceptable(struct slice phc)
+{
+    struct password_kind kind;
+
+    return kind_of(phc, &kind);
+}
+
+static bool same_kind(const struct password_kind *a, const struct password_kind *b)
+{
+    return a->memory_kib == b->memory_kib && a->passes == b->passes;
+}
+
+bool password_kinds_add(struct password_kinds *kinds, struct slice phc)
+{
+    struct password_kind kind;
+
+    return kind_of(phc, &kind) && password_kinds_add_kind(kinds, kind);
+}
+
+bool password_kinds_add_kind(struct password_kinds *kinds, struct password_kind kind)
+{
+    for (size_t i = 0; i < kinds->n; i++)
+        if (same_kind(&kinds->list[i], &kind))
+            return true;
+    if (kinds->n == PASSWORD_KINDS_MAX)
+        return false;
+    kinds->list[kinds->n++] = kind;
+    return true;
+}
+
+/* A hash of this kind that no password has. */
+static const char *decoy_of(struct arena *arena, const struct password_kind *kind)
+{
+    return arena_printf(arena,
+                        "$argon2id$v=19$m=%u,t=%u,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                        kind->memory_kib, kind->passes)
+        .p;
+}
+
+static bool verify_one(struct task *task, struct password_thread *thread,
+                       const struct password_kind *kind, struct slice password, const char *phc)
 {
     struct job *job = ARENA_NEW(task->arena, struct job);
-    bool real = password_phc_acceptable(phc);
 
-    if (phc.n && !real)
-        log_event(LOG_ERROR, "password_hash_refused", F("bytes", (int)phc.n));
-    job->magic = JOB_MAGIC;
     job->password = password;
-    job->phc = real ? arena_cstr(task->arena, phc) : thread->decoy;
-    enum err err = run(thread, job);
-    if (err != OK)
-        return err;
-    return real && job->good ? OK : ERR_UNAUTHORIZED;
+    job->phc = phc;
+    run(thread, job, kind);
+    return job->good;
+}
+
+enum err password_verify(struct task *task, struct password_thread *thread,
+                         const struct password_kinds *kinds, const struct turns_asker *asker,
+                         struct slice password, struct slice phc)
+{
+    struct password_kinds now = kinds ? *kinds : own_kind; /* others may add to it meanwhile */
+    struct password_kind own;
+    bool acceptable = kind_of(phc, &own), good = false;
+
+    if (phc.n && !acceptable)
+        log_event(LOG_ERROR, "password_hash_refused", F("bytes", (int)phc.n));
+    for (size_t i = 0; i < now.n; i++) {
+        bool real = acceptable && same_kind(&now.list[i], &own);
+        const char *tried =
+            real ? arena_cstr(task->arena, phc) : decoy_of(task->arena, &now.list[i]);
+        bool matches = verify_one(task, thread, &now.list[i], password, tried);
+
+        good = good || (real && matches);
+    }
+    turns_doubt(thread->turns, asker->source, !good);
+    return good ? OK : ERR_UNAUTHORIZED;
+}
+
+uint64_t password_work_kib(const struct password_thread *thread)
+{
+    return thread->work_kib;
+}
+
+size_t password_waiting(const struct password_thread *thread)
+{
+    return turns_waiting(thread->turns);
 }
 
 struct slice password_hash_now(struct arena *arena, struct slice password)

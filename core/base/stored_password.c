@@ -1,12 +1,11 @@
 #include "base/stored_password.h"
 
-#include "base/password.h"
 #include "base/text.h"
 
 #include <assert.h>
 #include <sodium.h>
 
-enum { MEMORY_BYTES = 65536 << 10, PASSES = 1, PHC_PARTS = 6 };
+enum { PHC_PARTS = 6 };
 
 /* $argon2id$v=19$m=..,t=..,p=..$salt$hash: of the six parts between the signs the first is empty.
  */
@@ -66,11 +65,12 @@ static const char *padding(struct slice unpadded)
 
 struct slice stored_password_make(struct arena *arena, struct slice password)
 {
+    const struct password_kind kind = STORED_PASSWORD_KIND;
     struct slice parts[PHC_PARTS];
     char made[crypto_pwhash_STRBYTES];
 
-    int failed = crypto_pwhash_str_alg(made, password.p ? password.p : "", password.n, PASSES,
-                                       MEMORY_BYTES, crypto_pwhash_ALG_ARGON2ID13);
+    int failed = crypto_pwhash_str_alg(made, password.p ? password.p : "", password.n, kind.passes,
+                                       (size_t)kind.memory_kib << 10, crypto_pwhash_ALG_ARGON2ID13);
     assert(!failed);
     bool split = split_phc(slice_from(made), parts);
     assert(split);

@@ -4,15 +4,16 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/password.h"
+
+/* Of stored_password_make(), and of the original's own. */
+#define STORED_PASSWORD_KIND                                                                       \
+    {                                                                                              \
+        65536, 1                                                                                   \
+    }
 
 /* For password_verify(); empty: it is no such text, or one past the bounds of password.h. */
 struct slice stored_password_phc(struct arena *arena, struct slice stored);
-
-/* A hash that no password has, in the place of users that do not exist: to refuse it takes as long
- * as to refuse a wrong password of theirs, three times as long as one of our own accounts. */
-#define STORED_PASSWORD_OF_NOBODY                                                                  \
-    SLICE("$argon2id$v=19$m=65536,t=1,p=4$AAAAAAAAAAAAAAAAAAAAAA$"                                 \
-          "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 
 /* A new one, in one lane (p=1), which is all that libsodium makes; whoever verifies takes the
  * parameters from the text. Blocking, for the command line. */

@@ -27,6 +27,13 @@ struct redis_call *window_send(struct state *state, struct arena *arena, struct 
     return call;
 }
 
+struct redis_call *window_look(struct state *state, struct arena *arena, struct slice policy,
+                               struct slice key, uint64_t seconds, uint64_t now_ms)
+{
+    return redis_send(state->fleeting,
+                      REDIS_ARGV(SLICE("GET"), window_key(arena, policy, key, seconds, now_ms)), 2);
+}
+
 enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
                      uint64_t now_ms, struct window *out)
 {
@@ -38,8 +45,10 @@ enum err window_take(struct task *task, struct redis_call *call, uint64_t limit,
     *out = (struct window){.limit = limit, .reset_s = (now_ms / 1000 / seconds + 1) * seconds};
     if (err == OK)
         err = state_fault(&reply);
-    if (err == OK && reply.number > 0)
+    if (err == OK && reply.type == REDIS_NUMBER && reply.number > 0)
         out->used = (uint64_t)reply.number;
+    else if (err == OK && reply.type == REDIS_TEXT && !slice_to_u64(reply.text, &out->used))
+        out->used = 0;
     return err;
 }
 

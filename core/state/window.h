@@ -12,8 +12,11 @@ struct window {
 
 struct redis_call *window_send(struct state *state, struct arena *arena, struct slice policy,
                                struct slice key, uint64_t seconds, uint64_t now_ms);
-/* Waits WINDOW_WAIT_MS at most. ERR_STATE_UNAVAILABLE: nobody has counted; *out is then an empty
- * window, for callers that rather let pass than refuse. */
+/* Asks without counting. */
+struct redis_call *window_look(struct state *state, struct arena *arena, struct slice policy,
+                               struct slice key, uint64_t seconds, uint64_t now_ms);
+/* Of either. Waits WINDOW_WAIT_MS at most. ERR_STATE_UNAVAILABLE: nobody has counted; *out is then
+ * an empty window, for callers that rather let pass than refuse. */
 enum { WINDOW_WAIT_MS = 500 };
 enum err window_take(struct task *task, struct redis_call *call, uint64_t limit, uint64_t seconds,
                      uint64_t now_ms, struct window *out);

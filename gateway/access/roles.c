@@ -70,11 +70,18 @@ static unsigned granted_to(struct grants grants, struct slice type, struct slice
     return actions;
 }
 
+bool roles_narrowed(const struct subject *subject)
+{
+    return subject->by_key || subject->scope.n > 0;
+}
+
 bool roles_allow(const struct subject *subject, enum action action, const struct object *object)
 {
     unsigned asked = action, granted = roles_actions(subject->roles);
 
     assert(asked != 0);
+    if (!object && roles_narrowed(subject))
+        return false;
     if (object) {
         granted |= granted_to(object->access, SLICE("user"), subject->name);
         if (subject->by_key)

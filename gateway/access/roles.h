@@ -55,9 +55,12 @@ struct object {
 bool roles_have(struct role_names names, enum role role); /* itself or included in another */
 unsigned roles_actions(struct role_names names);          /* or-ed enum action */
 
+/* Logged in with an access key, or with a scope: good for the objects that these name, and for
+ * nothing that is about no object. */
+bool roles_narrowed(const struct subject *subject);
+
 /* May the subject do all of `action` (one or several, or-ed) to the object? Its own roles and the
  * object's list grant; an access key and a scope take away what they do not grant on this very
- * object. Both name objects, so where none is asked about (NULL) they neither give nor take: only
- * the subject's own roles count. A caller that wants a narrowed session kept from actions without
- * an object looks at by_key and scope.n itself. */
+ * object. Where no object is asked about (NULL) only the subject's own roles grant, and to a
+ * narrowed one nothing. */
 bool roles_allow(const struct subject *subject, enum action action, const struct object *object);

@@ -163,8 +163,11 @@ def check_backup_tokens(backup, unprivileged):
     answer = backup.call("backup_tokens", 403, token=unprivileged.token, params={"userName": "admin"})
     assert error(answer) == "no permissions to act as other user"
     key = BackupClient(backup.hub, "some-user$uploader", KEY_PASSWORD)
-    listed = backup.call("backup_tokens", token=key.token).json()["data"]["grantedAccesses"]
-    assert listed[0]["accessKeyName"] == "uploader"
+    whole = BackupClient(backup.hub, "some-user")
+    listed = backup.call("backup_tokens", token=whole.token).json()["data"]["grantedAccesses"]
+    assert [a["accessKeyName"] for a in listed[:2]] == ["", "uploader"]
+    answer = backup.call("backup_tokens", 403, token=key.token)
+    assert error(answer) == "no permissions to act as other user"
     try_bad_tokens(backup, "backup_tokens")
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 from backup_client import (COLLECTION_CODE, HEALTH_KEY, KEY_PASSWORD, PASSWORD, BackupClient,
-                           BackupFolder)
+                           BackupFolder, armoured)
 from harness import PATIENCE_S, wait_for
 from socket_client import SocketClient
 
@@ -198,7 +198,7 @@ def test_accounts_of_the_hub(make_hub, files, partitions):
         account(hub, name)
         users.append(BackupClient(hub, name, "long enough"))
         me = users[-1].ask("/auth/whoami").json()["data"]
-        assert me["permissions"] == ["collectionManager"] and me["email"] == f"{name}@example.com"
+        assert me["permissions"] == [] and me["email"] == f"{name}@example.com"
     # In whichever partition they are, an admin finds and ends their sessions.
     for user, name in zip(users, ("ada", "bea", "cleo", "dora")):
         listed = admin.ask("/auth/token", params={"userName": name}).json()["data"]
@@ -213,6 +213,96 @@ def test_accounts_of_the_hub(make_hub, files, partitions):
     ada = BackupClient(hub, "ada")
     listed = ada.ask("/auth/token").json()["data"]["grantedAccesses"]
     assert [a["id"] for a in listed] == [ada.session_id]
+
+
+def test_accounts_have_what_a_collection_gives_them_and_nothing_else(make_hub, files):
+    files.collection("shared", accessControl=[
+        {"name": "ada", "type": "user", "roles": ["backupUploader"]}])
+    hub = make_hub(*files.options(), env={"MEDIAHUB_MEDIAVAULT_ALLOW_REGISTRATION": "on"})
+    for name in ("ada", "bea"):
+        account(hub, name)
+    ada, bea, admin = (BackupClient(hub, *who) for who in (
+        ("ada", "long enough"), ("bea", "long enough"), ("admin",)))
+    kept = [admin.uploaded(name, armoured()) for name in ("shared", "iwa-ait")]
+    for client, collection, statuses in [(ada, "shared", (200, 200, 403)),
+                                         (ada, "iwa-ait", (403, 403, 403)),
+                                         (bea, "shared", (403, 403, 403)),
+                                         (bea, "iwa-ait", (403, 403, 403))]:
+        path = f"/repository/collection/{collection}/version"
+        assert (client.upload(collection, armoured()).status_code, client.ask(path).status_code,
+                client.download(collection).status_code) == statuses, collection
+    assert admin.versions("iwa-ait") == kept[1:]
+    assert bea.ask("/auth/user/ada").status_code == 403
+    assert bea.ask("/auth/user/bea").status_code == 200
+
+
+# --- narrowed sessions -----------------------------------------------------------------------------
+
+def test_a_narrowed_session_does_what_is_about_its_object_only(hub, files):
+    """By an access key and by a scope, also of somebody who may do everything."""
+    key = {"name": "box", "password": files.example_secret("some-user_uploader"),
+           "objects": [{"type": "collection", "name": "iwa-ait", "roles": ["systemAdmin"]}]}
+    files.user("root", ["systemAdmin"], accessKeys=[key])
+    scope = {"elements": [{"type": "collection", "name": "iwa-ait", "roles": ["systemAdmin"]}]}
+    whole, other = BackupClient(hub, "root"), BackupClient(hub, "some-user")
+    for narrow in (BackupClient(hub, "root$box", KEY_PASSWORD),
+                   BackupClient(hub, "root", operationsScope=scope)):
+        narrow.uploaded("iwa-ait", armoured())
+        assert narrow.download("iwa-ait").status_code == 200
+        for path in ("/auth/token", "/auth/token?userName=root", "/auth/token?userName=some-user",
+                     "/auth/user/root", "/auth/user/some-user", "/auth/user/nobody"):
+            assert narrow.ask(path).status_code == 403, path
+        for session in (whole.session_id, other.session_id, "0" * 64):
+            answer = narrow.ask("/auth/logout", "DELETE", params={"sessionId": session})
+            assert answer.status_code == 403, answer.text
+        assert whole.ask("/auth/whoami").status_code == other.ask("/auth/whoami").status_code == 200
+        # It hears of nothing else either.
+        with pytest.raises(AssertionError):
+            SocketClient(hub, narrow.token)
+        # A new token of it is as narrow.
+        token = narrow.ask("/auth/refresh_token").json()["token"]
+        answer = requests.get(hub.url + "/api/stable/auth/token", timeout=PATIENCE_S,
+                              headers={"Authorization": "Bearer " + token})
+        assert answer.status_code == 403
+        assert narrow.ask("/auth/whoami").status_code == 200
+        assert narrow.ask("/auth/logout", "DELETE").status_code == 200
+        assert narrow.ask("/auth/whoami").status_code == 403
+    assert whole.ask("/auth/token").status_code == 200
+
+
+# --- the cost of a login ---------------------------------------------------------------------------
+
+def work_kib(hub):
+    lines = requests.get(hub.url + "/metrics", timeout=PATIENCE_S).text.splitlines()
+    return next(int(line.split()[1]) for line in lines
+                if line.startswith("mediahub_password_work_kib_total "))
+
+
+def test_every_login_costs_the_same(make_hub, files):
+    """Counted in what is computed, not in time: names cannot be told apart by it."""
+    files.user("broken", password=None)
+    files.user("shut", deactivated=True)
+    hub = make_hub(*files.options(), env={"MEDIAHUB_MEDIAVAULT_ALLOW_REGISTRATION": "on"})
+    account(hub, "ada")
+
+    def cost(name, password="wrong"):
+        before = work_kib(hub)
+        login_refused(hub, name, password)
+        return work_kib(hub) - before
+
+    usual = 19456 * 2 + 65536
+    for name, password in [("nobody", "x"), ("ada", "x"), ("ada", "long enough"), ("admin", "x"),
+                           ("admin", PASSWORD), ("some-user$uploader", KEY_PASSWORD),
+                           ("some-user$none", "x"), ("nobody$none", "x"), ("broken", "x"),
+                           ("shut", PASSWORD), ("ada$none", "x")]:
+        assert cost(name, password) == usual, name
+    # Whose hash costs more makes it cost more for everybody, from when the file is there.
+    files.user("odd", password=base64.b64encode(
+        b"$argon2id$v=19$m=1024,t=3,p=2$c2FsdHNhbHRzYWx0$" + base64.b64encode(b"x" * 32)).decode())
+    for name in ("nobody", "ada", "admin", "odd", "some-user$uploader"):
+        assert cost(name) == usual + 1024 * 3, name
+    files.remove("BackupUser", "odd")
+    assert cost("nobody") == usual
 
 
 # --- tokens ----------------------------------------------------------------------------------------

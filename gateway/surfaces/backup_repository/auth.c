@@ -119,28 +119,54 @@ static bool may_come_from(const struct backup_person *person, const struct reque
     return false;
 }
 
-/* ERR_UNAUTHORIZED, after the same time, whatever is wrong: the name, the key's name, the password,
- * a secret that is missing, a user who is shut out or whose file is broken. */
-static enum err prove(struct request *req, const struct credentials *given,
-                      struct backup_person *person)
+static struct slice password_of(struct arena *arena, const struct backup_person *person,
+                                struct slice access_key)
 {
-    struct arena *arena = req->task.arena;
-    struct slice phc = SLICE_NONE;
-    enum err err = backup_person_find(&req->task, req->gateway, given->username, person);
+    const struct backup_access_key *key;
 
-    if (err != OK && err != ERR_NOT_FOUND && err != ERR_INTERNAL)
-        return err;
+    if (!access_key.n)
+        return person->password;
+    key = backup_person_key(person, access_key);
+    return key ? stored_password_phc(arena, key->password) : SLICE_NONE;
+}
+
+/* Refused in the same words, after the same work, whatever is wrong: the name, the key's name, the
+ * password, a secret that is missing, a user who is shut out or whose file is broken. Whether a
+ * name is an account's, a file's or nobody's makes no difference either: each kind of hash that
+ * there is here is computed. */
+static bool prove_or_reply(struct request *req, const struct credentials *given,
+                           struct backup_person *person)
+{
+    struct gateway *gateway = req->gateway;
+    struct login_subject subject = {.name = given->username};
+    const struct password_kinds *kinds;
+    struct slice phc = SLICE_NONE;
+    struct login_guard guard;
+    enum err err = backup_person_find(&req->task, gateway, given->username, person);
     bool welcome = err == OK && !person->deactivated && may_come_from(person, req);
-    if (err == OK && given->access_key.n) {
-        const struct backup_access_key *key = backup_person_key(person, given->access_key);
-        phc = key ? stored_password_phc(arena, key->password) : SLICE_NONE;
-    } else if (err == OK) {
-        phc = person->password;
+
+    if (err != OK && err != ERR_NOT_FOUND && err != ERR_INTERNAL) {
+        reply_error(req, err, SLICE_NONE);
+        return false;
     }
-    if (!phc.n)
-        phc = STORED_PASSWORD_OF_NOBODY;
-    err = password_verify(&req->task, req->gateway->passwords, given->password, phc);
-    return err == OK && !welcome ? ERR_UNAUTHORIZED : err;
+    if (err == OK) {
+        subject.user_id = person->user_id;
+        subject.partition = person->partition;
+        phc = password_of(req->task.arena, person, given->access_key);
+    }
+    kinds = manifests_password_kinds(&req->task, gateway->manifests);
+    if (!login_guard_enter_or_reply(req, &subject, &guard))
+        return false;
+    err =
+        password_verify(&req->task, gateway->passwords, kinds, &guard.asker, given->password, phc);
+    if (err == OK && !welcome)
+        err = ERR_UNAUTHORIZED;
+    login_guard_leave(req, &guard, err);
+    if (err == ERR_UNAUTHORIZED)
+        refuse_login(req);
+    else if (err != OK)
+        reply_error(req, err, SLICE_NONE);
+    return err == OK;
 }
 
 static void reply_login(struct request *req, const struct login *login)
@@ -158,23 +184,15 @@ void backup_repository_login(struct request *req)
 {
     struct credentials given;
     struct backup_person person;
-    struct login_guard guard;
     struct login login;
 
     if (!credentials_read(req, &given)) {
         reply_error(req, ERR_UNAUTHORIZED, SLICE("missing Username or Password"));
         return;
     }
-    if (!login_guard_enter_or_reply(req, given.username, &guard))
+    if (!prove_or_reply(req, &given, &person))
         return;
-    enum err err = prove(req, &given, &person);
-    if (err == ERR_UNAUTHORIZED) {
-        refuse_login(req);
-        return;
-    }
-    login_guard_leave(req, &guard);
-    if (err == OK && given.scope_refused)
-        err = ERR_VALIDATION;
+    enum err err = given.scope_refused ? ERR_VALIDATION : OK;
     if (err == OK) {
         struct backup_claims claims = {.user_id = person.user_id,
                                        .login = person.login,
@@ -247,7 +265,8 @@ void backup_repository_whoami(struct request *req)
     reply_written(req, &out);
 }
 
-/* Anyone may view whom they share an e-mail address with: themselves, mostly. */
+/* Anyone may view whom they share an e-mail address with: themselves, mostly. A narrowed session
+ * is about its objects and views nobody. */
 void backup_repository_user(struct request *req)
 {
     const struct backup_caller *caller = backup_caller_of(req);
@@ -256,7 +275,7 @@ void backup_repository_user(struct request *req)
     enum err err =
         backup_person_find(&req->task, req->gateway, request_param(req, "name"), &person);
 
-    if (err == OK && !may)
+    if (err == OK && !may && !roles_narrowed(&caller->subject))
         may = person.email.n && slice_eq(person.email, caller->person.email);
     if (!may && (err == OK || err == ERR_NOT_FOUND || err == ERR_INTERNAL)) {
         reply_error(req, ERR_FORBIDDEN, SLICE("no permissions to view that user account"));
@@ -322,13 +341,14 @@ void backup_repository_tokens(struct request *req)
     enum err err = OK;
     size_t n = 0;
 
-    if (name.n && !slice_eq(name, caller->person.login)) {
-        if (!roles_allow(&caller->subject, ACTION_MANAGE_SESSIONS, NULL)) {
-            reply_error(req, ERR_FORBIDDEN, SLICE("no permissions to act as other user"));
-            return;
-        }
-        err = user_id_of(req, name, &user_id, &partition);
+    bool other = name.n && !slice_eq(name, caller->person.login);
+    if (roles_narrowed(&caller->subject) ||
+        (other && !roles_allow(&caller->subject, ACTION_MANAGE_SESSIONS, NULL))) {
+        reply_error(req, ERR_FORBIDDEN, SLICE("no permissions to act as other user"));
+        return;
     }
+    if (other)
+        err = user_id_of(req, name, &user_id, &partition);
     if (err == OK)
         err = granted_access_list(&req->task, req->gateway->state, user_id, partition, &list, &n);
     if (err != OK)
@@ -354,6 +374,13 @@ static void reply_logout(struct request *req, struct slice revoked)
     reply_written(req, &out);
 }
 
+/* A narrowed session may end itself alone. */
+static bool is_own(const struct backup_caller *caller, const struct granted_access *access)
+{
+    return roles_narrowed(&caller->subject) ? slice_eq(access->id, caller->access.id)
+                                            : slice_eq(access->user_id, caller->person.user_id);
+}
+
 /* Who may not end other people's sessions does not learn which there are. */
 void backup_repository_logout(struct request *req)
 {
@@ -364,7 +391,7 @@ void backup_repository_logout(struct request *req)
     bool any = roles_allow(&caller->subject, ACTION_MANAGE_SESSIONS, NULL);
     enum err err = wanted.n ? granted_access_find(&req->task, state, wanted, &access) : OK;
 
-    bool own = err == OK && slice_eq(access.user_id, caller->person.user_id);
+    bool own = err == OK && is_own(caller, &access);
     if ((err == OK || err == ERR_NOT_FOUND) && !own && !any) {
         reply_error(req, ERR_FORBIDDEN,
                     SLICE("you don't have permissions to revoke session of other user"));

@@ -53,7 +53,8 @@ static void begin(struct arena *arena, struct gateway *gateway, struct slice tok
     principal->user_id = claims->user_id;
     principal->session_id = sha256_hex(arena, token);
     principal->expires_ms = claims->expires_s * 1000;
-    principal->scopes = SCOPE_REALTIME;
+    /* A narrowed session is about its objects, the events are about everything of its user's. */
+    principal->scopes = claims->access_key.n || claims->scope.n ? SCOPE_NONE : SCOPE_REALTIME;
     principal->own = caller;
     out->read =
         granted_access_send(gateway->state, arena, principal->session_id, principal->partition);

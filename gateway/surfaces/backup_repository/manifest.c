@@ -1,10 +1,12 @@
 #include "gateway/surfaces/backup_repository/manifest.h"
 
 #include "base/log.h"
+#include "base/stored_password.h"
 #include "gateway/surfaces/backup_repository/manifest_file.h"
 #include "gateway/surfaces/backup_repository/manifest_reader.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     COMPLAINTS = 64, /* of so many files it is known that they were complained about */
@@ -16,12 +18,27 @@ struct complaint {
     struct manifest_stamp stamp;
 };
 
+/* When something last came into the folders of users and secrets, or left them. */
+struct folder_times {
+    struct timespec users, secrets;
+};
+
 struct manifests {
     struct arena *arena;
     struct slice folder; /* <root>/<namespace> */
+    struct password_kinds kinds;
+    struct folder_times learnt; /* of when kinds was read */
+    bool learning;
     struct complaint complaints[COMPLAINTS];
     size_t next_complaint;
 };
+
+/* Our accounts have the first, files that were made with this hub's or the original's command line
+ * the second, whether there is one or not. */
+static struct password_kinds usual_kinds(void)
+{
+    return (struct password_kinds){{PASSWORD_KIND_OWN, STORED_PASSWORD_KIND}, 2};
+}
 
 struct manifests *manifests_open(struct slice root, struct slice name_space)
 {
@@ -30,6 +47,7 @@ struct manifests *manifests_open(struct slice root, struct slice name_space)
 
     manifests->arena = arena;
     manifests->folder = arena_printf(arena, "%.*s/%.*s", SLICE_ARG(root), SLICE_ARG(name_space));
+    manifests->kinds = usual_kinds();
     return manifests;
 }
 
@@ -53,6 +71,7 @@ struct look {
     struct manifest_file file;
     struct slice secret_problem; /* the manifest is good, but not all that it refers to */
     struct backup_user user;
+    struct password_kinds kinds; /* of the user's hashes */
     struct backup_collection collection;
 };
 
@@ -132,6 +151,14 @@ static struct slice read_password(struct look *look, const struct manifest_node 
     return read_secret(look, node, "passwordFromRef", &secret) ? secret : password;
 }
 
+static void note_kind(struct look *look, const struct manifest_node *node, struct slice stored)
+{
+    struct slice phc = stored_password_phc(look->reader.arena, stored);
+
+    if (phc.n && !password_kinds_add(&look->kinds, phc))
+        manifest_fail(&look->reader, node, "has hashes of too many kinds");
+}
+
 static void read_keys(struct look *look, const struct manifest_node *spec)
 {
     struct manifest_reader *reader = &look->reader;
@@ -151,6 +178,7 @@ static void read_keys(struct look *look, const struct manifest_node *spec)
         };
         if (!user->keys[i].name.n)
             manifest_fail(reader, &node, "needs a name");
+        note_kind(look, &node, user->keys[i].password);
     }
 }
 
@@ -171,6 +199,7 @@ static void read_user(struct look *look, const struct manifest_node *spec)
     };
     user->restrict_by_ip =
         manifest_texts(reader, spec, "restrictByIP", &user->restrict_by_ip_count);
+    note_kind(look, spec, user->password);
     read_keys(look, spec);
     if (!user->email.n)
         manifest_fail(reader, spec, "needs an email");
@@ -301,9 +330,23 @@ static void complain(struct manifests *manifests, const struct look *look)
     log_event(LOG_ERROR, "manifest_broken", F("problem", problem));
 }
 
+/* False: they do not all fit in. */
+static bool add_kinds(struct password_kinds *kinds, const struct password_kinds *more)
+{
+    bool fit = true;
+
+    for (size_t i = 0; i < more->n; i++)
+        fit = password_kinds_add_kind(kinds, more->list[i]) && fit;
+    return fit;
+}
+
 static enum err find(struct task *task, struct manifests *manifests, struct look *look)
 {
     task_offload(task, look_at, look);
+    if (look->err == OK && !add_kinds(&manifests->kinds, &look->kinds)) {
+        look->reader.problem = SLICE("a password hash has memory and passes of one kind too many");
+        look->err = ERR_INTERNAL;
+    }
     complain(manifests, look);
     return look->err;
 }
@@ -334,6 +377,7 @@ enum err manifest_collection(struct task *task, struct manifests *manifests, str
 struct check {
     struct arena *arena; /* of the caller, for what is found */
     struct manifests *manifests;
+    struct password_kinds kinds; /* of all users */
     struct slice *problems;
     size_t n, room;
 };
@@ -364,6 +408,7 @@ static void check_kind(struct check *check, enum manifest_kind kind, struct aren
         struct slice problem = problem_of(&look);
         if (problem.n)
             add_problem(check, problem);
+        add_kinds(&check->kinds, &look.kinds);
         arena_reset(each);
     }
 }
@@ -385,4 +430,55 @@ void manifests_check(struct task *task, struct manifests *manifests, struct slic
     task_offload(task, check_all, &check);
     *problems = check.problems;
     *n = check.n;
+}
+
+/* --- kinds of hashes ---------------------------------------------------------------------------
+ */
+
+struct lesson {
+    struct check check;
+    struct folder_times times;
+    bool fresh; /* what is known is what is there */
+};
+
+static struct timespec changed_at(struct arena *arena, struct slice folder, enum manifest_kind kind)
+{
+    struct stat status;
+    struct slice path = manifest_file_folder(arena, folder, kind);
+
+    return stat(path.p, &status) == 0 ? status.st_mtim : (struct timespec){0};
+}
+
+static void learn(void *arg)
+{
+    struct lesson *lesson = arg;
+    struct manifests *manifests = lesson->check.manifests;
+    struct arena *each = arena_new();
+
+    lesson->times = (struct folder_times){
+        .users = changed_at(each, manifests->folder, MANIFEST_USER),
+        .secrets = changed_at(each, manifests->folder, MANIFEST_SECRET),
+    };
+    lesson->fresh = memcmp(&lesson->times, &manifests->learnt, sizeof lesson->times) == 0;
+    if (!lesson->fresh)
+        check_kind(&lesson->check, MANIFEST_USER, each);
+    arena_free(each);
+}
+
+const struct password_kinds *manifests_password_kinds(struct task *task,
+                                                      struct manifests *manifests)
+{
+    struct lesson lesson = {.check = {.arena = task->arena, .manifests = manifests}};
+
+    if (manifests->learning)
+        return &manifests->kinds;
+    manifests->learning = true;
+    task_offload(task, learn, &lesson);
+    manifests->learning = false;
+    if (lesson.fresh)
+        return &manifests->kinds;
+    manifests->kinds = usual_kinds();
+    add_kinds(&manifests->kinds, &lesson.check.kinds);
+    manifests->learnt = lesson.times;
+    return &manifests->kinds;
 }

@@ -8,6 +8,7 @@
 
 #include "base/cron.h"
 #include "base/err.h"
+#include "base/password.h"
 #include "base/task.h"
 #include "gateway/access/roles.h"
 
@@ -60,3 +61,10 @@ enum err manifest_collection(struct task *task, struct manifests *manifests, str
  * column 1: ..."). Suspends. */
 void manifests_check(struct task *task, struct manifests *manifests, struct slice **problems,
                      size_t *n);
+
+/* The kinds of hashes that a login may meet here, of all users and access keys and of the hub's own
+ * accounts. Every login computes them all, so that its time tells nothing about a name. Read anew
+ * when files have come or gone; one that is changed in place adds its kind when it is next read. A
+ * hash of one kind too many (PASSWORD_KINDS_MAX) makes its user's file a broken one. Suspends. */
+const struct password_kinds *manifests_password_kinds(struct task *task,
+                                                      struct manifests *manifests);

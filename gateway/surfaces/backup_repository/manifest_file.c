@@ -57,11 +57,15 @@ static struct slice name_of_entry(const struct dirent *entry)
     return is_name(file) ? file : SLICE_NONE;
 }
 
+struct slice manifest_file_folder(struct arena *arena, struct slice folder, enum manifest_kind kind)
+{
+    return arena_printf(arena, "%.*s/%.*s", SLICE_ARG(folder), SLICE_ARG(kinds[kind].folder));
+}
+
 void manifest_file_names(struct arena *arena, struct slice folder, enum manifest_kind kind,
                          struct slice **names, size_t *n)
 {
-    struct slice path =
-        arena_printf(arena, "%.*s/%.*s", SLICE_ARG(folder), SLICE_ARG(kinds[kind].folder));
+    struct slice path = manifest_file_folder(arena, folder, kind);
     DIR *dir = opendir(path.p);
     size_t room = 0;
 

@@ -25,6 +25,10 @@ struct manifest_file {
 enum err manifest_file_read(struct arena *arena, struct slice folder, enum manifest_kind kind,
                             struct slice name, struct manifest_file *out);
 
+/* Where the files of a kind lie; NUL-terminated. */
+struct slice manifest_file_folder(struct arena *arena, struct slice folder,
+                                  enum manifest_kind kind);
+
 /* The names of all files of a kind, in the order of the folder. */
 void manifest_file_names(struct arena *arena, struct slice folder, enum manifest_kind kind,
                          struct slice **names, size_t *n);

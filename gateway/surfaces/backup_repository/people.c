@@ -6,7 +6,6 @@
 #include "state/id.h"
 
 static const struct slice admin_roles[] = {SLICE_INIT("systemAdmin")};
-static const struct slice user_roles[] = {SLICE_INIT("collectionManager")};
 
 /* Users of files and accounts are different people, also where they have the same name. */
 struct slice backup_user_id(struct arena *arena, struct slice name)
@@ -40,7 +39,7 @@ static void from_account(const struct account *account, struct backup_person *ou
         .user_id = account->id,
         .partition = account->partition,
         .email = account->email,
-        .roles = {account->is_admin ? admin_roles : user_roles, 1},
+        .roles = {admin_roles, account->is_admin},
         .password = account->password_hash,
         .deactivated = !account->is_active,
     };

@@ -1,7 +1,7 @@
 /* people.h: who can log in at the Backup Repository: the users written in files (manifest.h) and,
- * behind them, the hub's own accounts, whose role comes from the account: an admin is a
- * systemAdmin, anybody else a collectionManager. A name that has a file is that file's, even if it
- * is broken. */
+ * behind them, the hub's own accounts: an admin is a systemAdmin, anybody else has no role but what
+ * a collection's accessControl gives them by name. A name that has a file is that file's, even if
+ * it is broken. */
 #pragma once
 
 #include "gateway/surfaces/backup_repository/manifest.h"

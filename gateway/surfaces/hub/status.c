@@ -1,4 +1,5 @@
 /* Whether this gateway lives, can serve, and how it fares. */
+#include "base/password.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/exchange.h"
@@ -75,6 +76,9 @@ void hub_metrics(struct request *req)
     metrics_write(&out, "mediahub_fibers", "gauge", fiber_count());
     metrics_write(&out, "mediahub_state_connects_total", "counter",
                   redis_connects(gateway->state->durable));
+    metrics_write(&out, "mediahub_password_work_kib_total", "counter",
+                  password_work_kib(gateway->passwords));
+    metrics_write(&out, "mediahub_password_waiting", "gauge", password_waiting(gateway->passwords));
     realtime_metrics(gateway->realtime, &out);
     reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8",
               arena_dup(req->task.arena, buf_slice(&out)));

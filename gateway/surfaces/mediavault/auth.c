@@ -29,40 +29,47 @@ static void reply_session(struct request *req, const struct session *session,
     mediavault_reply_token(req, &token);
 }
 
-/* ERR_UNAUTHORIZED, after the same time, for unknown names, wrong passwords and closed accounts. */
-static enum err account_prove(struct request *req, struct slice name, struct slice password,
-                              struct account *account)
+/* Unknown names, wrong passwords and closed accounts are refused in the same words, after the same
+ * work. */
+static bool account_prove_or_reply(struct request *req, struct account *account)
 {
     struct gateway *gateway = req->gateway;
-    enum err err = account_find(&req->task, gateway->state, name, account);
+    struct login_subject subject = {.name = json_get_slice(req->body, "username")};
+    struct login_guard guard;
+    enum err err = account_find(&req->task, gateway->state, subject.name, account);
 
-    if (err != OK && err != ERR_NOT_FOUND)
-        return err;
+    if (err != OK && err != ERR_NOT_FOUND) {
+        reply_error(req, err, SLICE_NONE);
+        return false;
+    }
+    if (err == OK) {
+        subject.user_id = account->id;
+        subject.partition = account->partition;
+    }
+    if (!login_guard_enter_or_reply(req, &subject, &guard))
+        return false;
     struct slice hash = err == OK ? account->password_hash : SLICE_NONE;
     bool closed = err == OK && !account->is_active;
-    err = password_verify(&req->task, gateway->passwords, password, hash);
-    return err == OK && closed ? ERR_UNAUTHORIZED : err;
+    err = password_verify(&req->task, gateway->passwords, NULL, &guard.asker,
+                          json_get_slice(req->body, "password"), hash);
+    if (err == OK && closed)
+        err = ERR_UNAUTHORIZED;
+    login_guard_leave(req, &guard, err);
+    if (err != OK)
+        reply_error(req, err, SLICE("The name or the password is wrong."));
+    return err == OK;
 }
 
 void mediavault_auth_login(struct request *req)
 {
-    struct slice name = json_get_slice(req->body, "username");
-    struct slice password = json_get_slice(req->body, "password"), refresh_token;
     struct account account;
     struct session session;
-    struct login_guard guard;
+    struct slice refresh_token;
 
-    if (!login_guard_enter_or_reply(req, name, &guard))
+    if (!account_prove_or_reply(req, &account))
         return;
-    enum err err = account_prove(req, name, password, &account);
-    if (err == ERR_UNAUTHORIZED) {
-        reply_error(req, err, SLICE("The name or the password is wrong."));
-        return;
-    }
-    login_guard_leave(req, &guard);
-    if (err == OK)
-        err = session_create(&req->task, req->gateway->state, account.id, account.partition,
-                             account.is_admin, &session, &refresh_token);
+    enum err err = session_create(&req->task, req->gateway->state, account.id, account.partition,
+                                  account.is_admin, &session, &refresh_token);
     if (err != OK) {
         reply_error(req, err, SLICE_NONE);
         return;
@@ -115,7 +122,8 @@ void mediavault_auth_register(struct request *req)
         reply_error(req, ERR_FORBIDDEN, SLICE("Registration is closed on this hub."));
         return;
     }
-    enum err err = password_hash(&req->task, gateway->passwords,
+    struct turns_asker asker = login_guard_asker(req);
+    enum err err = password_hash(&req->task, gateway->passwords, &asker,
                                  json_get_slice(req->body, "password"), &account.password_hash);
     if (err == OK)
         err = account_create(&req->task, gateway->state, &account);

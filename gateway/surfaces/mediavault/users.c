@@ -73,17 +73,22 @@ static bool prove_password_or_reply(struct request *req, struct new_password *ou
         reply_error(req, err, SLICE_NONE);
         return false;
     }
-    if (!login_guard_enter_or_reply(req, account.username, &guard))
+    const struct login_subject subject = {.name = account.username,
+                                          .user_id = account.id,
+                                          .partition = account.partition,
+                                          .inside = true};
+    if (!login_guard_enter_or_reply(req, &subject, &guard))
         return false;
-    err = password_verify(&req->task, passwords, current, account.password_hash);
+    err =
+        password_verify(&req->task, passwords, NULL, &guard.asker, current, account.password_hash);
+    login_guard_leave(req, &guard, err);
     if (err == ERR_UNAUTHORIZED) {
         reply_field(req, SLICE("current_password"), SLICE("Is not the current password."));
         return false;
     }
-    login_guard_leave(req, &guard);
     out->proved_hash = account.password_hash;
     if (err == OK)
-        err = password_hash(&req->task, passwords, password, &out->hash);
+        err = password_hash(&req->task, passwords, &guard.asker, password, &out->hash);
     if (err != OK)
         reply_error(req, err, SLICE_NONE);
     return err == OK;

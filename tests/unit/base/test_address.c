@@ -256,6 +256,27 @@ static void all_of_a_64_are_one(void **state)
     arena_free(arena);
 }
 
+static void neighbours_are_in_one_network(void **state)
+{
+    static const struct {
+        const char *text, *network;
+    } cases[] = {
+        {"192.0.2.77", "192.0.2.0/24"},
+        {"::ffff:192.0.2.77", "192.0.2.0/24"},
+        {"2001:db8:1:2::3", "2001:db8:1::/48"},
+        {"2001:db8:1:ffff:1::", "2001:db8:1::/48"},
+        {"::1", "::/48"},
+        {"no address", "no address"},
+    };
+    struct arena *arena = arena_new();
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (!slice_eq(address_network_text(arena, slice_from(cases[i].text)),
+                      slice_from(cases[i].network)))
+            fail_msg("%s", cases[i].text);
+    arena_free(arena);
+}
+
 static void loopback_is_a_network_and_an_address(void **state)
 {
     static const char *inside[] = {"127.0.0.1", "127.255.255.255", "::ffff:127.0.0.2", "::1"};
@@ -281,6 +302,7 @@ int main(void)
         cmocka_unit_test(socket_addresses_are_read),
         cmocka_unit_test(one_usual_form_is_read_and_written),
         cmocka_unit_test(all_of_a_64_are_one),
+        cmocka_unit_test(neighbours_are_in_one_network),
         cmocka_unit_test(loopback_is_a_network_and_an_address),
     };
 

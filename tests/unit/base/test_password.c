@@ -7,10 +7,9 @@
 #include "base/loop.h"
 #include "base/password.h"
 
-enum { QUEUE_MAX = 32, RUSH = 40 };
-
 static struct password_thread *passwords;
 static struct arena *arena;
+static const struct turns_asker here = {SLICE_INIT("here"), SLICE_INIT("near"), false};
 
 static void acceptable_parameters(void **state)
 {
@@ -66,22 +65,26 @@ static void run_loop_until_idle(void)
     uv_run(loop_get(), UV_RUN_DEFAULT);
 }
 
+static enum err look(struct task *task, struct slice password, struct slice phc)
+{
+    return password_verify(task, passwords, NULL, &here, password, phc);
+}
+
 static void prove(struct task *task, void *arg)
 {
     struct slice phc;
 
-    assert_int_equal(password_hash(task, passwords, SLICE("correct horse"), &phc), OK);
+    assert_int_equal(password_hash(task, passwords, &here, SLICE("correct horse"), &phc), OK);
     assert_true(slice_starts_with(phc, SLICE("$argon2id$v=19$m=19456,t=2,p=1$")));
-    assert_int_equal(password_verify(task, passwords, SLICE("correct horse"), phc), OK);
-    assert_int_equal(password_verify(task, passwords, SLICE("correct hors"), phc),
-                     ERR_UNAUTHORIZED);
-    assert_int_equal(password_verify(task, passwords, SLICE("correct horse\0"), phc),
-                     ERR_UNAUTHORIZED);
-    assert_int_equal(password_verify(task, passwords, SLICE_NONE, phc), ERR_UNAUTHORIZED);
-    assert_int_equal(password_verify(task, passwords, SLICE("correct horse"), SLICE_NONE),
-                     ERR_UNAUTHORIZED);
+    assert_int_equal(password_turn_take(task, passwords, &here), OK);
+    assert_int_equal(look(task, SLICE("correct horse"), phc), OK);
+    assert_int_equal(look(task, SLICE("correct hors"), phc), ERR_UNAUTHORIZED);
+    assert_int_equal(look(task, SLICE("correct horse\0"), phc), ERR_UNAUTHORIZED);
+    assert_int_equal(look(task, SLICE_NONE, phc), ERR_UNAUTHORIZED);
+    assert_int_equal(look(task, SLICE("correct horse"), SLICE_NONE), ERR_UNAUTHORIZED);
     struct slice now = password_hash_now(task->arena, SLICE("from the command line"));
-    assert_int_equal(password_verify(task, passwords, SLICE("from the command line"), now), OK);
+    assert_int_equal(look(task, SLICE("from the command line"), now), OK);
+    password_turn_end(passwords);
     *(bool *)arg = true;
 }
 
@@ -99,10 +102,11 @@ static void hostile(struct task *task, void *arg)
 {
     uint64_t began_ms = clock_ms();
 
-    assert_int_equal(
-        password_verify(task, passwords, SLICE("x"),
-                        SLICE("$argon2id$v=19$m=8,t=3000000,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2g")),
-        ERR_UNAUTHORIZED);
+    assert_int_equal(password_turn_take(task, passwords, &here), OK);
+    assert_int_equal(look(task, SLICE("x"),
+                          SLICE("$argon2id$v=19$m=8,t=3000000,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2g")),
+                     ERR_UNAUTHORIZED);
+    password_turn_end(passwords);
     *(uint64_t *)arg = clock_ms() - began_ms;
 }
 
@@ -115,24 +119,62 @@ static void hostile_parameters_are_not_obeyed(void **state)
     assert_in_range(took_ms, 0, 3000);
 }
 
-static unsigned overloaded, refused;
-
-static void rush(struct task *task, void *arg)
+static enum err verify(struct task *task, const struct password_kinds *kinds, struct slice phc)
 {
-    enum err err = password_verify(task, passwords, SLICE("x"), SLICE_NONE);
-
-    overloaded += err == ERR_OVERLOADED;
-    refused += err == ERR_UNAUTHORIZED;
+    assert_int_equal(password_turn_take(task, passwords, &here), OK);
+    enum err err = password_verify(task, passwords, kinds, &here, SLICE("correct horse"), phc);
+    password_turn_end(passwords);
+    return err;
 }
 
-static void the_queue_is_bounded(void **state)
+/* Work is measured, not time: it is the same for every password that can be asked for. */
+static void work_evenly(struct task *task, void *arg)
 {
-    overloaded = refused = 0;
-    for (int i = 0; i < RUSH; i++)
-        assert_true(task_spawn(rush, NULL));
+    struct password_kinds kinds = {0};
+    struct slice ours = password_hash_now(task->arena, SLICE("correct horse"));
+    const struct {
+        struct slice phc;
+        enum err err;
+    } rows[] = {
+        {ours, OK},
+        {SLICE_NONE, ERR_UNAUTHORIZED},
+        {SLICE("$argon2id$v=19$m=64,t=3,p=2$c2FsdHNhbHRzYWx0$aGFzaGhhc2g"), ERR_UNAUTHORIZED},
+        {SLICE("$argon2id$v=19$m=128,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2g"), ERR_UNAUTHORIZED},
+        /* Of a kind that is not among them, and of none at all. */
+        {SLICE("$argon2id$v=19$m=256,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2g"), ERR_UNAUTHORIZED},
+        {SLICE("$argon2id$v=19$m=8,t=3000000,p=1$c2FsdHNhbHRzYWx0$aGFzaA"), ERR_UNAUTHORIZED},
+    };
+
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(password_kinds_add(&kinds, rows[i].phc), rows[i].phc.n > 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        uint64_t before_kib = password_work_kib(passwords);
+
+        assert_int_equal(verify(task, &kinds, rows[i].phc), rows[i].err);
+        assert_int_equal(password_work_kib(passwords) - before_kib, 19456 * 2 + 64 * 3 + 128);
+    }
+    *(bool *)arg = true;
+}
+
+static void every_look_does_the_same_work(void **state)
+{
+    bool ran = false;
+
+    assert_true(task_spawn(work_evenly, &ran));
     run_loop_until_idle();
-    assert_int_equal(overloaded + refused, RUSH);
-    assert_in_range(refused, QUEUE_MAX, QUEUE_MAX + 1); /* one may be done before the last asks */
+    assert_true(ran);
+}
+
+static void kinds_are_bounded(void **state)
+{
+    struct password_kinds kinds = {0};
+
+    for (uint32_t i = 0; i < PASSWORD_KINDS_MAX; i++)
+        assert_true(password_kinds_add_kind(&kinds, (struct password_kind){64 + i, 1}));
+    assert_true(password_kinds_add_kind(&kinds, (struct password_kind){64, 1}));
+    assert_false(password_kinds_add_kind(&kinds, (struct password_kind){63, 1}));
+    assert_false(password_kinds_add(&kinds, SLICE("plain")));
+    assert_int_equal(kinds.n, PASSWORD_KINDS_MAX);
 }
 
 static int setup(void **state)
@@ -157,7 +199,8 @@ int main(void)
         cmocka_unit_test(acceptable_parameters),
         cmocka_unit_test(the_right_password_and_no_other),
         cmocka_unit_test(hostile_parameters_are_not_obeyed),
-        cmocka_unit_test(the_queue_is_bounded),
+        cmocka_unit_test(every_look_does_the_same_work),
+        cmocka_unit_test(kinds_are_bounded),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -204,7 +204,7 @@ static void test_no_name_matches_no_entry(void **state)
     assert_false(roles_allow(&(struct subject){.name = SLICE("")}, ACTION_UPLOAD, &object));
 }
 
-static void test_without_an_object_only_own_roles_count(void **state)
+static void test_without_an_object_only_own_roles_count_and_none_of_a_narrowed_session(void **state)
 {
     static const struct slice admin[] = {SLICE_INIT("systemAdmin")};
     static const struct slice down[] = {SLICE_INIT("backupDownloader")};
@@ -216,9 +216,16 @@ static void test_without_an_object_only_own_roles_count(void **state)
                              .scope = {&all, 1}};
     struct subject narrowed = {.name = SLICE("ann"), .roles = {admin, 1}, .by_key = true};
 
-    assert_true(roles_allow(&raised, ACTION_DOWNLOAD, NULL));
-    assert_false(roles_allow(&raised, ACTION_PROFILE_VIEW, NULL));
-    assert_true(roles_allow(&narrowed, ACTION_PROFILE_VIEW, NULL));
+    const struct subject whole = {.name = SLICE("ann"), .roles = {admin, 1}};
+    struct subject scoped = whole;
+
+    scoped.scope = (struct grants){&all, 1};
+    assert_true(roles_allow(&whole, ACTION_ALL, NULL));
+    for (unsigned action = 1; action < ACTION_ALL; action <<= 1) {
+        assert_false(roles_allow(&raised, action, NULL));
+        assert_false(roles_allow(&narrowed, action, NULL));
+        assert_false(roles_allow(&scoped, action, NULL));
+    }
 }
 
 int main(void)
@@ -230,7 +237,8 @@ int main(void)
         cmocka_unit_test(test_decisions_on_an_object),
         cmocka_unit_test(test_several_entries_and_actions_add_up),
         cmocka_unit_test(test_no_name_matches_no_entry),
-        cmocka_unit_test(test_without_an_object_only_own_roles_count),
+        cmocka_unit_test(
+            test_without_an_object_only_own_roles_count_and_none_of_a_narrowed_session),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/timer.h"
 #include "base/tls.h"
+#include "bond/bond.h"
 #include "gateway/access/authentication.h"
 #include "gateway/access/forwarded.h"
 #include "gateway/dispatch.h"
@@ -84,6 +85,20 @@ static void start_jobs(struct gateway *gateway)
         process_fail("cannot serve jobs on %.*s: %s", SLICE_ARG(url), problem);
 }
 
+static void open_store(struct task *task, struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct slice folder = config_text(config, "store"), problem;
+
+    if (folder.n == 0)
+        folder = arena_printf(program.arena, "%.*s/store", SLICE_ARG(config_text(config, "data")));
+    enum err err =
+        bond_open_store(task, gateway->state, folder, config_number(config, "store.reserve"),
+                        &gateway->store, &problem);
+    if (err != OK && !gateway->draining)
+        process_fail("%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));
+}
+
 /* What must wait for Redis, on a fiber; then the doors open. */
 static void start(struct task *task, void *arg)
 {
@@ -93,6 +108,8 @@ static void start(struct task *task, void *arg)
         state_wait(task, gateway->state, (unsigned)config_number(gateway->config, "partitions"),
                    STATE_WAIT_MS);
     if (err == OK)
+        open_store(task, gateway);
+    if (err == OK && !gateway->draining)
         err = keyring_load(task, gateway->state, &gateway->keyring);
     if (gateway->draining)
         return;
@@ -146,19 +163,6 @@ static void on_stop(void *arg)
     exchange_drain();
     program.drain_until_ms = clock_ms() + window_ms + DRAIN_GRACE_MS;
     on_drain_look(&program.drain);
-}
-
-static void open_store(struct gateway *gateway, struct arena *arena)
-{
-    const struct config *config = gateway->config;
-    struct slice folder = config_text(config, "store");
-    char *problem;
-
-    if (folder.n == 0)
-        folder = arena_printf(arena, "%.*s/store", SLICE_ARG(config_text(config, "data")));
-    gateway->store = store_open(folder, config_number(config, "store.reserve"), &problem);
-    if (!gateway->store)
-        process_fail("%s", problem);
 }
 
 static void open_state(struct gateway *gateway)
@@ -228,7 +232,6 @@ int main(int argc, char **argv)
     gateway->uploads = &program.uploads;
     gateway->proxies = trusted_proxies_read(config, program.arena);
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
-    open_store(gateway, program.arena);
     open_manifests(gateway, program.arena);
     gateway->passwords = password_thread_start();
     open_state(gateway);

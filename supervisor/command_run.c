@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/process.h"
 #include "base/tls.h"
+#include "bond/bond.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
@@ -33,6 +34,7 @@ struct hub {
     struct arena *arena;
     struct config *config;
     struct plan plan;
+    struct slice store_folder;
     struct state *state; /* until the first admin is there */
     struct child *redis[2];
     struct child *servers[PLAN_CHILDREN_MAX];
@@ -135,30 +137,68 @@ static void on_stop_signal(void *arg)
     stop(arg);
 }
 
-/* On a fiber, beside the starting programs: they wait for Redis by themselves. */
-static void make_first_admin(struct task *task, void *arg)
+static void start_redis(struct hub *hub)
 {
-    struct hub *hub = arg;
-    struct slice password = SLICE_NONE;
-    char *problem = NULL;
+    hub->redis_left = hub->plan.redis_count;
+    for (size_t i = 0; i < hub->plan.redis_count; i++)
+        hub->redis[i] = child_start(&hub->plan.redis[i]);
+}
+
+static void start_servers(struct hub *hub)
+{
+    for (size_t i = 0; i < hub->plan.server_count; i++) {
+        hub->servers[i] = child_start(&hub->plan.servers[i]);
+        hub->servers_left++;
+    }
+}
+
+/* Do state and store fit, and keep what they promise? *problem: what is wrong, in one line. */
+static enum err check_state(struct task *task, struct hub *hub, struct slice *problem)
+{
+    struct store *store = NULL;
+    char *weak = NULL;
     enum err err = state_wait(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
                               STATE_WAIT_MS);
 
-    if (hub->stopping)
-        return;
     if (err == OK &&
-        !state_check_durability(task, hub->state, config_text(hub->config, "durability"), &problem))
-        fprintf(stderr, "mediahub: %s\n", problem);
-    else if (err == OK)
-        err = first_start_admin(task, hub->state, hub->config, &password);
+        !state_check_durability(task, hub->state, config_text(hub->config, "durability"), &weak)) {
+        *problem = slice_from(weak);
+        return ERR_CONFLICT;
+    }
+    if (err == OK)
+        err = bond_open_store(task, hub->state, hub->store_folder, 0, &store, problem);
+    if (err != OK && !problem->n)
+        *problem = arena_printf(task->arena, "the state server cannot be used: %.*s",
+                                SLICE_ARG(err_row(err)->message));
+    store_close(store);
+    return err;
+}
+
+static void give_up(struct hub *hub, struct slice problem)
+{
+    fprintf(stderr, "mediahub: %.*s\n", SLICE_ARG(problem));
+    hub->exit_status = EXIT_FAILURE;
+    stop(hub);
+}
+
+/* On a fiber: what must be right before anybody is served. */
+static void open_state(struct task *task, void *arg)
+{
+    struct hub *hub = arg;
+    struct slice password = SLICE_NONE, problem = SLICE_NONE;
+    enum err err = check_state(task, hub, &problem);
+
     if (hub->stopping)
         return;
-    if (err != OK || problem) {
-        if (err != OK)
-            fprintf(stderr, "mediahub: the state server cannot be used: %.*s\n",
-                    SLICE_ARG(err_row(err)->message));
-        hub->exit_status = EXIT_FAILURE;
-        stop(hub);
+    if (err == OK) {
+        start_servers(hub); /* beside which the password is hashed */
+        err = first_start_admin(task, hub->state, hub->config, &password);
+        problem = err == OK ? SLICE_NONE : err_row(err)->message;
+    }
+    if (hub->stopping)
+        return;
+    if (err != OK) {
+        give_up(hub, problem);
         return;
     }
     if (password.n)
@@ -167,17 +207,6 @@ static void make_first_admin(struct task *task, void *arg)
     hub->state = NULL;
     hub->admin_checked = true;
     announce_if_ready(hub);
-}
-
-static void start_children(struct hub *hub)
-{
-    hub->redis_left = hub->plan.redis_count;
-    for (size_t i = 0; i < hub->plan.redis_count; i++)
-        hub->redis[i] = child_start(&hub->plan.redis[i]);
-    for (size_t i = 0; i < hub->plan.server_count; i++) {
-        hub->servers[i] = child_start(&hub->plan.servers[i]);
-        hub->servers_left++;
-    }
 }
 
 /* SO_REUSEPORT would let a second hub take half of our connections silently, so the port is tried
@@ -216,6 +245,7 @@ static void prepare(struct hub *hub, int argc, char **argv)
         check_port(hub->arena, tls_address(hub->config, hub->arena));
     if (!plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
+    hub->store_folder = plan_store_folder(hub->arena, hub->config, data, slice_from(start_folder));
 }
 
 int command_run(int argc, char **argv)
@@ -231,13 +261,13 @@ int command_run(int argc, char **argv)
     process_on_stop(loop_get(), on_stop_signal, &hub);
     process_on_second_signal(child_kill_all);
     child_watch_begin(&watcher);
-    start_children(&hub);
-    if (!task_spawn(make_first_admin, &hub))
+    start_redis(&hub);
+    if (!task_spawn(open_state, &hub))
         process_fail("no fiber is left at the start");
 
     uv_run(loop_get(), UV_RUN_DEFAULT);
 
-    for (size_t i = 0; i < hub.plan.server_count; i++)
+    for (size_t i = 0; hub.servers[0] && i < hub.plan.server_count; i++)
         child_free(hub.servers[i]);
     for (size_t i = 0; i < hub.plan.redis_count; i++)
         child_free(hub.redis[i]);

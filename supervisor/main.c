@@ -11,17 +11,19 @@ static int command_help(int argc, char **argv)
 {
     struct arena *arena = arena_new();
 
-    printf("usage: mediahub [run] [options]          start the hub\n"
-           "       mediahub user add NAME [--admin] [--email E] [options]\n"
-           "                                         make an account; password on standard input\n"
-           "       mediahub check [--repair] [options]\n"
-           "                                         compare files and records; 0: all is well\n"
-           "       mediahub config check [options]   try every setting, and the files it names\n"
-           "       mediahub backup-password         what a file keeps of a password on standard "
-           "input\n"
-           "       mediahub backup-session          the id of the session of a token, likewise\n"
-           "       mediahub help | version\n\noptions:\n%.*s",
-           SLICE_ARG(config_help(arena)));
+    printf(
+        "usage: mediahub [run] [options]          start the hub\n"
+        "       mediahub user add NAME [--admin] [--email E] [options]\n"
+        "                                         make an account; password on standard input\n"
+        "       mediahub check [--repair] [options]\n"
+        "                                         compare files and records; 0: all is well\n"
+        "       mediahub config check [options]   try every setting, and the files it names\n"
+        "       mediahub store claim [options]    this hub's from now on, whatever its mark says\n"
+        "       mediahub backup-password         what a file keeps of a password on standard "
+        "input\n"
+        "       mediahub backup-session          the id of the session of a token, likewise\n"
+        "       mediahub help | version\n\noptions:\n%.*s",
+        SLICE_ARG(config_help(arena)));
     arena_free(arena);
     return EXIT_SUCCESS;
 }
@@ -39,6 +41,7 @@ static const struct {
     {"run", command_run},
     {"check", command_check},
     {"config", command_config},
+    {"store", command_store},
     {"user", command_user},
     {"backup-password", command_backup_password},
     {"backup-session", command_backup_session},

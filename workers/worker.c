@@ -337,7 +337,7 @@ struct worker *worker_start(struct slice urls, struct slice store_folder, struct
         mem_free(worker);
         return NULL;
     }
-    worker->store = store_open(store_folder, 0, problem);
+    worker->store = store_join(store_folder, problem);
     if (!worker->store || !open_links(worker, urls, problem)) {
         for (size_t i = 0; i < worker->n; i++)
             link_close(worker->pulls[i].link);

@@ -20,7 +20,8 @@ enum {
     PROBE_AGAIN_MS = 50, /* while the server answers LOADING */
     WATCHDOG_MS = 100,
     IDLE_PING_MS = 2000, /* so that a silent death is noticed without traffic */
-    STEADY_MS = 1000,    /* a connection that lived so long resets the back-off */
+    EXPECT_AGAIN_MS = 1000,
+    STEADY_MS = 1000, /* a connection that lived so long resets the back-off */
 };
 
 enum phase {
@@ -43,8 +44,11 @@ struct redis {
     uint64_t last_reply_ms;
     uint64_t connects;
     uint64_t retry_ms;
-    bool told;          /* the log knows that it is away */
-    struct timer timer; /* next attempt, or next probe */
+    bool told;                                 /* the log knows that it is away */
+    bool told_foreign;                         /* ... or that it is not the one we expect */
+    struct slice expected_key, expected_value; /* in the arena; empty: any server will do */
+    uint64_t expected_ms;                      /* when it was last looked at */
+    struct timer timer;                        /* next attempt, or next probe */
     struct timer watchdog;
     uv_getaddrinfo_t resolve;
     unsigned attempt;                    /* picks among several addresses of a host */
@@ -73,6 +77,7 @@ static struct redis *closed;
 
 static void attempt_connect(struct redis *redis);
 static void probe(struct redis *redis);
+static void send_expectation(struct redis *redis);
 
 /* -- Copying replies -------------------------------------------------------------------------- */
 
@@ -154,11 +159,39 @@ static void become_ready(struct redis *redis)
 {
     set_phase(redis, PHASE_READY);
     redis->connects++;
-    redis->told = false;
+    redis->told = redis->told_foreign = false;
     log_event(LOG_INFO, "redis_ready", F("connection", redis->name),
               F("connects", (long long)redis->connects));
     if (redis->on_connect)
         redis->on_connect(redis->on_connect_arg);
+}
+
+/* A server that was emptied or exchanged for another is as good as away. */
+static void on_expected(redisAsyncContext *context, void *answer, void *arg)
+{
+    struct redis *redis = CAST_OBJ(struct redis, arg, REDIS_MAGIC);
+    const redisReply *reply = answer;
+
+    if (!reply || context != redis->context)
+        return;
+    redis->last_reply_ms = redis->expected_ms = clock_ms();
+    bool same = slice_eq(reply_text(reply), redis->expected_value);
+    if (same && redis->phase == PHASE_PROBING)
+        become_ready(redis);
+    if (same)
+        return;
+    if (!redis->told_foreign && reply->type != REDIS_REPLY_ERROR)
+        log_event(LOG_ERROR, "state_of_another_hub", F("connection", redis->name),
+                  F("key", redis->expected_key), F("expected", redis->expected_value),
+                  F("found", reply_text(reply)),
+                  F("remedy", "name the right server with --redis, or bring its data back"));
+    redis->told_foreign = reply->type != REDIS_REPLY_ERROR;
+    if (redis->phase == PHASE_READY) {
+        drop(redis, "it is not the server of this hub");
+        return;
+    }
+    redis->phase_since_ms = redis->last_reply_ms;
+    timer_start(&redis->timer, PROBE_AGAIN_MS, on_probe_again);
 }
 
 static void on_probe(redisAsyncContext *context, void *answer, void *arg)
@@ -172,7 +205,10 @@ static void on_probe(redisAsyncContext *context, void *answer, void *arg)
     if (redis->phase != PHASE_PROBING)
         return;
     if (reply->type != REDIS_REPLY_ERROR) {
-        become_ready(redis);
+        if (redis->expected_key.n)
+            send_expectation(redis);
+        else
+            become_ready(redis);
         return;
     }
     if (!redis->told)
@@ -205,6 +241,12 @@ static void send_raw(struct redis *redis, redisCallbackFn *fn, int argc, const s
         lengths[i] = argv[i].n;
     }
     redisAsyncCommandArgv(redis->context, fn, redis, argc, texts, lengths);
+}
+
+static void send_expectation(struct redis *redis)
+{
+    redis->expected_ms = clock_ms();
+    send_raw(redis, on_expected, 2, REDIS_ARGV(SLICE("GET"), redis->expected_key));
 }
 
 static void probe(struct redis *redis)
@@ -317,6 +359,10 @@ static void on_watchdog(struct timer *timer)
     if (redis->phase == PHASE_READY && !redis->oldest &&
         now_ms > redis->last_reply_ms + IDLE_PING_MS && redis->context->replies.head == NULL)
         probe(redis);
+    if (redis->phase == PHASE_READY && redis->expected_key.n &&
+        now_ms > redis->expected_ms + EXPECT_AGAIN_MS &&
+        (!redis->oldest || !redis->oldest->block_ms))
+        send_expectation(redis);
 }
 
 /* -- Public ----------------------------------------------------------------------------------- */
@@ -342,6 +388,12 @@ void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg)
 {
     redis->on_connect = fn;
     redis->on_connect_arg = arg;
+}
+
+void redis_expect(struct redis *redis, struct slice key, struct slice value)
+{
+    redis->expected_key = arena_dup(redis->arena, key);
+    redis->expected_value = arena_dup(redis->arena, value);
 }
 
 void redis_close(struct redis *redis)

@@ -32,6 +32,10 @@ struct redis_value {
  * spawn a task there, not wait. */
 struct redis *redis_open(struct slice url, const char *name);
 void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg);
+/* From now on only a server whose `key` holds the text `value` is ready: looked at after each
+ * connect, and every second. Another one is told to the log once, and is as good as away. Both
+ * texts are copied. */
+void redis_expect(struct redis *redis, struct slice key, struct slice value);
 void redis_close(struct redis *redis);       /* pending calls end first; later ones fail at once */
 bool redis_ready(const struct redis *redis); /* connected and answering */
 uint64_t redis_connects(const struct redis *redis); /* how often it has connected: a generation */

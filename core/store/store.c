@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/layout.h"
+#include "store/mark.h"
 #include "store/store_files.h"
 #include "store/trash.h"
 
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -31,6 +33,8 @@ struct store {
     char *folder;
     int fd; /* of the folder; every path is relative to it */
     uint64_t reserve_bytes;
+    char mark[MARK_BYTES_MAX]; /* empty: nobody's yet */
+    atomic_bool gone;          /* the log knows that it is not at its place */
 };
 
 static const char *const folders[] = {"blobs", "variants", "incoming", "trash"};
@@ -117,8 +121,33 @@ struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **pro
     }
     if (fsync(store->fd) != 0)
         return fail(store, folder, problem);
+    mark_read(store->fd, store->mark);
     store_clean_incoming(store);
     return store;
+}
+
+struct store *store_join(struct slice folder, char **problem)
+{
+    struct arena *arena = arena_new();
+    struct slice mark;
+    bool marked = mark_look(arena, folder, &mark) == MARK_FOUND;
+
+    arena_free(arena);
+    if (marked)
+        return store_open(folder, 0, problem);
+    *problem = mem_alloc(PROBLEM_BYTES);
+    snprintf(*problem, PROBLEM_BYTES, "%.*s is not the store of a hub: is it mounted?",
+             SLICE_ARG(folder));
+    return NULL;
+}
+
+enum err store_mark(struct store *store, struct slice mark)
+{
+    enum err err = mark_write(store->fd, mark);
+
+    if (err == OK)
+        mark_read(store->fd, store->mark);
+    return err;
 }
 
 void store_close(struct store *store)
@@ -134,6 +163,43 @@ void store_close(struct store *store)
 int store_fd(const struct store *store)
 {
     return store->fd;
+}
+
+static bool is_same_folder(int a, int b)
+{
+    struct stat one, other;
+
+    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* A store that was mounted anew takes the place of the old one under the same descriptor, whoever
+ * uses it meanwhile. */
+static bool find_again(struct store *store)
+{
+    char mark[MARK_BYTES_MAX];
+    int fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ours = fd >= 0 && mark_read(fd, mark) == MARK_FOUND && strcmp(mark, store->mark) == 0;
+
+    if (ours && !is_same_folder(fd, store->fd))
+        ours = dup3(fd, store->fd, O_CLOEXEC) >= 0;
+    if (fd >= 0)
+        close(fd);
+    return ours;
+}
+
+enum err store_check_place(struct store *store)
+{
+    bool there = !*store->mark || find_again(store);
+
+    if (atomic_exchange(&store->gone, !there) == there) {
+        if (there)
+            log_event(LOG_INFO, "store_back", F("folder", store->folder));
+        else
+            log_event(LOG_ERROR, "store_gone", F("folder", store->folder),
+                      F("expected", store->mark), F("remedy", "mount it at this place again"));
+    }
+    return there ? OK : ERR_STORE_UNAVAILABLE;
 }
 
 uint64_t store_time_ms(const struct timespec *at)
@@ -153,24 +219,53 @@ enum err store_check_room(const struct store *store, uint64_t more)
     return OK;
 }
 
-struct room {
-    const struct store *store;
+struct trial {
+    struct store *store;
     enum err err;
 };
 
-static void look_for_room(void *arg)
+static enum err write_and_read(const struct store *store, const char *path, int fd)
 {
-    struct room *room = arg;
+    static const char wrote[] = "ready?";
+    char read_back[sizeof wrote] = "";
 
-    room->err = store_check_room(room->store, 0);
+    if (write(fd, wrote, sizeof wrote) != sizeof wrote)
+        return store_errno("write", errno);
+    int again = openat(store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (again < 0)
+        return store_errno("open", errno);
+    bool same = read(again, read_back, sizeof read_back) == sizeof read_back &&
+                memcmp(wrote, read_back, sizeof wrote) == 0;
+    enum err err = same ? OK : store_errno("read", errno);
+    close(again);
+    return err;
 }
 
-bool store_has_room(struct task *task, const struct store *store)
+static void try_now(void *arg)
 {
-    struct room room = {.store = store};
+    struct trial *trial = arg;
+    char path[STORE_PATH_MAX];
+    int fd;
 
-    task_offload(task, look_for_room, &room);
-    return room.err == OK;
+    trial->err = store_check_place(trial->store);
+    if (trial->err == OK)
+        trial->err = store_check_room(trial->store, 0);
+    if (trial->err == OK)
+        trial->err = store_incoming_open(trial->store, path, &fd);
+    if (trial->err != OK)
+        return;
+    trial->err = write_and_read(trial->store, path, fd);
+    close(fd);
+    if (unlinkat(trial->store->fd, path, 0) != 0)
+        trial->err = store_errno("unlink", errno);
+}
+
+bool store_works(struct task *task, struct store *store)
+{
+    struct trial trial = {.store = store};
+
+    task_offload(task, try_now, &trial);
+    return trial.err == OK;
 }
 
 /* Paths */

@@ -19,15 +19,25 @@ enum { STORE_PATH_MAX = 160 }; /* paths inside the folder, with NUL */
  * failure NULL and a line in *problem, which the caller frees (mem_free). reserve_bytes: what must
  * stay free on the disk. */
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem);
+/* The same of a store that a hub has marked already (mark.h), and of nothing else. */
+struct store *store_join(struct slice folder, char **problem);
 void store_close(struct store *store); /* no upload is left; NULL is allowed */
+
+/* Marks it as a hub's. Blocking. */
+enum err store_mark(struct store *store, struct slice mark);
+/* Is what stands at the store's path still this store? ERR_STORE_UNAVAILABLE when it is missing,
+ * has no mark or another one: the disk was unmounted, or exchanged. One that was mounted anew is
+ * taken up. A store without a mark is always there. Blocking. */
+enum err store_check_place(struct store *store);
 
 /* Removes what dead processes have left in incoming/. Blocking. */
 void store_clean_incoming(struct store *store);
 
 /* Is there room for `more` bytes above the reserve? OK or ERR_STORAGE_FULL. Blocking. */
 enum err store_check_room(const struct store *store, uint64_t more);
-/* The same of the reserve alone. Suspends. */
-bool store_has_room(struct task *task, const struct store *store);
+/* Is it at its place, with room above the reserve, and can a file be written, read and removed?
+ * Suspends. */
+bool store_works(struct task *task, struct store *store);
 
 /* Opens for reading; size in bytes. ERR_NOT_FOUND. The descriptor is the caller's. A miss looks in
  * trash/ and brings blob and variants back. */

@@ -181,7 +181,9 @@ static void begin_now(void *arg)
     struct beginning *beginning = arg;
     struct upload *upload = beginning->upload;
 
-    upload->err = store_check_room(upload->store, beginning->expected_bytes);
+    upload->err = store_check_place(upload->store);
+    if (upload->err == OK)
+        upload->err = store_check_room(upload->store, beginning->expected_bytes);
     if (upload->err == OK)
         upload->err = store_incoming_open(upload->store, upload->path, &upload->fd);
 }

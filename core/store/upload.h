@@ -20,7 +20,7 @@ enum {
 struct upload;
 
 /* expected_bytes: what the sender announced, 0 when nothing. ERR_STORAGE_FULL when it does not fit
- * above the store's reserve. */
+ * above the store's reserve, ERR_STORE_UNAVAILABLE as by store_check_place(). */
 enum err upload_begin(struct task *task, struct store *store, uint64_t max_bytes,
                       uint64_t expected_bytes, struct upload **out);
 /* After an error only upload_drop() is allowed. ERR_PAYLOAD_TOO_LARGE past max_bytes,

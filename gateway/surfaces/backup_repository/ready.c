@@ -34,8 +34,8 @@ static struct slice check_database(struct request *req)
 
 static struct slice check_storage(struct request *req)
 {
-    return store_has_room(&req->task, req->gateway->store) ? SLICE_NONE
-                                                           : SLICE("the storage has no room");
+    return store_works(&req->task, req->gateway->store) ? SLICE_NONE
+                                                        : SLICE("the storage cannot be written");
 }
 
 static struct slice check_configuration(struct request *req)

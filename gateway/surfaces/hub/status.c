@@ -35,11 +35,11 @@ void hub_ready(struct request *req)
         backup_ready_reply(req);
         return;
     }
-    bool has_room = store_has_room(&req->task, gateway->store);
+    bool store_fine = store_works(&req->task, gateway->store);
     const struct check checks[] = {
         {"state", state_ready(gateway->state)},
         {"events", realtime_gate_hears(gateway)},
-        {"store", has_room},
+        {"store", store_fine},
         {"draining", !gateway->draining},
     };
     struct json_writer w;

@@ -246,6 +246,7 @@ static void in_hub(struct task *task, struct state *state)
     snprintf(hub.folder, sizeof hub.folder, "%s", redis_fixture_folder());
     hub.gateway = (struct gateway){.state = state};
     hub.gateway.store = store_open(arena_printf(task->arena, "%s/store", hub.folder), 0, &problem);
+    assert_int_equal(store_mark(hub.gateway.store, SLICE("hub_test 1")), OK);
     hub.gateway.realtime = realtime_new(state, &hooks, &limits);
     hub.url = arena_printf(task->arena, "ipc://%s/jobs.ipc", hub.folder);
     hub.owner = id_new(task->arena, SLICE("user_"), 0);

@@ -16,3 +16,6 @@ enum {
  * of Retry-After; 0: none) when that is longer. random: any uniformly distributed number.
  * False: no attempt is left. */
 bool schedule_next(uint64_t failures, uint64_t hint_s, uint64_t random, uint64_t *delay_ms);
+
+/* How long a receiver that gave this hint is left alone. */
+uint64_t schedule_hint_ms(uint64_t hint_s);

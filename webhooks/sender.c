@@ -105,6 +105,7 @@ static void on_transfer_done(void *arg, const struct transfer_result *transfer)
     struct verdict verdict = verdict_of(transfer, attempt->claimed.attempts, now_ms, random);
     attempt->result.outcome = verdict.outcome;
     attempt->result.next_ms = verdict.next_ms;
+    attempt->result.held_ms = verdict.held_ms;
     attempt->result.attempt = (struct delivery_attempt){attempt->started_ms, transfer->status,
                                                         transfer->duration_ms, verdict.word};
     attempt->gone = verdict.gone;
@@ -316,6 +317,9 @@ static bool tick(struct task *task, struct shard *shard)
     if (next_ms > 0 && next_ms < now_ms + wait_ms)
         wait_ms = next_ms > now_ms ? next_ms - now_ms : 0;
     shard->tick_at_ms = clock_ms() + wait_ms;
+    /* What has become ready is sent as its endpoint is now, not as it was at the last event. */
+    if (n > 0 && directory_refresh(task, shard->dispatcher->directory) != OK)
+        return false;
     for (size_t i = 0; i < n; i++)
         note_named(task, shard, ready[i]);
     return true;

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -34,6 +35,7 @@ struct transfer {
     bool hindered;            /* an address could not be tried for want of a descriptor */
     bool doomed;              /* it cannot go on, by no fault of the receiver */
     size_t body_bytes, header_lines;
+    uint64_t retry_after_s; /* of the answer so far */
     transfer_done_fn *done;
     void *arg;
 };
@@ -117,10 +119,45 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     return transfer->body_bytes <= TRANSFER_BODY_MAX_BYTES ? size * n : 0;
 }
 
+/* Seconds or a date (RFC 9110 10.2.3); more seconds than a number holds are as many as it holds. */
+static uint64_t parse_retry_after(struct arena *arena, struct slice text)
+{
+    uint64_t seconds;
+    size_t digits = 0;
+
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+        digits++;
+    if (digits > 0 && digits == text.n)
+        return slice_to_u64(text, &seconds) ? seconds : UINT64_MAX;
+    time_t date = curl_getdate(arena_cstr(arena, text), NULL), now = time(NULL);
+    return date > now ? (uint64_t)(date - now) : 0;
+}
+
+static struct slice without_line_end(struct slice line)
+{
+    while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == '\n'))
+        line.n--;
+    return line;
+}
+
+static void note_header(struct transfer *transfer, struct slice line)
+{
+    struct slice name, value;
+
+    if (slice_starts_with(line, SLICE("HTTP/")))
+        transfer->retry_after_s = 0; /* what came before was an interim answer */
+    if (!slice_split(line, ':', &name, &value) || !slice_eq_nocase(name, SLICE("Retry-After")))
+        return;
+    struct arena *arena = arena_new();
+    transfer->retry_after_s = parse_retry_after(arena, slice_trim(value));
+    arena_free(arena);
+}
+
 static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 {
     struct transfer *transfer = CAST_OBJ(struct transfer, arg, TRANSFER_MAGIC);
 
+    note_header(transfer, without_line_end((struct slice){bytes, size * n}));
     if (++transfer->header_lines <= TRANSFER_HEADERS_MAX)
         return size * n;
     transfer->too_many_headers = true;
@@ -164,18 +201,17 @@ static struct transfer_result result_of(const struct transfer *transfer, CURLcod
 {
     struct transfer_result result = {0};
     long status = 0;
-    curl_off_t total_us = 0, retry_after_s = 0;
+    curl_off_t total_us = 0;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &total_us);
-    curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     result.duration_ms = (uint64_t)total_us / 1000;
     if (status < 200 || transfer->too_many_headers || transfer->refused_in_use) {
         result.error = error_of(transfer, code);
         return result;
     }
     result.status = (unsigned)status;
-    result.retry_after_s = retry_after_s > 0 ? (uint64_t)retry_after_s : 0;
+    result.retry_after_s = transfer->retry_after_s;
     return result;
 }
 

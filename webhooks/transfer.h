@@ -36,7 +36,7 @@ struct transfer_result {
     enum transfer_error error;
     unsigned status; /* HTTP, 200..999; 0 without an answer */
     uint64_t duration_ms;
-    uint64_t retry_after_s; /* 0: none given */
+    uint64_t retry_after_s; /* as told by the receiver, unbounded; 0: none given */
 };
 
 /* What it points to lives until `done` is called. */

@@ -36,6 +36,13 @@ static const struct row *find(const struct transfer_result *result)
     return &unanswered;
 }
 
+/* Too many requests, or none for a while: said of the receiver, not of this message. */
+static bool is_about_everything(const struct transfer_result *result)
+{
+    return result->error == TRANSFER_ANSWERED && result->retry_after_s > 0 &&
+           (result->status == 429 || result->status == 503);
+}
+
 struct verdict verdict_of(const struct transfer_result *result, uint64_t failures, uint64_t now_ms,
                           uint64_t random)
 {
@@ -44,6 +51,8 @@ struct verdict verdict_of(const struct transfer_result *result, uint64_t failure
         .outcome = row->outcome, .gate = row->gate, .gone = row->gone, .word = row->word};
     uint64_t delay_ms;
 
+    if (is_about_everything(result))
+        verdict.held_ms = now_ms + schedule_hint_ms(result->retry_after_s);
     if (verdict.word.n == 0)
         verdict.word = transfer_error_name(result->error);
     if (verdict.outcome != OUTCOME_RETRY)

@@ -9,6 +9,7 @@
 struct verdict {
     enum delivery_outcome outcome;
     uint64_t next_ms; /* Unix; of OUTCOME_RETRY */
+    uint64_t held_ms; /* Unix: the receiver wants nothing at all until then; 0: it did not say so */
     enum gate_outcome gate;
     bool gone;         /* the receiver wants no more: disable the endpoint */
     struct slice word; /* for the log of attempts; empty when the status says it */

@@ -206,7 +206,7 @@ static bool parse_attempt(struct slice text, struct delivery_attempt *out)
 enum err delivery_finish(struct task *task, struct state *state, unsigned partition,
                          const struct delivery_result *results, size_t n, uint64_t *stale)
 {
-    struct args args = args_new(task, 6 * n);
+    struct args args = args_new(task, 7 * n);
     struct redis_value reply;
 
     for (size_t i = 0; i < n; i++) {
@@ -216,6 +216,7 @@ enum err delivery_finish(struct task *task, struct state *state, unsigned partit
         add(&args, outcome_names[results[i].outcome]);
         add_number(&args, results[i].next_ms);
         add(&args, attempt_text(task->arena, &results[i].attempt));
+        add_number(&args, results[i].held_ms);
     }
     enum err err = call(task, state, partition, SLICE("webhook_finish"), &args, &reply);
     if (err == OK)
@@ -262,6 +263,16 @@ enum err delivery_cancel(struct task *task, struct state *state, unsigned partit
         from = err == OK && reply.n > 0 ? reply.items[0].text : SLICE_NONE;
     }
     return err;
+}
+
+enum err delivery_release(struct task *task, struct state *state, unsigned partition,
+                          struct slice endpoint)
+{
+    struct args args = args_new(task, 1);
+    struct redis_value reply;
+
+    add(&args, endpoint);
+    return call(task, state, partition, SLICE("webhook_release"), &args, &reply);
 }
 
 enum err delivery_health(struct task *task, struct state *state, unsigned endpoint_partition,
@@ -343,6 +354,7 @@ struct source {
     unsigned partition;
     struct slice key;
     uint64_t fetched, total;
+    uint64_t held_ms;        /* its endpoint waits until then */
     struct redis_value page; /* id, score, id, score, ... */
     size_t at;
 };
@@ -350,14 +362,19 @@ struct source {
 static enum err source_open(struct task *task, struct state *state, struct slice endpoint,
                             struct slice since, struct source *source)
 {
-    struct redis_value count;
+    struct redis_value count, held;
 
     source->key = state_key(task->arena, source->partition, "deliveries:%.*s", SLICE_ARG(endpoint));
     enum err err = redis_command(task, state->durable, &count, SLICE("ZCOUNT"), source->key, since,
                                  SLICE("+inf"));
     if (err == OK)
-        source->total = count.type == REDIS_NUMBER ? (uint64_t)count.number : 0;
-    return err;
+        err = redis_command(task, state->durable, &held, SLICE("ZSCORE"),
+                            state_key(task->arena, source->partition, "held"), endpoint);
+    if (err != OK)
+        return err;
+    source->total = count.type == REDIS_NUMBER ? (uint64_t)count.number : 0;
+    source->held_ms = number_of(held.text);
+    return OK;
 }
 
 static enum err source_fill(struct task *task, struct state *state, struct slice since,
@@ -377,6 +394,7 @@ static enum err source_fill(struct task *task, struct state *state, struct slice
 
 struct found {
     unsigned partition;
+    uint64_t held_ms;
     struct slice event_id;
 };
 
@@ -405,8 +423,8 @@ static enum err find(struct task *task, struct state *state, struct slice since,
         if (newest->at >= newest->page.n)
             return OK;
         if (passed >= skip)
-            out[(*out_n)++] =
-                (struct found){newest->partition, newest->page.items[newest->at].text};
+            out[(*out_n)++] = (struct found){newest->partition, newest->held_ms,
+                                             newest->page.items[newest->at].text};
         newest->at += 2;
         if (newest->at >= newest->page.n && newest->fetched < newest->total) {
             enum err err = source_fill(task, state, since, newest, 0);
@@ -473,7 +491,10 @@ static enum err read_found(struct task *task, struct state *state, struct slice 
         if (err != OK || record.type != REDIS_LIST || record.n == 0)
             continue;
         out[*out_n] = (struct delivery){.event_id = found[i].event_id};
-        read_record(task->arena, &record, &out[(*out_n)++]);
+        read_record(task->arena, &record, &out[*out_n]);
+        if (out[*out_n].state == DELIVERY_PENDING && out[*out_n].next_ms < found[i].held_ms)
+            out[*out_n].next_ms = found[i].held_ms;
+        ++*out_n;
     }
     return err;
 }
@@ -485,7 +506,7 @@ enum err delivery_list(struct task *task, struct state *state, struct slice endp
     size_t source_count = all ? state->partitions : 1;
     struct source *sources = ARENA_ARRAY(task->arena, struct source, source_count);
     struct slice since = record_number(task->arena, since_ms);
-    struct found found[LIST_MAX];
+    struct found *found = ARENA_ARRAY(task->arena, struct found, LIST_MAX);
     enum err err = OK;
     size_t found_n;
 

@@ -74,7 +74,8 @@ struct delivery_attempt {
 struct delivery_result {
     struct slice endpoint, event_id, fence;
     enum delivery_outcome outcome;
-    uint64_t next_ms;                /* of OUTCOME_RETRY */
+    uint64_t next_ms; /* of OUTCOME_RETRY */
+    uint64_t held_ms; /* nothing of its endpoint is claimed before; 0: no such wish */
     struct delivery_attempt attempt; /* not of OUTCOME_RELEASE */
 };
 
@@ -90,6 +91,10 @@ enum err delivery_tick(struct task *task, struct state *state, unsigned partitio
 enum err delivery_cancel(struct task *task, struct state *state, unsigned partition,
                          struct slice endpoint, bool purge);
 
+/* Ends the wait of an endpoint whose receiver asked for one (delivery_result.held_ms). */
+enum err delivery_release(struct task *task, struct state *state, unsigned partition,
+                          struct slice endpoint);
+
 /* Notes how an attempt went; *failing_since: since when there were only failures, 0: there are
  * not. In the endpoint's partition. */
 enum err delivery_health(struct task *task, struct state *state, unsigned endpoint_partition,
@@ -100,8 +105,9 @@ enum err delivery_health(struct task *task, struct state *state, unsigned endpoi
 enum err delivery_trim_events(struct task *task, struct state *state, unsigned partition,
                               uint64_t now_ms, uint64_t *removed);
 
-/* Sends a message again, now and with a fresh schedule; also one that the endpoint never saw, if
- * it is `owner`'s (empty: anybody's). ERR_NOT_FOUND: there is no such message (any more). */
+/* Sends a message again, now and with a fresh schedule, and ends the wait of its endpoint; also one
+ * that the endpoint never saw, if it is `owner`'s (empty: anybody's). ERR_NOT_FOUND: there is no
+ * such message (any more). */
 enum err delivery_retry(struct task *task, struct state *state, struct slice endpoint,
                         struct slice event_id, struct slice owner, uint64_t now_ms,
                         uint64_t retention_s);
@@ -114,7 +120,7 @@ struct delivery {
     struct slice event_id, type;
     enum delivery_state state;
     uint64_t accepted_ms;
-    uint64_t next_ms;                  /* while pending */
+    uint64_t next_ms;                  /* while pending: not before, nor before its turn */
     struct delivery_attempt *attempts; /* the latest DELIVERY_ATTEMPTS_KEPT, oldest first */
     size_t attempt_count;
 };

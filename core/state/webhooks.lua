@@ -7,6 +7,8 @@
 --   deliveries:<whk>       zset of evt by time of acceptance
 --   q:<whk>                list of evt ready to be sent;  ready: set of the whk that have any
 --   due, leased            zsets of "<whk>:<evt>" by next attempt, by the lease's deadline
+--   held                   zset of whk by when their receivers may be called again: they said so,
+--                          and until then they are not in `ready`
 -- and, in the endpoint's partition, health:<whk>, hash failing_since last_success last_failure.
 -- Times are Unix milliseconds in decimal; they come from the caller. Replies are flat lists.
 
@@ -33,9 +35,27 @@ local function delivery_key(tag, member)
     return tag .. 'delivery:' .. member
 end
 
+local function is_held(tag, whk)
+    return redis.call('ZSCORE', tag .. 'held', whk) ~= false
+end
+
+local function hold(tag, whk, till)
+    redis.call('ZADD', tag .. 'held', 'GT', till, whk)
+    redis.call('SREM', tag .. 'ready', whk)
+end
+
+local function let_go(tag, whk)
+    if redis.call('ZREM', tag .. 'held', whk) == 1 and
+            redis.call('EXISTS', tag .. 'q:' .. whk) == 1 then
+        redis.call('SADD', tag .. 'ready', whk)
+    end
+end
+
 local function enqueue(tag, whk, evt, first)
     redis.call(first and 'LPUSH' or 'RPUSH', tag .. 'q:' .. whk, evt)
-    redis.call('SADD', tag .. 'ready', whk)
+    if not is_held(tag, whk) then
+        redis.call('SADD', tag .. 'ready', whk)
+    end
 end
 
 local function read_cursor(tag)
@@ -163,7 +183,8 @@ local function claim(keys, args)
     local skips, claimed = {left = SKIPS_MAX}, {}
     for at = 3, #args, 2 do
         local whk = args[at]
-        for _ = 1, tonumber(args[at + 1]) do
+        local wanted = is_held(tag, whk) and 0 or tonumber(args[at + 1])
+        for _ = 1, wanted do
             local evt, key, message = take(tag, whk, skips)
             if not evt then
                 break
@@ -215,13 +236,13 @@ function OUTCOMES.release(tag, whk, evt, key, cancelled)
     end
 end
 
--- finish {pN}:accepted [whk evt fence outcome next_ms attempt].. -> {number of stale ones}
--- attempt: "at status duration_ms error", logged unless the outcome is release. A lease that is no
--- longer this one's changes nothing.
+-- finish {pN}:accepted [whk evt fence outcome next_ms attempt held_ms].. -> {number of stale ones}
+-- attempt: "at status duration_ms error", logged unless the outcome is release. held_ms: until when
+-- the receiver wants nothing, or 0. A lease that is no longer this one's changes nothing.
 local function finish(keys, args)
     local tag = tag_of(keys[1])
     local stale = 0
-    for at = 1, #args, 6 do
+    for at = 1, #args, 7 do
         local whk, evt, outcome = args[at], args[at + 1], args[at + 3]
         local key = delivery_key(tag, pair(whk, evt))
         local held = redis.call('HMGET', key, 'lease', 'state')
@@ -233,6 +254,9 @@ local function finish(keys, args)
             if outcome ~= 'release' then
                 redis.call('HINCRBY', key, 'attempts', 1)
                 log_attempt(key, args[at + 5])
+            end
+            if args[at + 6] ~= '0' then
+                hold(tag, whk, args[at + 6])
             end
             OUTCOMES[outcome](tag, whk, evt, key, held[2] ~= 'pending', args[at + 4])
         end
@@ -251,9 +275,16 @@ local function each_due(tag, zset, now, fn)
     end
 end
 
-local function first_score(key)
-    local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-    return first[2] and tonumber(first[2]) or nil
+-- The lowest score in any of these zsets; nil when all are empty.
+local function soonest_of(tag, zsets)
+    local soonest
+    for _, name in ipairs(zsets) do
+        local first = redis.call('ZRANGE', tag .. name, 0, 0, 'WITHSCORES')[2]
+        if first and (not soonest or tonumber(first) < soonest) then
+            soonest = tonumber(first)
+        end
+    end
+    return soonest
 end
 
 -- tick {pN}:accepted now -> {next time something is due or "", whk that have ready deliveries..}
@@ -275,8 +306,11 @@ local function tick(keys, args)
             log_attempt(key, now .. ' 0 0 lease_expired')
         end
     end)
-    local due, leased = first_score(tag .. 'due'), first_score(tag .. 'leased')
-    local soonest = due and leased and math.min(due, leased) or due or leased
+    local free = redis.call('ZRANGEBYSCORE', tag .. 'held', '-inf', now, 'LIMIT', 0, BATCH)
+    for _, whk in ipairs(free) do
+        let_go(tag, whk)
+    end
+    local soonest = soonest_of(tag, {'due', 'leased', 'held'})
     local reply = redis.call('SRANDMEMBER', tag .. 'ready', BATCH)
     table.insert(reply, 1, soonest and as_text(soonest) or '')
     return reply
@@ -309,15 +343,23 @@ local function cancel(keys, args)
     local tag, whk, from = tag_of(keys[1]), args[1], tonumber(args[2])
     redis.call('DEL', tag .. 'q:' .. whk)
     redis.call('SREM', tag .. 'ready', whk)
+    redis.call('ZREM', tag .. 'held', whk)
     if args[3] == 'purge' then
         return {purge_some(tag, whk)}
     end
     return {cancel_some(tag, whk, from)}
 end
 
+-- release {pN}:accepted whk -> {}. Its receiver need not be waited for any longer.
+local function release(keys, args)
+    let_go(tag_of(keys[1]), args[1])
+    return {}
+end
+
 -- retry {pN}:accepted whk evt owner now retention_s -> {"ok"} | {"none"}. Sends a message (again),
 -- now and with a fresh schedule; also one that the endpoint never saw, when it is owner's (empty:
--- anybody's). One that waits is sent now; one that is on its way stays.
+-- anybody's). One that waits is sent now; one that is on its way stays. Who asks for this does not
+-- want to wait for the receiver either.
 local function retry(keys, args)
     local tag, whk, evt, now = tag_of(keys[1]), args[1], args[2], args[4]
     local retention = tonumber(args[5])
@@ -339,6 +381,7 @@ local function retry(keys, args)
     end
     redis.call('EXPIRE', tag .. 'message:' .. evt, retention)
     redis.call('EXPIRE', key, retention)
+    let_go(tag, whk)
     return {'ok'}
 end
 
@@ -421,6 +464,7 @@ redis.register_function('webhook_claim', claim)
 redis.register_function('webhook_finish', finish)
 redis.register_function('webhook_tick', tick)
 redis.register_function('webhook_cancel', cancel)
+redis.register_function('webhook_release', release)
 redis.register_function('webhook_retry', retry)
 redis.register_function('webhook_send', send)
 redis.register_function('webhook_health', health)

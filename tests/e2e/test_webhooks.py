@@ -179,6 +179,33 @@ def test_retry_after_is_honoured_and_a_person_need_not_wait(hub, make_receiver, 
     assert session.post(path.replace(failed["id"], "evt_nothing")).status_code == 404
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_holds_the_endpoint(hub, make_receiver, status):
+    """Also what comes later waits, and a neighbour does not; another URL ends the wait."""
+    session = hub.session()
+    receiver = make_receiver(lambda n: (status, {"Retry-After": "3600"}))
+    healthy, elsewhere = make_receiver(), make_receiver()
+    hook, neighbour = (create(hub, session, r.url) for r in (receiver, healthy))
+    path = f"{hub.api}/webhooks/{hook['id']}"
+    data(session.post(path + "/test"), 202)
+    only_delivery(hub, session, hook, "pending", attempts=1)
+    for _ in range(5):
+        data(session.post(path + "/test"), 202)
+    data(session.post(f"{hub.api}/webhooks/{neighbour['id']}/test"), 202)
+    only_delivery(hub, session, neighbour, "delivered")
+    waiting = deliveries(hub, session, hook)
+    assert [len(d["attempts"]) for d in waiting] == [0] * 5 + [1]
+    assert len({d["next_attempt_at"] for d in waiting}) == 1      # all when the hour is over
+
+    os.kill(dispatcher(hub), signal.SIGKILL)                       # it is not forgotten
+    hub.expect_deaths()
+    data(session.post(f"{hub.api}/webhooks/{neighbour['id']}/test"), 202)
+    wait_for(lambda: len(healthy.received) == 2, "the neighbour's second message")
+    assert len(receiver.received) == 1
+    data(session.patch(path, json={"url": elsewhere.url}))
+    wait_for(lambda: len(elsewhere.received) >= 5, "what has waited")
+
+
 def test_what_was_missed_can_be_sent_later(hub, make_receiver, photo):
     session = hub.session()
     early, late = make_receiver(), make_receiver()

@@ -262,22 +262,39 @@ void mediavault_webhooks_get(struct request *req)
         reply_webhook(req, 200, &endpoint, false);
 }
 
-static void reply_updated(struct request *req, struct endpoint *endpoint, bool with_secret)
+static void reply_changed(struct request *req, enum err err, const struct endpoint *endpoint,
+                          bool with_secret)
 {
-    enum err err = endpoint_update(&req->task, req->gateway->state, endpoint);
-
     if (err != OK)
         reply_error(req, err, SLICE_NONE);
     else
         reply_webhook(req, 200, endpoint, with_secret);
 }
 
+/* What waits because the receiver asked for it need not, when it is another receiver now. */
+static enum err let_go(struct request *req, const struct endpoint *endpoint)
+{
+    struct state *state = req->gateway->state;
+    enum err err = OK;
+
+    if (!json_object_get(req->body, "url") && !json_object_get(req->body, "active"))
+        return OK;
+    for (unsigned p = 0; p < state->partitions && err == OK; p++)
+        if (p == endpoint->partition || endpoint->owner_is_admin)
+            err = delivery_release(&req->task, state, p, endpoint->id);
+    return err;
+}
+
 void mediavault_webhooks_update(struct request *req)
 {
     struct endpoint endpoint;
 
-    if (load_or_reply(req, &endpoint) && take_body_or_reply(req, &endpoint))
-        reply_updated(req, &endpoint, false);
+    if (!load_or_reply(req, &endpoint) || !take_body_or_reply(req, &endpoint))
+        return;
+    enum err err = endpoint_update(&req->task, req->gateway->state, &endpoint);
+    if (err == OK)
+        err = let_go(req, &endpoint);
+    reply_changed(req, err, &endpoint, false);
 }
 
 void mediavault_webhooks_rotate_secret(struct request *req)
@@ -287,7 +304,8 @@ void mediavault_webhooks_rotate_secret(struct request *req)
     if (!load_or_reply(req, &endpoint))
         return;
     endpoint_rotate_secret(req->task.arena, &endpoint);
-    reply_updated(req, &endpoint, true);
+    reply_changed(req, endpoint_update(&req->task, req->gateway->state, &endpoint), &endpoint,
+                  true);
 }
 
 void mediavault_webhooks_delete(struct request *req)

@@ -329,6 +329,76 @@ static void replayed(struct task *task, struct state *state)
     assert_int_equal(claim(&scene, endpoint, 8, "f2", now_ms, &claimed), 0);
 }
 
+static void hold(struct scene *scene, struct slice endpoint, struct slice event, uint64_t until_ms)
+{
+    struct delivery_result result = {.endpoint = endpoint,
+                                     .event_id = event,
+                                     .fence = SLICE("f"),
+                                     .outcome = OUTCOME_RETRY,
+                                     .next_ms = now_ms + 10,
+                                     .attempt = {now_ms, 429, 1, SLICE("")},
+                                     .held_ms = until_ms};
+    uint64_t stale;
+
+    assert_int_equal(
+        delivery_finish(scene->task, scene->state, scene->partition, &result, 1, &stale), OK);
+    assert_int_equal(stale, 0);
+}
+
+/* Nothing of a held endpoint is claimed, whatever comes; its neighbour goes on. */
+static void held_endpoints_wait(struct task *task, struct state *state)
+{
+    struct scene scene = scene_open(task, state, 0, 4);
+    struct slice endpoints[] = {whk(&scene), whk(&scene)}, held = endpoints[0];
+    struct claimed *claimed;
+    uint64_t next_ms;
+
+    assert_int_equal(accept_events(&scene, 2, endpoints, 2), OK);
+    assert_int_equal(claim(&scene, held, 1, "f", now_ms, &claimed), 1);
+    hold(&scene, held, scene.events[0], now_ms + 1000);
+    assert_int_equal(accept_events(&scene, 1, endpoints, 2), OK);
+    assert_int_equal(claim(&scene, held, 8, "g", now_ms, &claimed), 0);
+    assert_int_equal(claim(&scene, endpoints[1], 8, "g", now_ms, &claimed), 3);
+    assert_int_equal(tick(&scene, now_ms + 10, &next_ms), 0); /* what is due waits too */
+    assert_int_equal(next_ms, now_ms + 1000);
+    assert_int_equal(claim(&scene, held, 8, "g", now_ms + 999, &claimed), 0);
+    assert_int_equal(tick(&scene, now_ms + 1000, &next_ms), 1);
+    assert_int_equal(claim(&scene, held, 8, "f", now_ms + 1000, &claimed), 3);
+
+    /* The longer wish counts; a person, and a change of the endpoint, end the wait. */
+    hold(&scene, held, scene.events[0], now_ms + 9000);
+    hold(&scene, held, scene.events[1], now_ms + 5000);
+    tick(&scene, now_ms + 6000, &next_ms);
+    assert_int_equal(claim(&scene, held, 8, "g", now_ms + 6000, &claimed), 0);
+    assert_int_equal(
+        delivery_retry(task, state, held, scene.events[0], scene.owner, now_ms, RETENTION_S), OK);
+    assert_int_equal(claim(&scene, held, 1, "f", now_ms, &claimed), 1);
+    hold(&scene, held, claimed[0].event_id, now_ms + 9000);
+    assert_int_equal(delivery_release(task, state, 0, held), OK);
+    assert_int_equal(claim(&scene, held, 8, "g", now_ms, &claimed), 1);
+    assert_int_equal(delivery_release(task, state, 0, held), OK);
+}
+
+static void the_wait_is_told(struct task *task, struct state *state)
+{
+    struct scene scene = scene_open(task, state, 0, 1);
+    struct slice endpoint = whk(&scene);
+    struct claimed *claimed;
+    uint64_t next_ms;
+
+    assert_int_equal(accept_events(&scene, 1, &endpoint, 1), OK);
+    assert_int_equal(claim(&scene, endpoint, 1, "f", now_ms, &claimed), 1);
+    hold(&scene, endpoint, scene.events[0], now_ms + 77000);
+    assert_int_equal(only(&scene, endpoint).next_ms, now_ms + 77000);
+    assert_int_equal(delivery_release(task, state, 0, endpoint), OK);
+    assert_int_equal(only(&scene, endpoint).next_ms, now_ms + 10);
+    tick(&scene, now_ms + 10, &next_ms);
+    assert_int_equal(claim(&scene, endpoint, 1, "f", now_ms, &claimed), 1);
+    hold(&scene, endpoint, scene.events[0], now_ms + 77000);
+    assert_int_equal(delivery_cancel(task, state, 0, endpoint, false), OK);
+    assert_int_equal(only(&scene, endpoint).next_ms, 0);
+}
+
 static void logs_are_capped(struct task *task, struct state *state)
 {
     struct scene scene = scene_open(task, state, 0, 1);
@@ -459,6 +529,8 @@ static void trimmed(struct task *task, struct state *state)
     X(poison) \
     X(cancelled) \
     X(replayed) \
+    X(held_endpoints_wait) \
+    X(the_wait_is_told) \
     X(logs_are_capped) \
     X(listed_over_partitions) \
     X(health) \

@@ -1,6 +1,8 @@
 /* Against receivers on this machine's loopback that answer with fixed bytes, or not at all. */
 #include "transfer_fixture.h"
 
+#include "base/clock.h"
+
 #include <sys/resource.h>
 
 static const struct target_policy open_policy = {.everything = true};
@@ -36,6 +38,47 @@ static void answers_are_told(void **state)
             last.retry_after_s != cases[i].retry_after_s)
             fail_msg("case %zu: %d %u %llu", i, last.error, last.status,
                      (unsigned long long)last.retry_after_s);
+        catcher_close(catcher);
+    }
+    close_transfers(transfers);
+}
+
+/* %s: a date an hour from now. */
+static void hints_are_read(void **state)
+{
+    static const struct {
+        const char *head;
+        uint64_t least_s, most_s;
+    } cases[] = {
+        {"503 Busy\r\nretry-after:7\r\n", 7, 7},
+        {"429 Busy\r\nRETRY-AFTER:  7 \r\n", 7, 7},
+        {"503 Busy\r\nRetry-After: 0\r\n", 0, 0},
+        {"503 Busy\r\nRetry-After: -5\r\n", 0, 0},
+        {"503 Busy\r\nRetry-After: soon\r\n", 0, 0},
+        {"503 Busy\r\nRetry-After:\r\n", 0, 0},
+        {"503 Busy\r\nRetry-After: 99999999999\r\n", 99999999999, 99999999999},
+        {"503 Busy\r\nRetry-After: 99999999999999999999999\r\n", UINT64_MAX, UINT64_MAX},
+        {"503 Busy\r\nRetry-After: %s\r\n", 3590, 3600},
+        {"503 Busy\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, 0},
+        {"503 Busy\r\nX-Retry-After: 7\r\n", 0, 0},
+    };
+    struct transfers *transfers = open_transfers(&open_policy);
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct slice date = clock_http_date(arena, clock_unix_ms() + 3600 * 1000);
+        const char *at = strstr(cases[i].head, "%s");
+        struct slice head = slice_from(cases[i].head);
+
+        if (at)
+            head = arena_printf(arena, "%.*s%.*s\r\n", (int)(at - cases[i].head), cases[i].head,
+                                SLICE_ARG(date));
+        struct catcher *catcher = catcher_open(
+            arena, arena_cstr(arena, arena_printf(arena, "HTTP/1.1 %.*sContent-Length: 0\r\n\r\n",
+                                                  SLICE_ARG(head))));
+        start(transfers, "127.0.0.1", catcher->port);
+        wait_for((int)i + 1);
+        if (last.retry_after_s < cases[i].least_s || last.retry_after_s > cases[i].most_s)
+            fail_msg("case %zu: %llu", i, (unsigned long long)last.retry_after_s);
         catcher_close(catcher);
     }
     close_transfers(transfers);
@@ -233,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_told),
+        cmocka_unit_test(hints_are_read),
         cmocka_unit_test(requests_are_as_given),
         cmocka_unit_test(connections_are_used_again),
         cmocka_unit_test(forbidden_addresses_are_not_connected_to),

@@ -19,7 +19,7 @@ static const char *leads_to[ADDRESSES_MAX + 1];
 
 static struct addrinfo *node_of(const char *text, const char *service)
 {
-    struct addrinfo *node = calloc(1, sizeof *node + sizeof(struct sockaddr_in6));
+    struct addrinfo *node = mem_alloc(sizeof *node + sizeof(struct sockaddr_in6));
     uint16_t port = htons((uint16_t)(service ? strtoul(service, NULL, 10) : 0));
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
@@ -63,8 +63,8 @@ void freeaddrinfo(struct addrinfo *list)
     while (list) {
         struct addrinfo *next = list->ai_next;
 
-        free(list->ai_canonname);
-        free(list);
+        mem_free(list->ai_canonname);
+        mem_free(list);
         list = next;
     }
 }

@@ -104,10 +104,35 @@ static void every_end_of_an_attempt_has_its_verdict(void **state)
     }
 }
 
+/* 429 and 503 with Retry-After speak of the receiver; other hints of the one message. */
+static void some_answers_hold_the_endpoint(void **state)
+{
+    static const struct {
+        struct transfer_result result;
+        uint64_t held_ms; /* from 1000 on */
+    } cases[] = {
+        {{TRANSFER_ANSWERED, 429, 3, 60}, 61000},
+        {{TRANSFER_ANSWERED, 503, 3, 1}, 2000},
+        {{TRANSFER_ANSWERED, 429, 3, UINT64_MAX}, 1000 + 1000 * UINT64_C(86400)},
+        {{TRANSFER_ANSWERED, 429, 3, 0}, 0},
+        {{TRANSFER_ANSWERED, 503, 3, 0}, 0},
+        {{TRANSFER_ANSWERED, 500, 3, 60}, 0},
+        {{TRANSFER_ANSWERED, 200, 3, 60}, 0},
+        {{TRANSFER_ANSWERED, 410, 3, 60}, 0},
+        {{TRANSFER_TIMEOUT, 0, 3, 0}, 0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        for (uint64_t failures = 0; failures < SCHEDULE_ATTEMPTS; failures++)
+            if (verdict_of(&cases[i].result, failures, 1000, 0).held_ms != cases[i].held_ms)
+                fail_msg("case %zu after %d", i, (int)failures);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_end_of_an_attempt_has_its_verdict),
+        cmocka_unit_test(some_answers_hold_the_endpoint),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

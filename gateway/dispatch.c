@@ -187,9 +187,26 @@ static bool is_allowed_or_reply(struct request *req, const struct admission *adm
 /* --- bodies ------------------------------------------------------------------------------------
  */
 
-static bool has_body(const struct request *req)
+/* No coding is undone here; a body that has one would be taken for what it is not. */
+static bool is_coded(struct slice codings)
 {
-    return req->head.chunked || req->head.content_length > 0;
+    struct slice coding;
+
+    while (slice_split(codings, ',', &coding, &codings)) {
+        coding = slice_trim(coding);
+        if (coding.n && !slice_eq_nocase(coding, SLICE("identity")))
+            return true;
+    }
+    return false;
+}
+
+static bool is_plain_or_reply(struct request *req)
+{
+    if (!request_has_body(req) || !is_coded(request_list(req, "Content-Encoding")))
+        return true;
+    reply_header(req, "Accept-Encoding", SLICE("identity")); /* RFC 9110 section 12.5.3 */
+    reply_error(req, ERR_UNSUPPORTED_MEDIA, SLICE("Send the body without Content-Encoding."));
+    return false;
 }
 
 static bool is_json(struct slice content_type)
@@ -225,7 +242,7 @@ static bool read_json_or_reply(struct request *req)
 {
     struct slice text = SLICE_NONE;
 
-    if (has_body(req) && !is_json(request_header(req, "Content-Type"))) {
+    if (request_has_body(req) && !is_json(request_header(req, "Content-Type"))) {
         reply_error(req, ERR_UNSUPPORTED_MEDIA, SLICE("The body must be application/json."));
         return false;
     }
@@ -246,6 +263,8 @@ static bool may_stream_or_reply(struct request *req)
 
 static bool read_input_or_reply(struct request *req)
 {
+    if (!is_plain_or_reply(req))
+        return false;
     if (req->route->query && !validate_query_or_reply(req, req->route->query))
         return false;
     switch (req->route->body_kind) {

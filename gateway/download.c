@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "gateway/conditions.h"
 #include "gateway/http/range.h"
 #include "gateway/reply.h"
 
@@ -31,15 +32,6 @@ struct slice download_disposition(struct arena *arena, const char *kind, struct 
         return value;
     return arena_printf(arena, "%.*s; filename*=UTF-8''%.*s", SLICE_ARG(value),
                         SLICE_ARG(text_percent_encode(arena, filename)));
-}
-
-/* A 304 carries these too (RFC 9110 section 15.4.5). */
-static void validators(struct request *req, const struct download *download, struct slice modified)
-{
-    reply_header(req, "ETag", download->etag);
-    if (modified.n)
-        reply_header(req, "Last-Modified", modified);
-    reply_header(req, "Cache-Control", download->cache_control);
 }
 
 static void content_headers(struct request *req, const struct download *download)
@@ -83,27 +75,24 @@ static void reply_unsatisfiable(struct request *req, const struct download *down
 
 void download_reply(struct request *req, const struct download *download)
 {
-    struct slice modified = download->modified_ms
-                                ? clock_http_date(req->task.arena, download->modified_ms)
-                                : SLICE_NONE;
+    const struct validators now = {.etag = download->etag, .modified_ms = download->modified_ms};
+    struct slice modified =
+        now.modified_ms ? clock_http_date(req->task.arena, now.modified_ms) : SLICE_NONE;
     struct slice wanted = SLICE_NONE;
     struct range range;
 
-    if (etag_is_listed(request_header(req, "If-None-Match"), download->etag)) {
-        close(download->fd);
-        validators(req, download, modified);
-        reply_empty(req, 304);
-        return;
-    }
     /* Ranges are defined for GET alone (RFC 9110 section 14.2). */
     if (req->head.method == METHOD_GET &&
         range_condition_holds(request_header(req, "If-Range"), download->etag, modified))
         wanted = request_header(req, "Range");
     enum range_kind kind = range_resolve(wanted, download->size, &range);
-    if (kind == RANGE_UNSATISFIABLE) {
-        reply_unsatisfiable(req, download);
+    bool kept = kind != RANGE_UNSATISFIABLE; /* an error is in no cache */
+    if (!conditions_hold_or_reply(req, &now, kept ? download->cache_control : SLICE_NONE)) {
+        close(download->fd);
         return;
     }
-    validators(req, download, modified);
-    reply_content(req, download, kind, &range);
+    if (kind == RANGE_UNSATISFIABLE)
+        reply_unsatisfiable(req, download);
+    else
+        reply_content(req, download, kind, &range);
 }

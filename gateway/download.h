@@ -7,7 +7,7 @@
 struct download {
     int fd; /* taken */
     uint64_t size;
-    struct slice etag;    /* strong, with its quotes, without commas */
+    struct slice etag;    /* strong, with its quotes */
     uint64_t modified_ms; /* Unix; 0: not told */
     const char *content_type;
     struct slice filename; /* to save it under; empty: no proposal */

@@ -8,6 +8,7 @@
 #include "gateway/access/forwarded.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
+#include "gateway/http/origin.h"
 #include "gateway/jobs/jobserver.h"
 #include "gateway/reply.h"
 #include "handlers.h"
@@ -268,13 +269,10 @@ static void open_client(struct connection *connection, struct slice early_bytes,
 /* A page of this very host, or of a listed origin. Programs send no Origin. */
 static bool origin_is_welcome(const struct request *req)
 {
-    struct slice origin = request_header(req, "Origin"), host = req->host;
-    struct slice scheme = req->tls ? SLICE("https://") : SLICE("http://");
+    struct slice origin = request_header(req, "Origin");
 
-    if (!origin.n || cors_allows(req->gateway, origin))
-        return true;
-    return slice_starts_with(origin, scheme) &&
-           slice_eq_nocase(slice_from_offset(origin, scheme.n), host);
+    return !origin.n || cors_allows(req->gateway, origin) ||
+           origin_is_host(origin, req->tls, req->host);
 }
 
 /* Tokens in a query end in the logs of every proxy on the way. */
@@ -290,12 +288,16 @@ static enum err judge(const struct request *req, struct slice *detail)
         return ERR_FORBIDDEN;
     }
     if (req->head.method != METHOD_GET || req->head.minor_version < 1 ||
-        !http1_list_has(request_header(req, "Upgrade"), SLICE("websocket")) ||
-        !http1_list_has(request_header(req, "Connection"), SLICE("upgrade")))
+        !http1_list_has(request_list(req, "Upgrade"), SLICE("websocket")) ||
+        !http1_list_has(request_list(req, "Connection"), SLICE("upgrade")))
         return ERR_UPGRADE_REQUIRED;
     if (!origin_is_welcome(req)) {
         *detail = SLICE("This origin may not connect.");
         return ERR_FORBIDDEN;
+    }
+    if (request_has_body(req)) { /* its bytes would be read as frames */
+        *detail = SLICE("An upgrade has no body.");
+        return ERR_BAD_REQUEST;
     }
     if (query_has_token(req)) {
         *detail = SLICE("Send the token in an `auth` message or the Authorization header.");
@@ -334,7 +336,7 @@ void hub_realtime(struct request *req)
     if (err == OK)
         err = websocket_accept(req->task.arena, request_header(req, "Sec-WebSocket-Key"),
                                request_header(req, "Sec-WebSocket-Version"),
-                               request_header(req, "Sec-WebSocket-Protocol"), &answer);
+                               request_list(req, "Sec-WebSocket-Protocol"), &answer);
     if (err == OK)
         err = authenticate(req);
     if (err != OK)

@@ -70,6 +70,11 @@ struct request *request_new(struct gateway *gateway, struct exchange *exchange, 
     return req;
 }
 
+bool request_has_body(const struct request *req)
+{
+    return req->head.chunked || req->head.content_length > 0;
+}
+
 enum err request_read(struct request *req, struct slice *chunk)
 {
     assert(!req->answered);
@@ -98,6 +103,16 @@ void request_choose_id(struct request *req)
 struct slice request_header(const struct request *req, const char *name)
 {
     return http1_header(&req->head, name);
+}
+
+struct slice request_list(const struct request *req, const char *name)
+{
+    return http1_joined(req->task.arena, &req->head, name, SLICE(", "));
+}
+
+struct slice request_cookies(const struct request *req)
+{
+    return http1_joined(req->task.arena, &req->head, "Cookie", SLICE("; "));
 }
 
 /* The n-th parameter's name is the n-th "{...}" of the route's template. */

@@ -63,10 +63,15 @@ void request_choose_id(struct request *req);
 struct slice request_methods(struct arena *arena, unsigned bits);
 
 struct slice request_header(const struct request *req, const char *name);
+/* All lines of a field that is a list, as one list; p is NULL where there is none. */
+struct slice request_list(const struct request *req, const char *name);
+struct slice request_cookies(const struct request *req); /* "a=b; c=d", over all lines */
 struct slice request_param(const struct request *req, const char *name); /* path parameter */
 struct slice request_query(const struct request *req, const char *name); /* decoded; or empty */
 bool request_query_u64(const struct request *req, const char *name, uint64_t otherwise,
                        uint64_t *out);
+
+bool request_has_body(const struct request *req); /* more than none of zero bytes is announced */
 
 /* Streams the body, up to the route's limit: exchange_read(). */
 enum err request_read(struct request *req, struct slice *chunk);

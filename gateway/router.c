@@ -100,7 +100,8 @@ static const struct route *walk_down(struct walk *walk, struct node *node, struc
     struct slice segment;
 
     if (!slice_split(rest, '/', &segment, &rest)) {
-        walk->allowed |= methods_of(node);
+        if (!walk->allowed)
+            walk->allowed = methods_of(node);
         return route_of(node, walk->method);
     }
     if (segment.n && memchr(segment.p, '%', segment.n) &&

@@ -65,7 +65,8 @@ struct surface {
 const struct surface *router_surface(struct slice path); /* the owner of a path; never NULL */
 /* The authenticator whose tokens say this `aud`; NULL: none. */
 const struct authenticator *router_authenticator(struct slice audience);
-/* Fills in path_params. NULL: no such path; *allowed then is 0, else the methods (bits) it has. */
+/* Fills in path_params. NULL: no such path; *allowed then is 0, else the methods (bits)
+ * of the path that comes first: a literal segment before a parameter. */
 const struct route *router_find(enum http_method method, struct slice path, struct arena *arena,
                                 struct slice params[PATH_PARAMS_MAX], unsigned *allowed);
 /* Refuses broken escapes, NUL, and dot segments (also encoded). */

@@ -64,11 +64,12 @@ struct slice clock_rfc3339(struct arena *arena, uint64_t unix_ms)
     return arena_dup(arena, (struct slice){text, sizeof text});
 }
 
+static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 struct slice clock_http_date(struct arena *arena, uint64_t unix_ms)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct tm tm = utc(unix_ms);
 
     return arena_printf(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
@@ -181,5 +182,72 @@ bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms)
     if (seconds < 0)
         return false;
     *unix_ms = (uint64_t)seconds * 1000 + (uint64_t)ms;
+    return true;
+}
+
+/* --- HTTP-date ---------------------------------------------------------------------------------
+ */
+
+static bool take_month(struct slice *s, int *month)
+{
+    for (*month = 0; *month < 12; ++*month) {
+        if (slice_starts_with(*s, slice_from(months[*month]))) {
+            *s = slice_from_offset(*s, 3);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT", and with dashes and two digits of the year RFC 850's: such a
+ * year is the one that is not more than 50 years ahead. */
+static bool take_dated(struct slice s, struct tm *tm)
+{
+    char between = s.n > 2 && s.p[2] == '-' ? '-' : ' ';
+    struct tm now = utc(clock_unix_ms());
+
+    if (!take_number(&s, 2, &tm->tm_mday) || !take_exact(&s, between) ||
+        !take_month(&s, &tm->tm_mon) || !take_exact(&s, between) ||
+        !take_number(&s, between == '-' ? 2 : 4, &tm->tm_year) || !take_exact(&s, ' ') ||
+        !take_time(&s, tm) || !slice_eq(s, SLICE(" GMT")))
+        return false;
+    if (between == '-')
+        tm->tm_year += now.tm_year - now.tm_year % 100;
+    else
+        tm->tm_year -= 1900;
+    if (between == '-' && tm->tm_year > now.tm_year + 50)
+        tm->tm_year -= 100;
+    return true;
+}
+
+/* "Nov  6 08:49:37 1994", after the day of the week */
+static bool take_asctime(struct slice s, struct tm *tm)
+{
+    if (!take_month(&s, &tm->tm_mon) || !take_exact(&s, ' '))
+        return false;
+    bool one_digit = take_exact(&s, ' ');
+    if (!take_number(&s, one_digit ? 1 : 2, &tm->tm_mday) || !take_exact(&s, ' ') ||
+        !take_time(&s, tm) || !take_exact(&s, ' ') || !take_number(&s, 4, &tm->tm_year))
+        return false;
+    tm->tm_year -= 1900;
+    return s.n == 0;
+}
+
+bool clock_parse_http_date(struct slice text, uint64_t *unix_ms)
+{
+    struct slice day, rest;
+    struct tm tm = {0};
+    bool dated = slice_split(text, ',', &day, &rest) && rest.p && take_exact(&rest, ' ');
+
+    if (!dated && (!slice_split(text, ' ', &day, &rest) || !rest.p))
+        return false;
+    if (!(dated ? take_dated(rest, &tm) : take_asctime(rest, &tm)) || day.n < 3)
+        return false;
+    if (tm.tm_mday < 1 || tm.tm_mday > month_days(tm.tm_year + 1900, tm.tm_mon + 1))
+        return false;
+    int64_t seconds = (int64_t)timegm(&tm);
+    if (seconds < 0)
+        return false;
+    *unix_ms = (uint64_t)seconds * 1000;
     return true;
 }

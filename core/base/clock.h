@@ -16,3 +16,5 @@ bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms);
 
 /* "Tue, 30 May 2023 10:00:00 GMT" (RFC 9110 section 5.6.7). */
 struct slice clock_http_date(struct arena *arena, uint64_t unix_ms);
+/* That form and the two obsolete ones, from 1970 on; the day of the week is not compared. */
+bool clock_parse_http_date(struct slice text, uint64_t *unix_ms);

@@ -40,6 +40,8 @@ static void release(void *arg)
 
 json_t *json_parse(struct arena *arena, struct slice text)
 {
+    if (slice_starts_with(text, SLICE("\xef\xbb\xbf")))
+        text = slice_from_offset(text, 3);
     if (text.n == 0 || !depth_is_sane(text))
         return NULL;
     json_t *value = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);

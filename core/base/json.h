@@ -10,8 +10,9 @@
 
 enum { JSON_MAX_DEPTH = 32 };
 
-/* Parses one complete value. NULL on anything else: too deep, trailing bytes, duplicate keys,
- * invalid UTF-8 or \u0000. The tree is released with the arena. */
+/* Parses one complete value, after a byte order mark too (RFC 8259 section 8.1). NULL on anything
+ * else: too deep, trailing bytes, duplicate keys, invalid UTF-8 or \u0000. The tree is released
+ * with the arena. */
 json_t *json_parse(struct arena *arena, struct slice text);
 
 /* Fields of an object; an absent or differently typed one gives an empty slice / false. */

@@ -98,19 +98,16 @@ struct slice http1_peek_path(struct slice bytes)
     return whole && target.p[0] == '/' ? (struct slice){target.p, n} : SLICE_NONE;
 }
 
+/* A higher minor version is spoken to as the highest of ours (RFC 9110 section 2.5). */
 static enum err parse_version(struct slice text, int *minor)
 {
-    if (slice_eq(text, SLICE("HTTP/1.1"))) {
-        *minor = 1;
-        return OK;
-    }
-    if (slice_eq(text, SLICE("HTTP/1.0"))) {
-        *minor = 0;
-        return OK;
-    }
-    bool other = text.n == 8 && slice_starts_with(text, SLICE("HTTP/")) && text.p[5] >= '0' &&
-                 text.p[5] <= '9' && text.p[6] == '.' && text.p[7] >= '0' && text.p[7] <= '9';
-    return other ? ERR_HTTP_VERSION : ERR_BAD_REQUEST;
+    if (text.n != 8 || !slice_starts_with(text, SLICE("HTTP/")) || text.p[5] < '0' ||
+        text.p[5] > '9' || text.p[6] != '.' || text.p[7] < '0' || text.p[7] > '9')
+        return ERR_BAD_REQUEST;
+    if (text.p[5] != '1')
+        return ERR_HTTP_VERSION;
+    *minor = text.p[7] == '0' ? 0 : 1;
+    return OK;
 }
 
 /* Origin form, absolute form, or "*" with OPTIONS (RFC 9112 section 3.2). CONNECT's authority form
@@ -280,6 +277,23 @@ struct slice http1_header(const struct http_head *head, const char *name)
         if (slice_eq_nocase(head->headers[i].name, wanted))
             return head->headers[i].value;
     return SLICE_NONE;
+}
+
+struct slice http1_joined(struct arena *arena, const struct http_head *head, const char *name,
+                          struct slice between)
+{
+    struct slice wanted = slice_from(name), all = SLICE_NONE;
+
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct slice value = head->headers[i].value;
+
+        if (!slice_eq_nocase(head->headers[i].name, wanted))
+            continue;
+        all = all.p ? arena_printf(arena, "%.*s%.*s%.*s", SLICE_ARG(all), SLICE_ARG(between),
+                                   SLICE_ARG(value))
+                    : value;
+    }
+    return all;
 }
 
 /* --- bodies ------------------------------------------------------------------------------------

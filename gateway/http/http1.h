@@ -29,7 +29,7 @@ struct http_header {
 struct http_head {
     enum http_method method;
     struct slice method_text, target; /* raw; origin form, absolute form or "*" */
-    int minor_version;                /* HTTP/1.x */
+    int minor_version;                /* 0, or 1 for 1.1 and above */
     struct http_header *headers;
     size_t header_count;
     bool keep_alive, chunked, expects_continue;
@@ -50,6 +50,10 @@ enum err http1_parse_head(struct arena *arena, struct slice bytes, struct http_h
  * come; empty: there is none. Unchecked: it tells whose form the refusal has, and nothing else. */
 struct slice http1_peek_path(struct slice bytes);
 struct slice http1_header(const struct http_head *head, const char *name); /* the first; or empty */
+/* All lines of a field as one value, in their order (RFC 9110 section 5.3): joined by `between`,
+ * which is ", " for a list. Copied where there are several. p is NULL where there is none. */
+struct slice http1_joined(struct arena *arena, const struct http_head *head, const char *name,
+                          struct slice between);
 struct slice http_method_name(enum http_method method);
 /* Is `token` an element of this comma-separated list (RFC 9110 section 5.6.1), ignoring case? */
 bool http1_list_has(struct slice list, struct slice token);

@@ -60,19 +60,3 @@ bool range_condition_holds(struct slice if_range, struct slice etag, struct slic
         return slice_eq(if_range, etag);
     return modified.n > 0 && slice_eq(if_range, modified);
 }
-
-bool etag_is_listed(struct slice if_none_match, struct slice etag)
-{
-    struct slice rest = if_none_match, one;
-
-    if (slice_eq(slice_trim(rest), SLICE("*")))
-        return true;
-    while (slice_split(rest, ',', &one, &rest)) { /* our etags hold no comma */
-        one = slice_trim(one);
-        if (slice_starts_with(one, SLICE("W/")))
-            one = slice_from_offset(one, 2);
-        if (slice_eq(one, etag))
-            return true;
-    }
-    return false;
-}

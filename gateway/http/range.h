@@ -1,5 +1,5 @@
-/* range.h: what a GET asks of content beside its address: byte ranges and conditions (RFC 9110
- * sections 13 and 14). Pure: header values in, decisions out. Fuzzed (tests/fuzz). */
+/* range.h: which part of content a GET asks for (RFC 9110 section 14), and If-Range (13.1.5). Pure:
+ * header values in, decisions out. Fuzzed (tests/fuzz). */
 #pragma once
 
 #include "base/slice.h"
@@ -21,6 +21,3 @@ enum range_kind range_resolve(struct slice header, uint64_t size, struct range *
 /* Does If-Range (empty: not sent) let the Range stand? etag: ours, strong, with its quotes.
  * modified: our Last-Modified; only the identical date counts. */
 bool range_condition_holds(struct slice if_range, struct slice etag, struct slice modified);
-
-/* Is our strong etag among those of If-None-Match: a list, weak ones count, "*" matches all? */
-bool etag_is_listed(struct slice if_none_match, struct slice etag);

@@ -1,14 +1,12 @@
 /* What the surfaces say of themselves, made from the schemas at build time. */
-#include "gateway/http/range.h"
+#include "gateway/conditions.h"
 #include "handlers.h"
 
 static void reply_document(struct request *req, struct slice document, struct slice etag)
 {
-    reply_header(req, "ETag", etag);
-    reply_header(req, "Cache-Control", SLICE("public, max-age=300"));
-    if (etag_is_listed(request_header(req, "If-None-Match"), etag))
-        reply_empty(req, 304);
-    else
+    const struct validators now = {.etag = etag};
+
+    if (conditions_hold_or_reply(req, &now, SLICE("public, max-age=300")))
         reply_raw(req, 200, "application/json", document);
 }
 

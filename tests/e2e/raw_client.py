@@ -18,7 +18,7 @@ class Answer:
 
     def __init__(self, stream, method=b"GET"):
         self.status, self.headers, self.body = 0, {}, b""
-        while self.status < 200:
+        while self.status < 200 and self.status != 101:
             line = stream.readline()
             if not line:
                 return

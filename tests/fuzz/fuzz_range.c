@@ -1,4 +1,4 @@
-/* Any bytes as Range, If-Range or If-None-Match. The first byte chooses the size of the content:
+/* Any bytes as Range or If-Range. The first byte chooses the size of the content:
  * whatever is asked, the bytes answered lie inside it. */
 #include "fuzz.h"
 
@@ -23,6 +23,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         assert(range.offset == 0 && range.length == size);
     if (range_condition_holds(header, etag, SLICE_NONE))
         assert(header.n == 0 || slice_eq(header, etag));
-    etag_is_listed(header, etag);
     return 0;
 }

@@ -12,7 +12,7 @@
 
 static struct slice cookie(const struct request *req, struct slice wanted)
 {
-    struct slice rest = request_header(req, "Cookie"), pair, name, value;
+    struct slice rest = request_cookies(req), pair, name, value;
 
     while (slice_split(rest, ';', &pair, &rest))
         if (slice_split(slice_trim(pair), '=', &name, &value) && slice_eq(name, wanted))

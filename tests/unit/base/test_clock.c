@@ -49,6 +49,46 @@ static void parses(void **state)
     }
 }
 
+static void parses_http_dates(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t unix_ms; /* 0: none */
+    } cases[] = {
+        {"Sun, 06 Nov 1994 08:49:37 GMT", 784111777000},
+        {"Sunday, 06-Nov-94 08:49:37 GMT", 784111777000},
+        {"Sun Nov  6 08:49:37 1994", 784111777000},
+        {"Wed Nov 16 08:49:37 1994", 784975777000},
+        {"Tue, 29 Feb 2000 23:59:60 GMT", 951868800000},
+        {"Thu, 01 Jan 1970 00:00:01 GMT", 1000},
+
+        {"", 0},
+        {"Sun", 0},
+        {"Sun, ", 0},
+        {"Sun, 06 Nov 1994 08:49:37", 0},
+        {"Sun, 06 Nov 1994 08:49:37 CET", 0},
+        {"Sun, 06 Nov 1994 08:49:37 GMT ", 0},
+        {"Sun, 6 Nov 1994 08:49:37 GMT", 0},
+        {"Sun, 06 nov 1994 08:49:37 GMT", 0},
+        {"Sun, 06-Nov-1994 08:49:37 GMT", 0},
+        {"Sun, 31 Nov 1994 08:49:37 GMT", 0},
+        {"Sun, 00 Nov 1994 08:49:37 GMT", 0},
+        {"Sun, 06 Nov 1994 24:49:37 GMT", 0},
+        {"Sun, 06 Nov 1894 08:49:37 GMT", 0},
+        {"Sun Nov 6 08:49:37 1994", 0},
+        {"Sun Nov  6 08:49:37 1994 GMT", 0},
+        {"784111777", 0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint64_t unix_ms = 0;
+        bool read = clock_parse_http_date(slice_from(cases[i].text), &unix_ms);
+
+        if (read != (cases[i].unix_ms != 0) || unix_ms != cases[i].unix_ms)
+            fail_msg("%s: %llu", cases[i].text, (unsigned long long)unix_ms);
+    }
+}
+
 static void refuses(void **state)
 {
     static const char *const cases[] = {
@@ -95,9 +135,8 @@ static void clocks_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats),
-        cmocka_unit_test(parses),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(formats),           cmocka_unit_test(parses),
+        cmocka_unit_test(parses_http_dates), cmocka_unit_test(refuses),
         cmocka_unit_test(clocks_agree),
     };
 

@@ -27,6 +27,9 @@ static const struct head_row head_rows[] = {
     ROW("asterisk with OPTIONS", "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", OK),
     ROW("unknown method", "PROPFIND / HTTP/1.1\r\n" HOST "\r\n", OK),
     ROW("HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", OK),
+    ROW("HTTP/1.2", "GET / HTTP/1.2\r\n" HOST "\r\n", OK),
+    ROW("HTTP/1.9 with chunks", "POST / HTTP/1.9\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n",
+        OK),
     ROW("chunked", POST "Transfer-Encoding: Chunked\r\n\r\n", OK),
     ROW("length", POST "Content-Length: 5\r\n\r\n", OK),
     ROW("empty value", GET HOST "X:\r\n\r\n", OK),
@@ -78,6 +81,7 @@ static const struct head_row head_rows[] = {
     ROW("NUL in a value", GET HOST "X: a\0b\r\n\r\n", ERR_BAD_REQUEST),
     ROW("DEL in a value", GET HOST "X: a\177b\r\n\r\n", ERR_BAD_REQUEST),
     ROW("no Host", GET "\r\n", ERR_BAD_REQUEST),
+    ROW("no Host in HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", ERR_BAD_REQUEST),
     ROW("two Hosts", GET HOST HOST "\r\n", ERR_BAD_REQUEST),
     ROW("empty Host", GET "Host:\r\n\r\n", ERR_BAD_REQUEST),
     ROW("user in Host", GET "Host: u@a\r\n\r\n", ERR_BAD_REQUEST),
@@ -125,6 +129,29 @@ static void test_fields(void **state)
     arena_free(arena);
 }
 
+static void test_lists_over_lines(void **state)
+{
+    struct arena *arena = arena_new();
+    struct http_head head;
+    struct slice list;
+
+    assert_int_equal(http1_parse_head(arena,
+                                      SLICE(GET HOST "Connection: keep-alive\r\nX: 1\r\n"
+                                                     "connection: Upgrade , x\r\n"
+                                                     "Connection:\r\nCookie: a=b\r\n"
+                                                     "Cookie: c=d\r\nEmpty:\r\n\r\n"),
+                                      &head),
+                     OK);
+    list = http1_joined(arena, &head, "Connection", SLICE(", "));
+    assert_true(slice_eq(list, SLICE("keep-alive, Upgrade , x, ")));
+    assert_true(http1_list_has(list, SLICE("upgrade")));
+    assert_true(slice_eq(http1_joined(arena, &head, "Cookie", SLICE("; ")), SLICE("a=b; c=d")));
+    assert_true(slice_eq(http1_joined(arena, &head, "x", SLICE(", ")), SLICE("1")));
+    assert_non_null(http1_joined(arena, &head, "Empty", SLICE(", ")).p);
+    assert_null(http1_joined(arena, &head, "Y", SLICE(", ")).p);
+    arena_free(arena);
+}
+
 static void test_keep_alive(void **state)
 {
     static const struct {
@@ -134,6 +161,8 @@ static void test_keep_alive(void **state)
         {SLICE_INIT(GET HOST "\r\n"), true},
         {SLICE_INIT(GET HOST "Connection: close\r\n\r\n"), false},
         {SLICE_INIT(GET HOST "Connection: keep-alive\r\nConnection: close\r\n\r\n"), false},
+        {SLICE_INIT(GET HOST "Connection: close\r\nConnection: x\r\n\r\n"), false},
+        {SLICE_INIT("GET / HTTP/1.2\r\n" HOST "\r\n"), true},
         {SLICE_INIT("GET / HTTP/1.0\r\n\r\n"), false},
         {SLICE_INIT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), true},
     };
@@ -309,10 +338,15 @@ static void test_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads),      cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_peek_path),
-        cmocka_unit_test(test_find_head),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_chunked),    cmocka_unit_test(test_length),
+        cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_lists_over_lines),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_peek_path),
+        cmocka_unit_test(test_find_head),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

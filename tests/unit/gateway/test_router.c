@@ -53,6 +53,13 @@ static void test_tells_the_allowed_methods(void **state)
 
     assert_null(router_find(METHOD_POST, SLICE("/health"), arena, params, &allowed));
     assert_int_equal(allowed, 1u << METHOD_GET | 1u << METHOD_HEAD);
+    /* Those of the literal path, not of the parameter beside it. */
+    assert_null(
+        router_find(METHOD_OPTIONS, SLICE("/api/v1/media/upload"), arena, params, &allowed));
+    assert_int_equal(allowed, 1u << METHOD_POST);
+    assert_null(router_find(METHOD_OPTIONS, SLICE("/api/v1/media/x"), arena, params, &allowed));
+    assert_int_equal(allowed, 1u << METHOD_GET | 1u << METHOD_HEAD | 1u << METHOD_PATCH |
+                                  1u << METHOD_DELETE);
     assert_null(router_find(METHOD_GET, SLICE("/nothing"), arena, params, &allowed));
     assert_int_equal(allowed, 0);
     arena_free(arena);

@@ -215,6 +215,10 @@ static void open_connections(void)
             .proxy_count = gateway->proxies->n,
         },
         SLICE(EXCHANGE_TOO_MANY));
+    exchange_configure(&(struct exchange_settings){
+        .idle_ms = config_number(gateway->config, "connections.keep_alive") * 1000,
+        .waiting_bytes = config_number(gateway->config, "connections.waiting_bytes"),
+    });
 }
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 import requests
@@ -74,6 +75,15 @@ def test_connections_are_kept_until_told(hub):
         assert peer.hear()[1]["connection"] == "keep-alive"
         peer.say(b"GET /health HTTP/1.0\r\n\r\n")
         assert peer.hear()[1]["connection"] == "close" and peer.is_closed()
+
+
+def test_how_long_a_connection_is_kept_is_a_setting(make_hub):
+    hub = make_hub("--connections-keep-alive", "2s")
+    with Peer(hub) as peer:
+        peer.say(get("/health"))
+        assert peer.hear()[0] == 200
+        began = time.monotonic()
+        assert peer.is_closed() and 1.9 < time.monotonic() - began < 30    # 75 s without it
 
 
 def test_pipelined_requests_are_answered_in_order(hub):

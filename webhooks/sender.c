@@ -30,6 +30,7 @@ struct attempt {
     struct shard *shard;
     struct receiver *receiver; /* counted */
     struct claimed claimed;
+    struct slice url;
     uint64_t started_ms; /* Unix */
     bool gone;
     bool judged; /* it says something about the receiver */
@@ -154,8 +155,9 @@ static void post(struct attempt *attempt)
     headers[n++] = SLICE("User-Agent: Mediahub-Webhooks/" MEDIAHUB_VERSION);
     headers[n++] = arena_printf(arena, "X-MediaVault-Event: %.*s", SLICE_ARG(claimed->type));
     assert(n <= HEADERS_MAX);
+    attempt->url = arena_dup(arena, receiver->endpoint.url);
     struct transfer_request request = {
-        .url = arena_dup(arena, receiver->endpoint.url),
+        .url = attempt->url,
         .tls = receiver->tls,
         .headers = headers,
         .header_count = n,
@@ -202,18 +204,15 @@ static void attempt_free(struct attempt *attempt)
 
 /* -- Recording --------------------------------------------------------------------------------- */
 
-static void disable(struct task *task, const struct shard *shard, struct slice id,
-                    struct slice reason)
+static void disable(struct task *task, const struct attempt *attempt, struct slice reason)
 {
-    struct state *state = shard->dispatcher->state;
-    struct endpoint endpoint;
+    const struct dispatcher *dispatcher = attempt->shard->dispatcher;
+    struct endpoint tried = {.id = attempt->claimed.endpoint, .url = attempt->url};
 
-    if (endpoint_load(task, state, id, &endpoint) != OK || !endpoint.active)
+    if (endpoint_disable(task, dispatcher->state, &tried, reason) != OK)
         return;
-    if (endpoint_disable(task, state, &endpoint, reason) != OK)
-        return;
-    log_event(LOG_WARN, "endpoint_disabled", F("endpoint", id), F("reason", reason));
-    directory_refresh(task, shard->dispatcher->directory);
+    log_event(LOG_WARN, "endpoint_disabled", F("endpoint", tried.id), F("reason", reason));
+    directory_refresh(task, dispatcher->directory);
 }
 
 /* Transitions are noted at once, the rest now and then: what is measured in days need not cost a
@@ -237,7 +236,7 @@ static void note_health(struct task *task, const struct attempt *attempt)
     if (!attempt->judged || receiver->gone)
         return;
     if (attempt->gone) {
-        disable(task, attempt->shard, id, SLICE("gone"));
+        disable(task, attempt, SLICE("gone"));
         return;
     }
     if (!health_is_news(receiver, success) ||
@@ -247,7 +246,7 @@ static void note_health(struct task *task, const struct attempt *attempt)
     receiver->failing = !success;
     receiver->health_told_ms = clock_ms();
     if (since_ms > 0 && now_ms - since_ms >= failing_max_ms)
-        disable(task, attempt->shard, id, SLICE("failing"));
+        disable(task, attempt, SLICE("failing"));
 }
 
 /* Records up to a batch of what has ended. False: Redis is away, and all stays as it is. */
@@ -284,17 +283,12 @@ static bool record_some(struct task *task, struct shard *shard)
 
 /* -- Ticking and claiming ---------------------------------------------------------------------- */
 
-/* An endpoint that somebody's queue names: it may be newer than what we know, or gone. */
-static void note_named(struct task *task, struct shard *shard, struct slice id)
+/* An endpoint that somebody's queue names: it may be gone. */
+static void note_named(struct shard *shard, struct slice id)
 {
     struct dispatcher *dispatcher = shard->dispatcher;
     struct receiver *receiver = directory_find(dispatcher->directory, id);
 
-    if (!receiver) {
-        if (directory_refresh(task, dispatcher->directory) != OK)
-            return;
-        receiver = directory_find(dispatcher->directory, id);
-    }
     if (!receiver)
         dispatcher_sweep(dispatcher, id, true);
     else if (!receiver->endpoint.active)
@@ -316,12 +310,15 @@ static bool tick(struct task *task, struct shard *shard)
         return false;
     if (next_ms > 0 && next_ms < now_ms + wait_ms)
         wait_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+    /* Retries and trial messages come without an event: their endpoints may be new, or changed. */
+    if (n > 0 && directory_refresh(task, shard->dispatcher->directory) != OK)
+        return false;
     shard->tick_at_ms = clock_ms() + wait_ms;
     /* What has become ready is sent as its endpoint is now, not as it was at the last event. */
     if (n > 0 && directory_refresh(task, shard->dispatcher->directory) != OK)
         return false;
     for (size_t i = 0; i < n; i++)
-        note_named(task, shard, ready[i]);
+        note_named(shard, ready[i]);
     return true;
 }
 

@@ -4,18 +4,12 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "state/id.h"
-#include "state/record.h"
 
 #include <assert.h>
 
-enum { SECRET_BYTES = 24, CHUNK = 500 };
+enum { SECRET_BYTES = 24 };
 
 static const struct slice prefix = SLICE_INIT("whk_");
-
-static struct slice endpoint_key(struct arena *arena, unsigned partition, struct slice id)
-{
-    return state_key(arena, partition, "endpoint:%.*s", SLICE_ARG(id));
-}
 
 static struct slice list_key(struct arena *arena, unsigned partition)
 {
@@ -75,66 +69,18 @@ enum err endpoint_create(struct task *task, struct state *state, struct endpoint
         endpoint->secret = new_secret(arena);
 
     struct commit *commit = commit_new(task, state, endpoint->partition);
-    struct slice key = endpoint_key(arena, endpoint->partition, endpoint->id);
-    struct slice created = record_number(arena, endpoint->created_ms);
-    commit_require_absent(commit, key);
-    commit_write(commit, SLICE("HSET"), key, SLICE("owner"), endpoint->owner, SLICE("admin"),
-                 record_flag(endpoint->owner_is_admin), SLICE("url"), endpoint->url,
-                 SLICE("description"), endpoint->description, SLICE("events"),
-                 record_join(arena, endpoint->events, endpoint->event_count), SLICE("secret"),
-                 endpoint->secret, SLICE("active"), record_flag(endpoint->active),
-                 SLICE("disabled_reason"), endpoint->disabled_reason, SLICE("created"), created,
-                 SLICE("updated"), created);
-    commit_write(commit, SLICE("ZADD"), list_key(arena, endpoint->partition), created,
-                 endpoint->id);
+    record_create(commit, endpoint);
+    commit_write(commit, SLICE("ZADD"), list_key(arena, endpoint->partition),
+                 record_number(arena, endpoint->created_ms), endpoint->id);
     changed(commit);
     return commit_send(commit);
-}
-
-static void from_fields(struct arena *arena, struct slice id, unsigned partition,
-                        const struct redis_value *fields, struct endpoint *out)
-{
-    *out = (struct endpoint){
-        .id = id,
-        .partition = partition,
-        .owner = redis_field(fields, SLICE("owner")),
-        .owner_is_admin = record_get_flag(fields, SLICE("admin")),
-        .url = redis_field(fields, SLICE("url")),
-        .description = redis_field(fields, SLICE("description")),
-        .secret = redis_field(fields, SLICE("secret")),
-        .old_secret = redis_field(fields, SLICE("old_secret")),
-        .old_secret_until_ms = record_get_number(fields, SLICE("old_secret_until")),
-        .active = record_get_flag(fields, SLICE("active")),
-        .disabled_reason = redis_field(fields, SLICE("disabled_reason")),
-        .created_ms = record_get_number(fields, SLICE("created")),
-        .updated_ms = record_get_number(fields, SLICE("updated")),
-    };
-    out->events = record_split(arena, redis_field(fields, SLICE("events")), &out->event_count);
 }
 
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
                        struct endpoint *out)
 {
-    struct redis_value fields;
-    unsigned partition;
-
-    if (!id_parse(id, prefix, state->partitions, &partition))
-        return ERR_NOT_FOUND;
-    enum err err = state_command(task, state->durable, &fields, SLICE("HGETALL"),
-                                 endpoint_key(task->arena, partition, id));
-    if (err != OK)
-        return err;
-    if (!fields.n)
-        return ERR_NOT_FOUND;
-    from_fields(task->arena, arena_dup(task->arena, id), partition, &fields, out);
-    return OK;
-}
-
-static enum err send_change(struct commit *commit)
-{
-    changed(commit);
-    enum err err = commit_send(commit);
-    return err == ERR_CONFLICT ? ERR_NOT_FOUND : err;
+    *out = (struct endpoint){.id = id};
+    return record_load(task, state, out);
 }
 
 void endpoint_rotate_secret(struct arena *arena, struct endpoint *endpoint)
@@ -144,74 +90,89 @@ void endpoint_rotate_secret(struct arena *arena, struct endpoint *endpoint)
     endpoint->secret = new_secret(arena);
 }
 
-enum err endpoint_update(struct task *task, struct state *state, struct endpoint *endpoint)
-{
-    struct arena *arena = task->arena;
-    struct commit *commit = commit_new(task, state, endpoint->partition);
-    struct slice key = endpoint_key(arena, endpoint->partition, endpoint->id);
+struct change {
+    endpoint_change_fn *fn;
+    void *arg;
+};
 
-    endpoint->updated_ms = clock_unix_ms();
-    commit_require_present(commit, key);
-    commit_write(commit, SLICE("HSET"), key, SLICE("url"), endpoint->url, SLICE("description"),
-                 endpoint->description, SLICE("events"),
-                 record_join(arena, endpoint->events, endpoint->event_count), SLICE("secret"),
-                 endpoint->secret, SLICE("old_secret"), endpoint->old_secret,
-                 SLICE("old_secret_until"), record_number(arena, endpoint->old_secret_until_ms),
-                 SLICE("active"), record_flag(endpoint->active), SLICE("disabled_reason"),
-                 endpoint->disabled_reason, SLICE("updated"),
-                 record_number(arena, endpoint->updated_ms));
-    if (endpoint->active)
+static enum err change_endpoint(struct commit *commit, const void *was, void *record, void *arg)
+{
+    const struct change *change = arg;
+    struct endpoint *now = record;
+    enum err err = change->fn(now, change->arg);
+
+    if (err != OK)
+        return err;
+    now->updated_ms = clock_unix_ms();
+    if (now->active)
         commit_write(commit, SLICE("DEL"),
-                     endpoint_health_key(arena, endpoint->partition, endpoint->id));
-    return send_change(commit);
+                     endpoint_health_key(commit_arena(commit), now->partition, now->id));
+    changed(commit);
+    return OK;
+}
+
+enum err endpoint_change(struct task *task, struct state *state, struct slice id,
+                         endpoint_change_fn *fn, void *arg, struct endpoint *out)
+{
+    struct change change = {fn, arg};
+
+    *out = (struct endpoint){.id = id};
+    return record_change(task, state, out, change_endpoint, &change);
 }
 
 enum err endpoint_delete(struct task *task, struct state *state, const struct endpoint *endpoint)
 {
     struct commit *commit = commit_new(task, state, endpoint->partition);
-    struct slice key = endpoint_key(task->arena, endpoint->partition, endpoint->id);
+    struct slice key = record_key(task->arena, endpoint);
 
     commit_require_present(commit, key);
     commit_write(commit, SLICE("DEL"), key,
                  endpoint_health_key(task->arena, endpoint->partition, endpoint->id));
     commit_write(commit, SLICE("ZREM"), list_key(task->arena, endpoint->partition), endpoint->id);
-    return send_change(commit);
+    changed(commit);
+    enum err err = commit_send(commit);
+    return err == ERR_CONFLICT ? ERR_NOT_FOUND : err;
+}
+
+struct blame {
+    const struct endpoint *seen;
+    struct slice reason;
+};
+
+static enum err disable(struct endpoint *now, void *arg)
+{
+    const struct blame *blame = arg;
+
+    if (!now->active || !slice_eq(now->url, blame->seen->url))
+        return ERR_CONFLICT;
+    now->active = false;
+    now->disabled_reason = blame->reason;
+    return OK;
 }
 
 enum err endpoint_disable(struct task *task, struct state *state, const struct endpoint *endpoint,
                           struct slice reason)
 {
-    struct commit *commit = commit_new(task, state, endpoint->partition);
-    struct slice key = endpoint_key(task->arena, endpoint->partition, endpoint->id);
+    struct blame blame = {endpoint, reason};
+    struct endpoint now;
 
-    commit_require_present(commit, key);
-    commit_write(commit, SLICE("HSET"), key, SLICE("active"), record_flag(false),
-                 SLICE("disabled_reason"), reason, SLICE("updated"),
-                 record_number(task->arena, clock_unix_ms()));
-    return send_change(commit);
+    return endpoint_change(task, state, endpoint->id, disable, &blame, &now);
 }
 
-/* Loads ids[0 .. n) and appends those of the owner to out. */
+/* Loads the endpoints of these ids and appends those of the owner to out. */
 static enum err load_chunk(struct task *task, struct state *state, unsigned partition,
                            struct slice owner, const struct redis_value *ids, struct endpoint *out,
                            size_t *out_n)
 {
-    struct arena *arena = task->arena;
-    struct redis_call **calls = ARENA_ARRAY(arena, struct redis_call *, ids->n);
-    struct redis_value *replies = ARENA_ARRAY(arena, struct redis_value, ids->n);
+    struct endpoint *chunk = ARENA_ARRAY(task->arena, struct endpoint, ids->n);
+    size_t n = ids->n;
 
-    for (size_t i = 0; i < ids->n; i++)
-        calls[i] = redis_send(
-            state->durable,
-            REDIS_ARGV(SLICE("HGETALL"), endpoint_key(arena, partition, ids->items[i].text)), 2);
-    enum err err = redis_await_all(task, calls, ids->n, replies);
-    for (size_t i = 0; i < ids->n && err == OK; i++) {
-        err = state_fault(&replies[i]);
-        if (err != OK || !replies[i].n ||
-            (owner.n && !slice_eq(owner, redis_field(&replies[i], SLICE("owner")))))
-            continue;
-        from_fields(arena, ids->items[i].text, partition, &replies[i], &out[(*out_n)++]);
-    }
+    for (size_t i = 0; i < n; i++)
+        chunk[i] = (struct endpoint){.partition = partition, .id = ids->items[i].text};
+    enum err err = record_load_many(task, state, chunk, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!owner.n || slice_eq(owner, chunk[i].owner))
+            out[(*out_n)++] = chunk[i];
     return err;
 }
 
@@ -229,8 +190,8 @@ enum err endpoint_list(struct task *task, struct state *state, unsigned partitio
         return err;
     size_t total = reply.number < ENDPOINTS_MAX ? (size_t)reply.number : ENDPOINTS_MAX;
     *out = ARENA_ARRAY(arena, struct endpoint, total);
-    for (size_t from = 0; from < total && err == OK; from += CHUNK) {
-        size_t until = total - from < CHUNK ? total : from + CHUNK;
+    for (size_t from = 0; from < total && err == OK; from += RECORD_CHUNK) {
+        size_t until = total - from < RECORD_CHUNK ? total : from + RECORD_CHUNK;
 
         err = state_command(task, state->durable, &reply, SLICE("ZRANGE"), key,
                             record_number(arena, from), record_number(arena, until - 1));

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 import requests
-from harness import PATIENCE_S
-from race import FEW, ROUNDS, race
+from harness import PATIENCE_S, SAMPLES, wait_for
+from race import FEW, ROUNDS, race, together
+from test_webhooks import signatures
 
 PASSWORD = "correct horse battery"
 
@@ -101,3 +102,120 @@ def test_two_people_want_one_address(shared_hub):
         answer = requests.post(shared_hub.api + "/auth/login", timeout=PATIENCE_S,
                                json={"username": address, "password": PASSWORD})
         assert answer.json()["token"]
+
+
+@pytest.fixture(scope="module")
+def picture(shared_hub):
+    """The id of an admin's media whose thumbnails are made."""
+    session = shared_hub.session()
+    media = shared_hub.upload(session, SAMPLES / "pic2/IMG_20200124_231153.jpg").json()["data"]
+    return shared_hub.wait_status(session, media["id"], "ready")["id"]
+
+
+class Hook:
+    """An endpoint and its changes, two clients of its owner, and a receiver that it posts to."""
+
+    def __init__(self, hub, receiver, sessions):
+        self.hub, self.receiver, self.sessions = hub, receiver, sessions
+        created = self.post(0, "", url=receiver.url, events=["media.updated"])
+        assert created.status_code == 201, created.text
+        self.id, self.secret = created.json()["data"]["id"], created.json()["data"]["secret"]
+
+    def post(self, side, path, **body):
+        return self.sessions[side].post(f"{self.hub.api}/webhooks{path}", json=body or None,
+                                        timeout=PATIENCE_S)
+
+    def look(self):
+        answer = self.sessions[0].get(f"{self.hub.api}/webhooks/{self.id}", timeout=PATIENCE_S)
+        return answer.json()["data"]
+
+    def field(self, side, name, value):
+        def call():
+            return self.sessions[side].patch(f"{self.hub.api}/webhooks/{self.id}",
+                                             json={name: value}, timeout=PATIENCE_S)
+        return call, lambda record: record[name] == value
+
+    def rotate(self, side):
+        def call():
+            answer = self.post(side, f"/{self.id}/rotate-secret")
+            if answer.ok:
+                self.secret = answer.json()["data"]["secret"]
+            return answer
+        return call, lambda record: True
+
+    def signs_with_its_secret(self, picture):
+        """The next event is signed by the newest secret first."""
+        seen = len(self.receiver.received)
+        changed = self.sessions[0].patch(f"{self.hub.api}/media/{picture}", timeout=PATIENCE_S,
+                                         json={"title": "A title"})
+        assert changed.status_code == 200, changed.text
+        wait_for(lambda: len(self.receiver.received) > seen, "a delivery")
+        received = self.receiver.received[seen]
+        return received["headers"]["webhook-signature"].startswith(
+            signatures(received, self.secret)[0])
+
+
+@pytest.fixture
+def hook(shared_hub, make_receiver):
+    token = shared_hub.login()
+    hook = Hook(shared_hub, make_receiver(),
+                [shared_hub.session(token), shared_hub.session(token)])
+    yield hook
+    hook.sessions[0].delete(f"{shared_hub.api}/webhooks/{hook.id}", timeout=PATIENCE_S)
+
+
+def test_a_new_secret_beside_edits_of_the_webhook(hook, picture):
+    for i in range(ROUNDS):
+        assert race(1, lambda _: hook.rotate(0),
+                    lambda _: hook.field(1, "description", f"edit {i}"), hook.look) == 0
+        assert hook.signs_with_its_secret(picture)
+
+
+WEBHOOK_CHANGES = {
+    "url": lambda hook, side, i: hook.field(side, "url", f"{hook.receiver.url}/{i}"),
+    "events": lambda hook, side, i: hook.field(
+        side, "events", ["media.updated", ("media.failed", "media.ready")[i % 2]]),
+    "description": lambda hook, side, i: hook.field(side, "description", f"description {i}"),
+    "active": lambda hook, side, i: hook.field(side, "active", bool(i % 2)),
+    "secret": lambda hook, side, i: hook.rotate(side),
+}
+
+
+@pytest.mark.parametrize("one,two", itertools.combinations(WEBHOOK_CHANGES, 2))
+def test_changes_of_a_webhook(hook, picture, one, two):
+    assert race(FEW, lambda i: WEBHOOK_CHANGES[one](hook, 0, i),
+                lambda i: WEBHOOK_CHANGES[two](hook, 1, i), hook.look) == 0
+    if hook.look()["active"]:
+        assert hook.signs_with_its_secret(picture)
+
+
+def test_a_webhook_is_disabled_beside_edits(shared_hub, make_receiver):
+    """410 ends the endpoint; an edit at the same time neither undoes that nor is it lost."""
+    token = shared_hub.login()
+    sessions = [shared_hub.session(token), shared_hub.session(token)]
+    for i in range(FEW):
+        receiver = make_receiver(lambda n: 410)
+        hook = Hook(shared_hub, receiver, sessions)
+        assert hook.post(0, f"/{hook.id}/test").status_code == 202
+        n = 0
+        while hook.look()["active"]:
+            edited = hook.field(1, "description", f"edit {n}")[0]()
+            assert edited.status_code == 200, edited.text
+            n += 1
+        after = hook.look()
+        assert not after["active"] and after["disabled_reason"] == "gone"
+        assert n == 0 or after["description"] == f"edit {n - 1}"
+
+
+def test_a_webhook_is_deleted_beside_edits(shared_hub, make_receiver):
+    token = shared_hub.login()
+    sessions = [shared_hub.session(token), shared_hub.session(token)]
+    for i in range(FEW):
+        hook = Hook(shared_hub, make_receiver(), sessions)
+        changes = [hook.field(0, "description", "last words")[0], hook.rotate(1)[0],
+                   lambda: sessions[1].delete(f"{shared_hub.api}/webhooks/{hook.id}",
+                                              timeout=PATIENCE_S)]
+        answers = together(changes[i % 2], changes[2])
+        assert answers[1].status_code == 200 and answers[0].status_code in (200, 404)
+        gone = sessions[0].get(f"{shared_hub.api}/webhooks/{hook.id}", timeout=PATIENCE_S)
+        assert gone.status_code == 404

@@ -149,26 +149,33 @@ static bool events_or_reply(struct request *req, const json_t *names, struct end
     return true;
 }
 
-/* Puts what the body gives into the endpoint; the schema has checked its shape. */
-static bool take_body_or_reply(struct request *req, struct endpoint *endpoint)
+/* Reads what the body gives; the schema has checked its shape. */
+static bool body_or_reply(struct request *req, struct endpoint *out)
 {
     const json_t *events = json_object_get(req->body, "events");
-    const json_t *active = json_object_get(req->body, "active");
 
-    if (json_object_get(req->body, "url")) {
-        endpoint->url = json_get_slice(req->body, "url");
-        if (!url_or_reply(req, endpoint->url))
-            return false;
-    }
-    if (events && !events_or_reply(req, events, endpoint))
+    out->url = json_get_slice(req->body, "url");
+    out->description = json_get_slice(req->body, "description");
+    out->active = json_is_true(json_object_get(req->body, "active"));
+    if (json_object_get(req->body, "url") && !url_or_reply(req, out->url))
         return false;
-    if (json_object_get(req->body, "description"))
-        endpoint->description = json_get_slice(req->body, "description");
-    if (active) {
-        endpoint->active = json_is_true(active);
-        endpoint->disabled_reason = SLICE_NONE;
+    return !events || events_or_reply(req, events, out);
+}
+
+static void take_given(const json_t *body, const struct endpoint *given, struct endpoint *now)
+{
+    if (json_object_get(body, "url"))
+        now->url = given->url;
+    if (json_object_get(body, "events")) {
+        now->events = given->events;
+        now->event_count = given->event_count;
     }
-    return true;
+    if (json_object_get(body, "description"))
+        now->description = given->description;
+    if (json_object_get(body, "active")) {
+        now->active = given->active;
+        now->disabled_reason = SLICE_NONE;
+    }
 }
 
 /* The caller's, or anybody's for admins; others see that there is none. */
@@ -211,11 +218,12 @@ void mediavault_webhooks_create(struct request *req)
 {
     struct endpoint endpoint = {
         .owner = req->principal.user_id, .owner_is_admin = req->principal.admin, .active = true};
-    struct endpoint *present;
+    struct endpoint given = {0}, *present;
     size_t n;
 
-    if (!take_body_or_reply(req, &endpoint) || !list_or_reply(req, &present, &n))
+    if (!body_or_reply(req, &given) || !list_or_reply(req, &present, &n))
         return;
+    take_given(req->body, &given, &endpoint);
     if (n >= WEBHOOKS_PER_USER) {
         reply_error(req, ERR_CONFLICT, SLICE("An account can have 100 webhooks."));
         return;
@@ -285,16 +293,37 @@ static enum err let_go(struct request *req, const struct endpoint *endpoint)
     return err;
 }
 
+struct wanted {
+    const json_t *body;
+    struct endpoint endpoint; /* with all that the body gives */
+};
+
+static enum err take_wanted(struct endpoint *now, void *arg)
+{
+    const struct wanted *wanted = arg;
+
+    take_given(wanted->body, &wanted->endpoint, now);
+    return OK;
+}
+
 void mediavault_webhooks_update(struct request *req)
 {
+    struct wanted wanted = {.body = req->body};
     struct endpoint endpoint;
 
-    if (!load_or_reply(req, &endpoint) || !take_body_or_reply(req, &endpoint))
+    if (!load_or_reply(req, &endpoint) || !body_or_reply(req, &wanted.endpoint))
         return;
-    enum err err = endpoint_update(&req->task, req->gateway->state, &endpoint);
+    enum err err = endpoint_change(&req->task, req->gateway->state, request_param(req, "id"),
+                                   take_wanted, &wanted, &endpoint);
     if (err == OK)
         err = let_go(req, &endpoint);
     reply_changed(req, err, &endpoint, false);
+}
+
+static enum err rotate_secret(struct endpoint *now, void *arg)
+{
+    endpoint_rotate_secret(arg, now);
+    return OK;
 }
 
 void mediavault_webhooks_rotate_secret(struct request *req)
@@ -303,9 +332,9 @@ void mediavault_webhooks_rotate_secret(struct request *req)
 
     if (!load_or_reply(req, &endpoint))
         return;
-    endpoint_rotate_secret(req->task.arena, &endpoint);
-    reply_changed(req, endpoint_update(&req->task, req->gateway->state, &endpoint), &endpoint,
-                  true);
+    enum err err = endpoint_change(&req->task, req->gateway->state, request_param(req, "id"),
+                                   rotate_secret, req->task.arena, &endpoint);
+    reply_changed(req, err, &endpoint, true);
 }
 
 void mediavault_webhooks_delete(struct request *req)

@@ -67,6 +67,51 @@ static void test_endpoints(void **unused)
     with_state(3, endpoints);
 }
 
+static enum err close_down(struct endpoint *now, void *arg)
+{
+    now->url = SLICE("https://example.net/");
+    now->active = false;
+    now->disabled_reason = SLICE("gone");
+    endpoint_rotate_secret(arg, now);
+    return OK;
+}
+
+static enum err open_again(struct endpoint *now, void *arg)
+{
+    now->active = true;
+    now->disabled_reason = SLICE_NONE;
+    return OK;
+}
+
+static enum err move(struct endpoint *now, void *arg)
+{
+    now->url = *(struct slice *)arg;
+    return OK;
+}
+
+/* What a receiver at a former address did is not held against the present one. */
+static void disabling(struct task *task, struct state *state)
+{
+    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), 0),
+                           .url = SLICE("https://example.org/"),
+                           .active = true};
+    struct slice elsewhere = SLICE("https://example.com/");
+    struct endpoint got;
+
+    assert_int_equal(endpoint_create(task, state, &one), OK);
+    assert_int_equal(endpoint_change(task, state, one.id, move, &elsewhere, &got), OK);
+    assert_int_equal(endpoint_disable(task, state, &one, SLICE("410")), ERR_CONFLICT);
+    assert_int_equal(endpoint_disable(task, state, &got, SLICE("410")), OK);
+    assert_int_equal(endpoint_disable(task, state, &got, SLICE("failing")), ERR_CONFLICT);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(!got.active && slice_eq(got.disabled_reason, SLICE("410")));
+}
+
+static void test_disabling(void **unused)
+{
+    with_state(1, disabling);
+}
+
 static void changes(struct task *task, struct state *state)
 {
     struct slice star = SLICE("*");
@@ -81,12 +126,9 @@ static void changes(struct task *task, struct state *state)
     assert_int_equal(endpoint_create(task, state, &one), OK);
     struct slice first = one.secret, key = endpoint_health_key(task->arena, 0, one.id);
     redis_post(state->durable, SLICE("HSET"), key, SLICE("failing_since"), SLICE("1"));
-    one.url = SLICE("https://example.net/");
-    one.active = false;
-    one.disabled_reason = SLICE("gone");
-    endpoint_rotate_secret(task->arena, &one);
-    assert_int_equal(endpoint_update(task, state, &one), OK);
+    assert_int_equal(endpoint_change(task, state, one.id, close_down, task->arena, &one), OK);
     assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(slice_eq(got.url, SLICE("https://example.net/")));
     assert_true(slice_eq(got.url, one.url) && slice_eq(got.disabled_reason, SLICE("gone")));
     assert_true(slice_eq(got.old_secret, first) && slice_eq(got.secret, one.secret));
     assert_false(slice_eq(got.secret, first));
@@ -96,15 +138,13 @@ static void changes(struct task *task, struct state *state)
     assert_int_equal(health.number, 1);
 
     /* Back to life: what went wrong before is not held against it. */
-    one.active = true;
-    one.disabled_reason = SLICE_NONE;
-    assert_int_equal(endpoint_update(task, state, &one), OK);
+    assert_int_equal(endpoint_change(task, state, one.id, open_again, NULL, &one), OK);
     assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
     assert_true(got.active && !got.disabled_reason.n);
     assert_int_equal(redis_command(task, state->durable, &health, SLICE("EXISTS"), key), OK);
     assert_int_equal(health.number, 0);
     assert_int_equal(endpoint_delete(task, state, &one), OK);
-    assert_int_equal(endpoint_update(task, state, &one), ERR_NOT_FOUND);
+    assert_int_equal(endpoint_change(task, state, one.id, open_again, NULL, &one), ERR_NOT_FOUND);
 }
 
 static void test_changes(void **unused)
@@ -152,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_wants),
         cmocka_unit_test(test_endpoints),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_disabling),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -272,6 +272,12 @@ static void nothing_is_lost(struct task *task, struct state *state)
     catcher_close(catcher);
 }
 
+static enum err rotate(struct endpoint *now, void *arg)
+{
+    endpoint_rotate_secret(arg, now);
+    return OK;
+}
+
 /* While a rotation is young, receivers may verify by the old secret or the new one. */
 static void signed_twice_after_a_rotation(struct task *task, struct state *state)
 {
@@ -281,8 +287,7 @@ static void signed_twice_after_a_rotation(struct task *task, struct state *state
     struct slice keys[2], tokens[2], rest;
     uint64_t timestamp_s;
 
-    endpoint_rotate_secret(task->arena, &endpoint);
-    assert_int_equal(endpoint_update(task, state, &endpoint), OK);
+    assert_int_equal(endpoint_change(task, state, endpoint.id, rotate, task->arena, &endpoint), OK);
     dispatch(&hub);
     struct event event = happen(&hub, EVENT_MEDIA_UPLOADED);
     WAIT_UNTIL(look(&hub, &endpoint).state == DELIVERY_DELIVERED);

@@ -232,10 +232,8 @@ static bool collect_or_reply(struct request *req, struct slice *text)
     arena_defer(req->task.arena, free_text, body);
     while ((err = request_read(req, &chunk)) == OK && chunk.n)
         buf_add(body, chunk);
-    if (err)
-        reply_error(req, err, SLICE_NONE);
     *text = buf_slice(body);
-    return !err;
+    return ok_or_reply(req, err);
 }
 
 static bool read_json_or_reply(struct request *req)

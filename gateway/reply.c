@@ -1,5 +1,6 @@
 #include "gateway/reply.h"
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/access/cors.h"
@@ -257,6 +258,18 @@ struct buf *reply_writer(struct request *req)
     return &req->writer;
 }
 
+/* Small answers always may. */
+static bool may_wait(struct request *req, size_t bytes)
+{
+    struct arena *arena = req->task.arena;
+    struct slice user = req->principal.user_id;
+
+    return bytes <= EXCHANGE_PIECE_BYTES ||
+           exchange_may_wait(
+               req->exchange,
+               user.n ? arena_dup(arena, user) : address_prefix_text(arena, req->peer_ip), bytes);
+}
+
 /* body: complete, unless `cut`. */
 static void send_body(struct request *req, int status, const char *content_type, struct slice body,
                       bool cut)
@@ -265,7 +278,7 @@ static void send_body(struct request *req, int status, const char *content_type,
         log_event(LOG_ERROR, "answer_too_large", F("request_id", req->task.request_id),
                   F("operation", req->route ? req->route->operation : ""));
         reply_error(req, ERR_INTERNAL, SLICE_NONE);
-    } else if (!exchange_may_wait(body.n)) {
+    } else if (!may_wait(req, body.n)) {
         reply_error(req, ERR_OVERLOADED, SLICE_NONE);
     } else {
         send_message(req, status, content_type, body);
@@ -307,6 +320,13 @@ static void send_error(struct request *req, enum err why, struct slice detail,
 void reply_error(struct request *req, enum err why, struct slice detail)
 {
     send_error(req, why, detail, NULL, 0);
+}
+
+bool ok_or_reply(struct request *req, enum err err)
+{
+    if (err)
+        reply_error(req, err, SLICE_NONE);
+    return !err;
 }
 
 void reply_field_errors(struct request *req, enum err why, const struct field_error *errors,

@@ -26,6 +26,7 @@ struct field_error {
     struct slice field, message;
 };
 void reply_error(struct request *req, enum err why, struct slice detail);
+bool ok_or_reply(struct request *req, enum err err); /* false: the error is sent */
 void reply_field_errors(struct request *req, enum err why, const struct field_error *errors,
                         size_t n);
 /* Any body as it is, outside envelopes. */

@@ -38,24 +38,35 @@ static struct holder *add(struct shares *shares, struct slice party)
     return holder;
 }
 
-bool share_take(struct shares *shares, struct slice party, size_t most)
+bool share_take_many(struct shares *shares, struct slice party, size_t n, size_t most)
 {
     struct holder *holder = find(shares, party);
 
-    if (most == 0 || (holder && holder->held >= most))
+    if (n > most || (holder && holder->held > most - n))
         return false;
     if (!holder)
         holder = add(shares, party);
-    holder->held++;
+    holder->held += n;
     return true;
+}
+
+bool share_take(struct shares *shares, struct slice party, size_t most)
+{
+    return share_take_many(shares, party, 1, most);
 }
 
 void share_give_back(struct shares *shares, struct slice party)
 {
+    share_give_back_many(shares, party, 1);
+}
+
+void share_give_back_many(struct shares *shares, struct slice party, size_t n)
+{
     struct holder *holder = find(shares, party);
 
-    assert(holder);
-    if (--holder->held)
+    assert(holder && holder->held >= n);
+    holder->held -= n;
+    if (holder->held)
         return;
     table_remove(&shares->holders, &holder->entry);
     mem_free(holder);

@@ -12,7 +12,10 @@ struct shares {
 void shares_init(struct shares *shares);
 void shares_fini(struct shares *shares); /* when everything has been given back */
 
-/* One more for this party. False: it holds `most` already, nothing is taken. */
+/* One more, or n (not 0) more, for this party. False: it would hold more than `most`, nothing is
+ * taken. */
 bool share_take(struct shares *shares, struct slice party, size_t most);
+bool share_take_many(struct shares *shares, struct slice party, size_t n, size_t most);
 void share_give_back(struct shares *shares, struct slice party); /* of what was taken */
+void share_give_back_many(struct shares *shares, struct slice party, size_t n);
 size_t share_held(const struct shares *shares, struct slice party);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/share.h"
 #include "gateway/http/pump.h"
 
 #include <assert.h>
@@ -20,7 +21,6 @@ enum {
     INPUT_MAX_BYTES = 256 << 10,
     KEPT_BYTES = 16 << 10, /* of a buffer, between requests */
     SPARE_ARENAS = 64,
-    PIECE_BYTES = 256 << 10, /* of an answer: what a connection is given at a time */
 };
 
 struct exchange {
@@ -46,6 +46,8 @@ struct exchange {
     struct fiber_wait *body_wait;
 
     struct buf out; /* the answer's bytes that the connection has not been given */
+    size_t waiting_bytes;
+    struct slice waiting_party; /* who has them in its share */
     struct pump *pump;
     void (*upgrade)(struct connection *connection, struct slice early_bytes, void *arg);
     void *upgrade_arg;
@@ -55,7 +57,8 @@ static struct {
     struct exchange_settings settings;
     struct exchange *all;
     size_t requests, uploads;
-    uint64_t waiting_bytes; /* in `out`, of all */
+    uint64_t waiting_bytes; /* of all large answers under way */
+    struct shares waiting;
     bool draining;
     struct arena *spare[SPARE_ARENAS]; /* of ended requests, for the next ones */
     size_t spare_count;
@@ -82,12 +85,6 @@ static void end_request(struct exchange *ex);
 /* --- life of the exchange ----------------------------------------------------------------------
  */
 
-static void forget_out(struct exchange *ex)
-{
-    shared.waiting_bytes -= ex->out.n;
-    buf_fini(&ex->out);
-}
-
 static void release(struct exchange *ex)
 {
     *ex->prev_next = ex->next;
@@ -95,7 +92,6 @@ static void release(struct exchange *ex)
         ex->next->prev_next = ex->prev_next;
     buf_fini(&ex->in);
     buf_fini(&ex->held);
-    forget_out(ex);
     ex->magic = 0;
     mem_free(ex);
 }
@@ -152,10 +148,20 @@ static void hand_over(struct exchange *ex)
     ex->upgrade(connection, buf_slice(&ex->in), ex->upgrade_arg);
 }
 
+static void give_room_back(struct exchange *ex)
+{
+    if (!ex->waiting_bytes)
+        return;
+    share_give_back_many(&shared.waiting, ex->waiting_party, ex->waiting_bytes);
+    shared.waiting_bytes -= ex->waiting_bytes;
+    ex->waiting_bytes = 0;
+}
+
 static void drop_request(struct exchange *ex)
 {
     struct arena *arena = ex->request->arena;
 
+    give_room_back(ex);
     ex->service->close(ex->request);
     if (ex->uploading)
         shared.uploads--;
@@ -169,12 +175,11 @@ static void drop_request(struct exchange *ex)
 static bool send_more(struct exchange *ex)
 {
     struct slice rest = buf_slice(&ex->out);
-    size_t n = rest.n < PIECE_BYTES ? rest.n : PIECE_BYTES;
+    size_t n = rest.n < EXCHANGE_PIECE_BYTES ? rest.n : EXCHANGE_PIECE_BYTES;
 
     if (n == 0)
         return false;
     connection_write(ex->connection, (struct slice){rest.p, n});
-    shared.waiting_bytes -= n;
     buf_consume(&ex->out, n);
     if (ex->out.n == 0)
         buf_fini(&ex->out);
@@ -364,7 +369,7 @@ static void on_gone(void *arg)
     struct exchange *ex = CAST_OBJ(struct exchange, arg, EXCHANGE_MAGIC);
 
     ex->connection = NULL;
-    forget_out(ex);
+    buf_fini(&ex->out);
     if (ex->pump) {
         pump_abort(ex->pump);
         ex->pump = NULL;
@@ -534,22 +539,30 @@ void exchange_write(struct exchange *ex, struct slice bytes)
         connection_write(ex->connection, bytes);
 }
 
-bool exchange_may_wait(uint64_t bytes)
+bool exchange_may_wait(struct exchange *ex, struct slice party, size_t bytes)
 {
-    return bytes <= PIECE_BYTES || shared.waiting_bytes + bytes <= shared.settings.waiting_bytes;
+    uint64_t others = shared.waiting_bytes - share_held(&shared.waiting, party);
+    uint64_t left = shared.settings.waiting_bytes - others;
+
+    assert(!ex->waiting_bytes);
+    if (!share_take_many(&shared.waiting, party, bytes, left / 2))
+        return false;
+    shared.waiting_bytes += bytes;
+    ex->waiting_bytes = bytes;
+    ex->waiting_party = party;
+    return true;
 }
 
 void exchange_send(struct exchange *ex, struct buf *message)
 {
     if (!ex->connection)
         return;
-    if (message->n <= PIECE_BYTES) {
+    if (message->n <= EXCHANGE_PIECE_BYTES) {
         connection_write(ex->connection, buf_slice(message));
         return;
     }
     ex->out = *message;
     buf_init(message, ex->out.max_bytes);
-    shared.waiting_bytes += ex->out.n;
     send_more(ex);
 }
 

@@ -23,6 +23,24 @@ static void each_party_has_its_own(void **state)
     shares_fini(&shares); /* asserts that nobody is left */
 }
 
+static void many_at_once(void **state)
+{
+    struct shares shares;
+
+    shares_init(&shares);
+    assert_false(share_take_many(&shares, SLICE("ada"), 11, 10));
+    assert_true(share_take_many(&shares, SLICE("ada"), 7, 10));
+    assert_false(share_take_many(&shares, SLICE("ada"), 4, 10));
+    assert_true(share_take_many(&shares, SLICE("ada"), 3, 10));
+    assert_true(share_take_many(&shares, SLICE("bob"), SIZE_MAX, SIZE_MAX));
+    assert_false(share_take_many(&shares, SLICE("bob"), 1, SIZE_MAX));
+    share_give_back_many(&shares, SLICE("ada"), 9);
+    assert_int_equal(share_held(&shares, SLICE("ada")), 1);
+    share_give_back(&shares, SLICE("ada"));
+    share_give_back_many(&shares, SLICE("bob"), SIZE_MAX);
+    shares_fini(&shares);
+}
+
 static void names_are_copied_and_bytes(void **state)
 {
     struct shares shares;
@@ -47,6 +65,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_party_has_its_own),
+        cmocka_unit_test(many_at_once),
         cmocka_unit_test(names_are_copied_and_bytes),
     };
 

@@ -62,6 +62,7 @@ static void reply_content(struct request *req, const struct download *download,
                         .offset = range->offset,
                         .length = range->length,
                         .content_type = download->content_type,
+                        .mask = download->mask,
                     });
 }
 

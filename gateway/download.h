@@ -2,6 +2,7 @@
  * that belong to them (RFC 9110 sections 8.8, 13, 14). For every surface that gives files. */
 #pragma once
 
+#include "base/mask.h"
 #include "gateway/request.h"
 
 struct download {
@@ -13,6 +14,8 @@ struct download {
     struct slice filename; /* to save it under; empty: no proposal */
     bool attachment;       /* browsers save it, instead of showing it */
     struct slice cache_control;
+    const struct mask
+        *mask; /* laid over the bytes, which then have an ETag of their own; or NULL */
 };
 
 void download_reply(struct request *req, const struct download *download);

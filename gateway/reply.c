@@ -345,6 +345,11 @@ void reply_empty(struct request *req, int status)
     send_message(req, status, NULL, SLICE_NONE);
 }
 
+static void lay_over(const void *mask, uint64_t offset, char *bytes, size_t n)
+{
+    mask_apply(mask, offset, bytes, n);
+}
+
 void reply_file(struct request *req, const struct file_reply *file)
 {
     struct buf *message = message_buf();
@@ -356,7 +361,12 @@ void reply_file(struct request *req, const struct file_reply *file)
         return;
     }
     req->sent_bytes = file->length;
-    exchange_send_file(req->exchange, buf_slice(message), file->fd, file->offset, file->length);
+    exchange_send_file(req->exchange, buf_slice(message),
+                       &(struct pump_file){.fd = file->fd,
+                                           .offset = file->offset,
+                                           .length = file->length,
+                                           .alter = file->mask ? lay_over : NULL,
+                                           .alter_arg = file->mask});
 }
 
 void reply_upgrade(struct request *req, struct slice answer,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/mask.h"
 #include "gateway/request.h"
 
 enum { REPLY_MAX_BYTES = 64 << 20 }; /* of an answer's body, files apart */
@@ -33,12 +34,14 @@ void reply_field_errors(struct request *req, enum err why, const struct field_er
 void reply_raw(struct request *req, int status, const char *content_type, struct slice body);
 void reply_empty(struct request *req, int status);
 
-/* Bytes [offset, offset + length) of an open file, pumped with bounded memory; takes fd. */
+/* Bytes [offset, offset + length) of an open file, pumped with bounded memory; takes fd. The mask
+ * (or NULL) is laid over them; it lives as long as the request. */
 struct file_reply {
     int status; /* 200 or 206 */
     int fd;
     uint64_t offset, length;
     const char *content_type;
+    const struct mask *mask;
 };
 void reply_file(struct request *req, const struct file_reply *file);
 

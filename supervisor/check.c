@@ -208,29 +208,43 @@ static enum err check_area(struct task *task, struct check *check, enum store_ar
 
 /* -- Media ------------------------------------------------------------------------------------ */
 
+/* ERR_CONFLICT: it is there, and not what its name says. */
+static enum err look_at_variant(struct task *task, struct check *check, const struct media *media,
+                                const struct variant_row *row)
+{
+    struct reading reading = {0};
+    struct mask mask;
+    uint64_t size;
+
+    if (row->kind == VARIANT_MASK)
+        return store_mask_load(task, check->store, media->sha256, &mask);
+    enum err err =
+        store_variant_open(task, check->store, media->sha256, row->file, &reading.fd, &size);
+    if (err != OK)
+        return err;
+    task_offload(task, sniff_now, &reading);
+    if (reading.err != OK)
+        return reading.err;
+    return slice_eq(reading.mime, slice_from(row->mime)) ? OK : ERR_CONFLICT;
+}
+
 /* OK also for a finding, which *fine then denies. */
 static enum err check_variant(struct task *task, struct check *check, const struct media *media,
                               const struct variant_row *row, bool *fine)
 {
-    struct reading reading = {0};
-    uint64_t size;
-    enum err err =
-        store_variant_open(task, check->store, media->sha256, row->file, &reading.fd, &size);
+    enum err err = look_at_variant(task, check, media, row);
 
-    *fine = false;
+    *fine = err == OK;
     if (err == ERR_NOT_FOUND) {
         found(check, "missing variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256),
               SLICE_ARG(row->file), SLICE_ARG(media->id));
         return OK;
     }
-    if (err != OK)
+    if (err != ERR_CONFLICT)
         return err;
-    task_offload(task, sniff_now, &reading);
-    *fine = slice_eq(reading.mime, slice_from(row->mime));
-    if (!*fine && reading.err == OK)
-        found(check, "broken variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256),
-              SLICE_ARG(row->file), SLICE_ARG(media->id));
-    return reading.err;
+    found(check, "broken variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(row->file),
+          SLICE_ARG(media->id));
+    return OK;
 }
 
 struct removal {
@@ -255,7 +269,7 @@ static enum job_kind job_for(const struct media *media, unsigned lost)
     if (media->type != MEDIA_VIDEO)
         return JOB_IMAGE;
     for (unsigned v = 0; v < VARIANT_COUNT; v++)
-        if ((lost & VARIANT_BIT(v)) && variant_row((enum variant)v)->kind == VARIANT_THUMBNAIL)
+        if ((lost & VARIANT_BIT(v)) && variant_row((enum variant)v)->kind != VARIANT_RENDITION)
             return JOB_VIDEO;
     return JOB_TRANSCODE;
 }

@@ -8,6 +8,7 @@
 #include "store/mark.h"
 #include "store/store_files.h"
 #include "store/trash.h"
+#include "store/variant.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -344,6 +345,42 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
 
     layout_variant(opening.path, sha256_hex, file);
     return open_on_pool(task, &opening, fd, size);
+}
+
+struct mask_reading {
+    int fd;
+    char *bytes;
+    size_t size;
+    ssize_t n;
+    int error;
+};
+
+static void read_mask(void *arg)
+{
+    struct mask_reading *reading = arg;
+
+    reading->n = pread(reading->fd, reading->bytes, reading->size, 0);
+    reading->error = errno;
+    close(reading->fd);
+}
+
+enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
+                         struct mask *out)
+{
+    struct slice file = variant_row(VARIANT_PRIVATE)->file;
+    struct mask_reading reading;
+    uint64_t size;
+    enum err err = store_variant_open(task, store, sha256_hex, file, &reading.fd, &size);
+
+    if (err != OK)
+        return err;
+    reading.size = size < MASK_MAX_BYTES ? (size_t)size : MASK_MAX_BYTES;
+    reading.bytes = arena_alloc(task->arena, reading.size + 1);
+    task_offload(task, read_mask, &reading);
+    if (reading.n < 0)
+        return store_errno("read a mask", reading.error);
+    struct slice bytes = {reading.bytes, (size_t)reading.n};
+    return mask_parse(task->arena, bytes, out) ? OK : ERR_CONFLICT;
 }
 
 /* Writing */

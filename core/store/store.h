@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/mask.h"
 #include "base/task.h"
 
 struct store;
@@ -45,6 +46,11 @@ enum err store_blob_open(struct task *task, struct store *store, struct slice sh
                          uint64_t *size);
 enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
                             struct slice file, int *fd, uint64_t *size);
+
+/* The mask of an original (store/variant.h), in the task's arena. ERR_NOT_FOUND: none was made;
+ * ERR_CONFLICT: its file holds something else. */
+enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
+                         struct mask *out);
 
 /* Removes one variant; that it is gone already is fine. Blocking. */
 void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file);

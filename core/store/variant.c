@@ -18,7 +18,7 @@ const struct variant_row *variant_row(enum variant variant)
 bool variant_parse(struct slice name, enum variant *out)
 {
     for (enum variant v = 0; v < VARIANT_COUNT; v++) {
-        if (slice_eq(rows[v].name, name)) {
+        if (name.n && slice_eq(rows[v].name, name)) {
             *out = v;
             return true;
         }

@@ -1,10 +1,11 @@
 /* variant.h: the files derived from an original, from schemas/variants.yaml: thumbnails in a few
- * sizes and renditions of videos. A media record keeps a bit for each that exists. */
+ * sizes, renditions of videos, and the mask (core/base/mask.h) of what strangers do not see of it.
+ * A media record keeps a bit for each that exists. */
 #pragma once
 
 #include "base/slice.h"
 
-enum variant_kind { VARIANT_THUMBNAIL, VARIANT_RENDITION };
+enum variant_kind { VARIANT_THUMBNAIL, VARIANT_RENDITION, VARIANT_MASK };
 
 enum variant {
 #define VARIANT(name, text, file, mime, kind, pixels) VARIANT_##name,
@@ -14,7 +15,7 @@ enum variant {
 };
 
 struct variant_row {
-    struct slice name; /* "small", "720p": in queries and answers */
+    struct slice name; /* "small", "720p": in queries and answers; empty: it is never shown */
     struct slice file; /* in the store, beside its siblings */
     const char *mime;
     enum variant_kind kind;

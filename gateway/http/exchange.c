@@ -574,15 +574,14 @@ static void on_pumped(void *arg)
     end_request(ex);
 }
 
-void exchange_send_file(struct exchange *ex, struct slice head, int fd, uint64_t offset,
-                        uint64_t length)
+void exchange_send_file(struct exchange *ex, struct slice head, const struct pump_file *file)
 {
     if (!ex->connection) {
-        close(fd);
+        close(file->fd);
         return;
     }
     connection_deadline(ex->connection, STALL_DEADLINE_MS);
-    ex->pump = pump_start(ex->connection, head, fd, offset, length, on_pumped, ex);
+    ex->pump = pump_start(ex->connection, head, file, on_pumped, ex);
 }
 
 void exchange_upgrade(struct exchange *ex,

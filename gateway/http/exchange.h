@@ -9,6 +9,7 @@
 #include "base/task.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/http1.h"
+#include "gateway/http/pump.h"
 
 /* What a connection hears that comes from an address with too many. */
 #define EXCHANGE_TOO_MANY                                                                          \
@@ -81,9 +82,8 @@ bool exchange_may_wait(struct exchange *exchange, struct slice party, size_t byt
 /* Any size. What the socket does not take at once is moved out of *message, which then is empty; it
  * follows as the client reads, and needs no fiber. */
 void exchange_send(struct exchange *exchange, struct buf *message);
-/* head, then the file's bytes; takes fd. */
-void exchange_send_file(struct exchange *exchange, struct slice head, int fd, uint64_t offset,
-                        uint64_t length);
+/* head, then the file's bytes; what file->alter_arg points to lives as long as the request. */
+void exchange_send_file(struct exchange *exchange, struct slice head, const struct pump_file *file);
 /* The request ends when `open` has taken the connection over, from the loop. */
 void exchange_upgrade(struct exchange *exchange,
                       void (*open)(struct connection *connection, struct slice early_bytes,

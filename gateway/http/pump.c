@@ -18,8 +18,7 @@ enum step { STEP_MORE, STEP_WAIT, STEP_END };
 
 struct pump {
     struct connection *connection; /* NULL: aborted */
-    int fd;
-    uint64_t offset, left;
+    struct pump_file file;         /* what is left of it */
     void (*on_end)(void *arg);
     void *arg;
     bool reading; /* the thread pool has `work` */
@@ -31,16 +30,17 @@ struct pump {
 
 static void release(struct pump *pump)
 {
-    close(pump->fd);
+    close(pump->file.fd);
     mem_free(pump);
 }
 
 static ssize_t read_piece(struct pump *pump, int flags)
 {
-    size_t n = pump->left < PIECE_BYTES ? (size_t)pump->left : PIECE_BYTES;
+    uint64_t left = pump->file.length;
+    size_t n = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
     struct iovec where = {pump->bytes + pump->head_n, n};
 
-    return preadv2(pump->fd, &where, 1, (off_t)pump->offset, flags);
+    return preadv2(pump->file.fd, &where, 1, (off_t)pump->file.offset, flags);
 }
 
 static enum step send_piece(struct pump *pump, ssize_t got)
@@ -50,12 +50,16 @@ static enum step send_piece(struct pump *pump, ssize_t got)
         return STEP_WAIT;
     }
     struct slice piece = {pump->bytes, pump->head_n + (size_t)got};
+    struct pump_file *file = &pump->file;
+
+    if (file->alter)
+        file->alter(file->alter_arg, file->offset, pump->bytes + pump->head_n, (size_t)got);
     pump->head_n = 0;
-    pump->offset += (uint64_t)got;
-    pump->left -= (uint64_t)got;
+    file->offset += (uint64_t)got;
+    file->length -= (uint64_t)got;
     if (!connection_write(pump->connection, piece))
         return STEP_WAIT;
-    if (pump->left == 0)
+    if (file->length == 0)
         return STEP_END;
     return connection_backlog(pump->connection) ? STEP_WAIT : STEP_MORE;
 }
@@ -114,22 +118,20 @@ void pump_writable(struct pump *pump)
         connection_want_writable(pump->connection);
 }
 
-struct pump *pump_start(struct connection *connection, struct slice head, int fd, uint64_t offset,
-                        uint64_t length, void (*on_end)(void *arg), void *arg)
+struct pump *pump_start(struct connection *connection, struct slice head,
+                        const struct pump_file *file, void (*on_end)(void *arg), void *arg)
 {
-    if (head.n > HEAD_BYTES || length == 0) {
+    if (head.n > HEAD_BYTES || file->length == 0) {
         connection_write(connection, head);
         head.n = 0;
     }
-    if (length == 0) {
-        close(fd);
+    if (file->length == 0) {
+        close(file->fd);
         return NULL;
     }
     struct pump *pump = MEM_NEW(struct pump);
     pump->connection = connection;
-    pump->fd = fd;
-    pump->offset = offset;
-    pump->left = length;
+    pump->file = *file;
     pump->on_end = on_end;
     pump->arg = arg;
     pump->head_n = head.n;

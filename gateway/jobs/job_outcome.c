@@ -13,6 +13,10 @@ _Static_assert((int)JOB_IMAGE == (int)WIRE_KIND_IMAGE && (int)JOB_VIDEO == (int)
                    (int)JOB_TRANSCODE == (int)WIRE_KIND_TRANSCODE &&
                    (int)JOB_KIND_COUNT == (int)WIRE_KIND_COUNT,
                "kinds are numbered alike in state and on the wire");
+_Static_assert((int)VARIANT_THUMBNAIL == (int)WIRE_PRODUCT_THUMBNAIL &&
+                   (int)VARIANT_RENDITION == (int)WIRE_PRODUCT_RENDITION &&
+                   (int)VARIANT_MASK == (int)WIRE_PRODUCT_MASK,
+               "products are numbered alike in the store and on the wire");
 
 enum {
     /* 200 megapixel phones and wide panoramas pass, claims of 64250 x 64250 do not. */
@@ -62,7 +66,12 @@ bool job_token_parse(struct slice token, unsigned partitions, struct job *out)
 
 /* ---- what to make ---- */
 
-static struct wire_output *list_outputs(struct arena *arena, enum variant_kind kind, size_t *n)
+static bool makes(enum job_kind kind, enum variant_kind product)
+{
+    return (kind == JOB_TRANSCODE) == (product == VARIANT_RENDITION);
+}
+
+static struct wire_output *list_outputs(struct arena *arena, enum job_kind kind, size_t *n)
 {
     struct wire_output *outputs = ARENA_ARRAY(arena, struct wire_output, VARIANT_COUNT);
 
@@ -70,8 +79,9 @@ static struct wire_output *list_outputs(struct arena *arena, enum variant_kind k
     for (unsigned i = 0; i < VARIANT_COUNT; i++) {
         const struct variant_row *row = variant_row((enum variant)i);
 
-        if (row->kind == kind)
-            outputs[(*n)++] = (struct wire_output){row->file, row->pixels};
+        if (makes(kind, row->kind))
+            outputs[(*n)++] =
+                (struct wire_output){row->file, (enum wire_product)row->kind, row->pixels};
     }
     return outputs;
 }
@@ -105,9 +115,7 @@ enum err job_describe(struct task *task, struct gateway *gateway, const struct j
         .params = {.max_pixels = MAX_PIXELS, .duration_ms = media.duration_ms},
         .deadline_ms = deadlines_ms[job->kind],
     };
-    out->outputs = list_outputs(task->arena,
-                                job->kind == JOB_TRANSCODE ? VARIANT_RENDITION : VARIANT_THUMBNAIL,
-                                &out->outputs_count);
+    out->outputs = list_outputs(task->arena, job->kind, &out->outputs_count);
     return OK;
 }
 
@@ -184,7 +192,7 @@ static struct slice variants_json(struct arena *arena, unsigned bits)
     struct slice list = SLICE_NONE;
 
     for (unsigned v = 0; v < VARIANT_COUNT; v++) {
-        if (bits & VARIANT_BIT(v))
+        if ((bits & VARIANT_BIT(v)) && variant_row((enum variant)v)->name.n)
             list = arena_printf(arena, "%.*s%s\"%.*s\"", SLICE_ARG(list), list.n ? "," : "",
                                 SLICE_ARG(variant_row((enum variant)v)->name));
     }

@@ -18,8 +18,9 @@ from traffic import Load, Login, Subscriber, make_clip, make_photo
 POINTS = re.findall(r'^FAULT\(\w+, "([\w.]+)"\)',
                     (ROOT / "core/base/fault.def").read_text(), re.MULTILINE)
 HAS_POINTS = "MEDIAHUB_FAULTS:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()
-VARIANT_FILES = {row["text"]: row["file"] for row in yaml.safe_load(
-    (ROOT / "schemas/variants.yaml").read_text())["variants"].values()}
+VARIANT_ROWS = yaml.safe_load((ROOT / "schemas/variants.yaml").read_text())["variants"].values()
+VARIANT_FILES = {row["text"]: row["file"] for row in VARIANT_ROWS if "text" in row}
+MASKS = [row["file"] for row in VARIANT_ROWS if row["kind"] == "mask"]
 WEBHOOK_TYPES = {"media.uploaded", "media.deleted", "media.ready", "media.failed"}
 CHANNEL_TYPES = WEBHOOK_TYPES | {"media.updated", "media.processing"}
 # What one dispatcher can have under way to one receiver: its window, and as many that have ended
@@ -259,8 +260,8 @@ class Campaign:
                 assert sha256 == self.load.kept[record["id"]][1]
             made = list((store / "variants" / sha256).iterdir())
             assert sorted(path.name for path in made) == sorted(
-                VARIANT_FILES[name] for name in record["variants"]), (record, made)
-            assert len(made) >= 3 and all(path.stat().st_size > 0 for path in made)
+                MASKS + [VARIANT_FILES[name] for name in record["variants"]]), (record, made)
+            assert len(made) >= 4 and all(path.stat().st_size > 0 for path in made)
         for sha256 in digests:
             content = (store / "blobs" / sha256[:2] / sha256[2:4] / sha256).read_bytes()
             assert hashlib.sha256(content).hexdigest() == sha256

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include "decode/private.h"
+
 #include <errno.h>
 #include <libavutil/log.h>
 #include <string.h>
@@ -42,6 +44,17 @@ bool decode_fail(struct decoding *decoding, enum wire_reason reason, const char 
     decoding->reason = reason;
     decoding->message = slice_from(message);
     return false;
+}
+
+void decode_made(struct decoding *decoding, size_t i)
+{
+    const struct wire_decode *request = &decoding->request;
+    struct wire_results *results = &decoding->results;
+
+    if (!results->variants)
+        results->variants =
+            ARENA_ARRAY(decoding->arena, struct wire_output, request->outputs_count);
+    results->variants[results->variants_count++] = request->outputs[i];
 }
 
 static bool send_message(int socket, const struct wire_message *message)
@@ -110,7 +123,7 @@ static bool run(struct decoding *decoding)
 
 static struct wire_message answer(struct decoding *decoding)
 {
-    if (run(decoding))
+    if (run(decoding) && private_write(decoding))
         return (struct wire_message){.type = WIRE_DECODED, .decoded = {decoding->results}};
     return (struct wire_message){.type = WIRE_UNDECODABLE,
                                  .undecodable = {decoding->reason, decoding->message}};

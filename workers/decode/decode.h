@@ -34,5 +34,8 @@ void transcode_exec(uint64_t pixels);
 /* Notes why the decoding failed and returns false. */
 bool decode_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
 
+/* Notes that output i is made. */
+void decode_made(struct decoding *decoding, size_t i);
+
 bool image_decode(struct decoding *decoding);
 bool video_decode(struct decoding *decoding);

@@ -50,7 +50,8 @@ static bool next_output(const struct wire_decode *request, bool *used, size_t *a
     bool found = false;
 
     for (size_t i = 0; i < request->outputs_count; i++) {
-        if (used[i] || (found && request->outputs[i].size <= request->outputs[*at].size))
+        if (used[i] || request->outputs[i].product != WIRE_PRODUCT_THUMBNAIL ||
+            (found && request->outputs[i].size <= request->outputs[*at].size))
             continue;
         *at = i;
         found = true;
@@ -94,11 +95,9 @@ static VipsImage *render(thumbnail_fn *scale, void *from, int size)
 bool thumbnail_write_all(struct decoding *decoding, thumbnail_fn *first, void *from)
 {
     const struct wire_decode *request = &decoding->request;
-    struct wire_output *made =
-        ARENA_ARRAY(decoding->arena, struct wire_output, request->outputs_count);
     bool *used = ARENA_ARRAY(decoding->arena, bool, request->outputs_count);
     VipsImage *last = NULL;
-    size_t n = 0, at = 0;
+    size_t at = 0;
     bool fine = true;
 
     while (fine && next_output(request, used, &at)) {
@@ -109,13 +108,12 @@ bool thumbnail_write_all(struct decoding *decoding, thumbnail_fn *first, void *f
         if (last)
             g_object_unref(last);
         last = image;
-        made[n++] = request->outputs[at];
+        if (fine)
+            decode_made(decoding, at);
     }
     if (last)
         g_object_unref(last);
     if (!fine)
         return thumbnail_fail(decoding);
-    decoding->results.variants = made;
-    decoding->results.variants_count = n;
     return true;
 }

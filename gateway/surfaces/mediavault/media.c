@@ -159,7 +159,7 @@ static void write_lists(struct json_writer *w, const struct media *media)
     jw_key(w, "variants");
     jw_array(w);
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (media->variants & VARIANT_BIT(v))
+        if ((media->variants & VARIANT_BIT(v)) && variant_row(v)->name.n)
             jw_slice(w, variant_row(v)->name);
     jw_array_end(w);
 }

@@ -4,12 +4,14 @@
 #include "gateway/ingest.h"
 #include "gateway/surfaces/mediavault/media.h"
 #include "handlers.h"
+#include "state/lease.h"
 #include "store/variant.h"
 
 #include <inttypes.h>
 
 /* An original never changes, but the right to see it may end: an hour, as long as a link lives. */
 #define ORIGINAL_CACHING "private, max-age=3600"
+enum { MASK_ASK_AGAIN_MS = 60000 };
 /* A thumbnail may be made anew. */
 #define VARIANT_CACHING "private, max-age=604800"
 
@@ -66,13 +68,52 @@ static void reply_variant(struct request *req, const struct media *media, enum v
                    });
 }
 
+/* Made before masks were: the job is asked for once a minute, however many look. */
+static void ask_for_mask(struct request *req, const struct media *media)
+{
+    struct arena *arena = req->task.arena;
+    struct slice key = arena_printf(arena, "mask:%.*s", SLICE_ARG(media->id));
+    enum job_kind kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE;
+
+    if (lease_take(&req->task, req->gateway->state, key, lease_holder_new(arena),
+                   MASK_ASK_AGAIN_MS) == OK)
+        media_regenerate(&req->task, req->gateway->state, media, VARIANT_BIT(VARIANT_PRIVATE),
+                         kind);
+}
+
+/* What only its owner is to see of a picture or clip leaves blanked; until it is known what that
+ * is, nothing leaves. *mask is NULL for the owner. */
+static bool mask_or_reply(struct request *req, const struct media *media, struct mask **mask)
+{
+    bool masked = media->type == MEDIA_IMAGE || media->type == MEDIA_VIDEO;
+
+    *mask = NULL;
+    if (!masked || slice_eq(req->principal.user_id, media->owner))
+        return true;
+    if (!(media->variants & VARIANT_BIT(VARIANT_PRIVATE))) {
+        if (media->status == MEDIA_READY)
+            ask_for_mask(req, media);
+        reply_header(req, "Retry-After", SLICE("1"));
+        reply_not_made(req, media);
+        return false;
+    }
+    *mask = ARENA_NEW(req->task.arena, struct mask);
+    enum err err = store_mask_load(&req->task, req->gateway->store, media->sha256, *mask);
+    if (err != OK)
+        reply_error(req, err == ERR_CONFLICT ? ERR_INTERNAL : err, SLICE_NONE);
+    return err == OK;
+}
+
 static void reply_original(struct request *req, const struct media *media)
 {
     struct arena *arena = req->task.arena;
+    struct mask *mask;
     uint64_t size;
     int fd;
-    enum err err = store_blob_open(&req->task, req->gateway->store, media->sha256, &fd, &size);
 
+    if (!mask_or_reply(req, media, &mask))
+        return;
+    enum err err = store_blob_open(&req->task, req->gateway->store, media->sha256, &fd, &size);
     if (err != OK) {
         reply_error(req, err, SLICE_NONE);
         return;
@@ -80,7 +121,9 @@ static void reply_original(struct request *req, const struct media *media)
     download_reply(req, &(struct download){
                             .fd = fd,
                             .size = size,
-                            .etag = arena_printf(arena, "\"%.*s\"", SLICE_ARG(media->sha256)),
+                            .etag = arena_printf(arena, "\"%.*s%s\"", SLICE_ARG(media->sha256),
+                                                 mask ? "-public" : ""),
+                            .mask = mask,
                             .modified_ms = media->created_ms,
                             .content_type = arena_cstr(arena, media->mime_type),
                             .filename = media->filename,

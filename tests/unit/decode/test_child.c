@@ -84,8 +84,9 @@ static int stop_child(void **state)
 
 static void send_request(int input, enum wire_kind kind)
 {
-    struct wire_output list[OUTPUTS] = {
-        {SLICE("small.webp"), 200}, {SLICE("large.webp"), 800}, {SLICE("medium.webp"), 400}};
+    struct wire_output list[OUTPUTS] = {{SLICE("small.webp"), WIRE_PRODUCT_THUMBNAIL, 200},
+                                        {SLICE("large.webp"), WIRE_PRODUCT_THUMBNAIL, 800},
+                                        {SLICE("medium.webp"), WIRE_PRODUCT_THUMBNAIL, 400}};
     struct wire_message message = {.type = WIRE_DECODE,
                                    .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS}};
     struct buf bytes;

@@ -283,7 +283,8 @@ static void picture(struct task *task)
     assert_int_equal(media.status, MEDIA_READY);
     assert_int_equal(media.width, 4000);
     assert_int_equal(media.height, 3000);
-    assert_int_equal(media.variants, THUMBNAILS);
+    assert_int_equal(media.variants, THUMBNAILS | VARIANT_BIT(VARIANT_PRIVATE));
+    assert_true(file_is_there(task, media.sha256, "private.mask"));
     assert_true(media.taken_ms > 1579000000000);
     assert_non_null(strstr(arena_cstr(task->arena, media.metadata), "\"camera\":\"Xiaomi Mi A3\""));
     assert_non_null(strstr(arena_cstr(task->arena, media.metadata), "\"latitude\":-15.8"));
@@ -327,7 +328,7 @@ static void sound(struct task *task)
         task, upload(task, FORENSICS "audio1/debian.ogg", SIZE_MAX, MEDIA_AUDIO));
 
     assert_int_equal(media.status, MEDIA_READY);
-    assert_int_equal(media.variants, 0);
+    assert_int_equal(media.variants, VARIANT_BIT(VARIANT_PRIVATE));
     assert_in_range(media.duration_ms, 5000, 6000);
 }
 
@@ -545,7 +546,7 @@ static void poison(struct task *task)
 
         assert_int_equal(offer.type, WIRE_JOB);
         assert_int_equal(offer.job.attempt, attempt);
-        assert_int_equal(offer.job.outputs_count, 3);
+        assert_int_equal(offer.job.outputs_count, 4);
         assert_int_equal(ask_accepted(task, link, offer.job.lease).type, WIRE_GO_ON);
         assert_int_equal(look(task, id).status, MEDIA_PROCESSING);
         assert_int_equal(ask_failed(task, link, offer.job.lease).type, WIRE_GO_ON);

@@ -37,7 +37,8 @@ static struct wire_message again(const struct wire_message *message)
 
 static void test_job_survives_the_wire(void **state)
 {
-    struct wire_output outputs[] = {{SLICE("large.webp"), 800}, {SLICE("small.webp"), 200}};
+    struct wire_output outputs[] = {{SLICE("large.webp"), WIRE_PRODUCT_THUMBNAIL, 800},
+                                    {SLICE("small.webp"), WIRE_PRODUCT_THUMBNAIL, 200}};
     struct wire_message message = {.type = WIRE_JOB,
                                    .job = {.id = SLICE("job_1"),
                                            .media = SLICE("media_1"),
@@ -166,17 +167,17 @@ static void refused(enum wire_fault expected, struct slice bytes)
 
 static void test_accepts_a_message_by_hand(void **state)
 {
-    refused(WIRE_FINE,
-            pack("mtntttttn", 4, "v", 1, "type", "progress", "lease", "l", "percent", 100));
-    refused(WIRE_FINE,
-            pack("mtttntttn", 4, "lease", "l", "v", 1, "type", "progress", "percent", 0));
+    refused(WIRE_FINE, pack("mtntttttn", 4, "v", WIRE_VERSION, "type", "progress", "lease", "l",
+                            "percent", 100));
+    refused(WIRE_FINE, pack("mtttntttn", 4, "lease", "l", "v", WIRE_VERSION, "type", "progress",
+                            "percent", 0));
 }
 
 static void test_refuses_what_is_not_a_message(void **state)
 {
     char cut[64];
     struct slice whole =
-        pack("mtntttttn", 4, "v", 1, "type", "progress", "lease", "l", "percent", 1);
+        pack("mtntttttn", 4, "v", WIRE_VERSION, "type", "progress", "lease", "l", "percent", 1);
 
     assert_true(whole.n < sizeof(cut));
     memcpy(cut, whole.p, whole.n);
@@ -192,29 +193,31 @@ static void test_refuses_what_is_not_a_message(void **state)
 static void test_refuses_wrong_heads(void **state)
 {
     refused(WIRE_MISSING_FIELD, pack("mtt", 1, "type", "drain"));
-    refused(WIRE_MISSING_FIELD, pack("mtn", 1, "v", 1));
-    refused(WIRE_WRONG_VERSION, pack("mtntt", 2, "v", 2, "type", "drain"));
+    refused(WIRE_MISSING_FIELD, pack("mtn", 1, "v", WIRE_VERSION));
+    refused(WIRE_WRONG_VERSION, pack("mtntt", 2, "v", WIRE_VERSION + 1, "type", "drain"));
     refused(WIRE_WRONG_TYPE, pack("mtttt", 2, "v", "1", "type", "drain"));
-    refused(WIRE_WRONG_TYPE, pack("mtntb", 2, "v", 1, "type"));
-    refused(WIRE_UNKNOWN_TYPE, pack("mtntt", 2, "v", 1, "type", "drains"));
+    refused(WIRE_WRONG_TYPE, pack("mtntb", 2, "v", WIRE_VERSION, "type"));
+    refused(WIRE_UNKNOWN_TYPE, pack("mtntt", 2, "v", WIRE_VERSION, "type", "drains"));
 }
 
 static void test_refuses_wrong_fields(void **state)
 {
-    refused(WIRE_MISSING_FIELD, pack("mtntttt", 3, "v", 1, "type", "progress", "lease", "l"));
-    refused(WIRE_UNKNOWN_FIELD, pack("mtntttn", 3, "v", 1, "type", "drain", "speed", 1));
-    refused(WIRE_UNKNOWN_FIELD,
-            pack("mtntttttt", 4, "v", 1, "type", "accepted", "lease", "a", "lease", "b"));
-    refused(WIRE_WRONG_TYPE, pack("mtntttb", 3, "v", 1, "type", "accepted", "lease"));
-    refused(WIRE_WRONG_TYPE,
-            pack("mtntttttt", 4, "v", 1, "type", "progress", "lease", "l", "percent", "1"));
-    refused(WIRE_WRONG_TYPE,
-            pack("mtntttttn", 4, "v", 1, "type", "progress", "lease", "l", "percent", -1));
-    refused(WIRE_WRONG_TYPE,
-            pack("mtntttttd", 4, "v", 1, "type", "progress", "lease", "l", "percent", 1.0));
+    refused(WIRE_MISSING_FIELD,
+            pack("mtntttt", 3, "v", WIRE_VERSION, "type", "progress", "lease", "l"));
+    refused(WIRE_UNKNOWN_FIELD, pack("mtntttn", 3, "v", WIRE_VERSION, "type", "drain", "speed", 1));
+    refused(WIRE_UNKNOWN_FIELD, pack("mtntttttt", 4, "v", WIRE_VERSION, "type", "accepted", "lease",
+                                     "a", "lease", "b"));
+    refused(WIRE_WRONG_TYPE, pack("mtntttb", 3, "v", WIRE_VERSION, "type", "accepted", "lease"));
+    refused(WIRE_WRONG_TYPE, pack("mtntttttt", 4, "v", WIRE_VERSION, "type", "progress", "lease",
+                                  "l", "percent", "1"));
+    refused(WIRE_WRONG_TYPE, pack("mtntttttn", 4, "v", WIRE_VERSION, "type", "progress", "lease",
+                                  "l", "percent", -1));
+    refused(WIRE_WRONG_TYPE, pack("mtntttttd", 4, "v", WIRE_VERSION, "type", "progress", "lease",
+                                  "l", "percent", 1.0));
+    refused(WIRE_OUT_OF_RANGE, pack("mtntttttn", 4, "v", WIRE_VERSION, "type", "progress", "lease",
+                                    "l", "percent", 101));
     refused(WIRE_OUT_OF_RANGE,
-            pack("mtntttttn", 4, "v", 1, "type", "progress", "lease", "l", "percent", 101));
-    refused(WIRE_OUT_OF_RANGE, pack("mtntttt", 3, "v", 1, "type", "accepted", "lease", ""));
+            pack("mtntttt", 3, "v", WIRE_VERSION, "type", "accepted", "lease", ""));
 }
 
 static void test_refuses_wrong_tokens(void **state)
@@ -223,19 +226,21 @@ static void test_refuses_wrong_tokens(void **state)
 
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         refused(WIRE_OUT_OF_RANGE,
-                pack("mtntttt", 3, "v", 1, "type", "accepted", "lease", wrong[i]));
+                pack("mtntttt", 3, "v", WIRE_VERSION, "type", "accepted", "lease", wrong[i]));
 }
 
 static void test_refuses_wrong_sets(void **state)
 {
-    refused(WIRE_FINE, pack("mtntttttttntat", 6, "v", 1, "type", "ready", "worker", "w", "boot",
-                            "b", "sequence", 1, "kinds", 1, "image"));
-    refused(WIRE_OUT_OF_RANGE, pack("mtntttttttntat", 6, "v", 1, "type", "ready", "worker", "w",
-                                    "boot", "b", "sequence", 1, "kinds", 1, "sound"));
-    refused(WIRE_OUT_OF_RANGE, pack("mtntttttttntatt", 6, "v", 1, "type", "ready", "worker", "w",
-                                    "boot", "b", "sequence", 1, "kinds", 2, "image", "image"));
-    refused(WIRE_WRONG_TYPE, pack("mtntttttttntt", 6, "v", 1, "type", "ready", "worker", "w",
-                                  "boot", "b", "sequence", 1, "kinds", "image"));
+    refused(WIRE_FINE, pack("mtntttttttntat", 6, "v", WIRE_VERSION, "type", "ready", "worker", "w",
+                            "boot", "b", "sequence", 1, "kinds", 1, "image"));
+    refused(WIRE_OUT_OF_RANGE,
+            pack("mtntttttttntat", 6, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
+                 "b", "sequence", 1, "kinds", 1, "sound"));
+    refused(WIRE_OUT_OF_RANGE,
+            pack("mtntttttttntatt", 6, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
+                 "b", "sequence", 1, "kinds", 2, "image", "image"));
+    refused(WIRE_WRONG_TYPE, pack("mtntttttttntt", 6, "v", WIRE_VERSION, "type", "ready", "worker",
+                                  "w", "boot", "b", "sequence", 1, "kinds", "image"));
 }
 
 static void test_refuses_reals_that_are_no_place(void **state)
@@ -243,21 +248,22 @@ static void test_refuses_reals_that_are_no_place(void **state)
     static const double wrong[] = {90.001, -91, 1e300, (double)INFINITY, (double)NAN};
 
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        refused(WIRE_OUT_OF_RANGE, pack("mtnttt"
-                                        "mtatntntnt"
-                                        "mt"
-                                        "mtdtd",
-                                        3, "v", 1, "type", "decoded", "results", 5, "variants", 0,
-                                        "width", 1, "height", 1, "duration_ms", 0, "metadata", 1,
-                                        "location", 2, "latitude", wrong[i], "longitude", 0.0));
+        refused(WIRE_OUT_OF_RANGE,
+                pack("mtnttt"
+                     "mtatntntnt"
+                     "mt"
+                     "mtdtd",
+                     3, "v", WIRE_VERSION, "type", "decoded", "results", 5, "variants", 0, "width",
+                     1, "height", 1, "duration_ms", 0, "metadata", 1, "location", 2, "latitude",
+                     wrong[i], "longitude", 0.0));
     }
     refused(WIRE_FINE, pack("mtnttt"
                             "mtatntntnt"
                             "mt"
                             "mtdtd",
-                            3, "v", 1, "type", "decoded", "results", 5, "variants", 0, "width", 1,
-                            "height", 1, "duration_ms", 0, "metadata", 1, "location", 2, "latitude",
-                            90.0, "longitude", 0.0));
+                            3, "v", WIRE_VERSION, "type", "decoded", "results", 5, "variants", 0,
+                            "width", 1, "height", 1, "duration_ms", 0, "metadata", 1, "location", 2,
+                            "latitude", 90.0, "longitude", 0.0));
 }
 
 static void test_clip(void **state)

@@ -39,10 +39,16 @@ static struct session new_session(struct arena *arena, const struct family *fami
     };
 }
 
-/* The key of a record, with which it expires. */
+/* The key of a record, with which it expires. Behind the write that makes it. */
 static void expire(struct commit *commit, struct slice key, uint64_t at_ms)
 {
     commit_write(commit, SLICE("PEXPIREAT"), key, record_number(commit_arena(commit), at_ms));
+}
+
+/* So long its refresh token, and with it the family, outlives it. */
+static uint64_t refresh_until_ms(const struct session *session)
+{
+    return session->created_ms + REFRESH_LIFE_S * UINT64_C(1000);
 }
 
 /* Adds the records of a session and of the refresh token that goes with it; `family`, which the
@@ -55,7 +61,6 @@ static void add_session(struct commit *commit, struct family *family, struct ses
                               .sha256 = sha256_hex(arena, token),
                               .family = family->id,
                               .state = REFRESH_STATE_LIVE};
-    uint64_t refresh_until_ms = session->created_ms + REFRESH_LIFE_S * UINT64_C(1000);
     struct record_entry *sessions =
         ARENA_ARRAY(arena, struct record_entry, family->session_count + 1);
 
@@ -67,8 +72,7 @@ static void add_session(struct commit *commit, struct family *family, struct ses
     record_create(commit, session);
     expire(commit, record_key(arena, session), session->expires_ms);
     record_create(commit, &refresh);
-    expire(commit, record_key(arena, &refresh), refresh_until_ms);
-    expire(commit, record_key(arena, family), refresh_until_ms);
+    expire(commit, record_key(arena, &refresh), refresh_until_ms(session));
 }
 
 enum err session_create(struct task *task, struct state *state, struct slice user_id,
@@ -84,6 +88,7 @@ enum err session_create(struct task *task, struct state *state, struct slice use
     *refresh_token = new_token(task->arena, partition);
     add_session(commit, &family, out, *refresh_token);
     record_create(commit, &family);
+    expire(commit, record_key(task->arena, &family), refresh_until_ms(out));
     return commit_send(commit);
 }
 
@@ -210,6 +215,7 @@ static enum err rotate(struct task *task, struct state *state, struct refreshing
     prune(commit, family, &now);
     add_session(commit, &now, refreshing->out, *refreshing->next_token);
     record_save(commit, family, &now);
+    expire(commit, record_key(task->arena, &now), refresh_until_ms(refreshing->out));
     return commit_send(commit);
 }
 

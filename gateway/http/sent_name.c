@@ -53,8 +53,13 @@ static struct slice unescape(struct arena *arena, struct slice in, char escape)
         int high = in.p[i] == escape && i + 2 < in.n ? hex_digit(in.p[i + 1]) : -1;
         int low = high >= 0 ? hex_digit(in.p[i + 2]) : -1;
 
-        p[n++] = low >= 0 ? (char)(high << 4 | low) : in.p[i];
-        i += low >= 0 ? 2 : 0;
+        char c = in.p[i];
+
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        p[n++] = c;
     }
     return (struct slice){p, n};
 }

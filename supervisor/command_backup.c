@@ -13,28 +13,26 @@
 
 enum { PASSWORD_MAX = 1024, TOKEN_MAX = 8000 };
 
-static int print(struct arena *arena, struct slice text)
+static int print(struct slice text)
 {
     printf("%.*s\n", SLICE_ARG(text));
-    arena_free(arena);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int command_backup_password(int argc, char **argv)
 {
-    struct arena *arena = arena_new();
+    struct arena *arena = process_arena();
 
     if (argc > 0)
         process_fail("usage: mediahub backup-password (the password comes in on standard input)");
-    return print(arena,
-                 stored_password_make(arena, command_read_secret(arena, "password", PASSWORD_MAX)));
+    return print(stored_password_make(arena, command_read_secret(arena, "password", PASSWORD_MAX)));
 }
 
 int command_backup_session(int argc, char **argv)
 {
-    struct arena *arena = arena_new();
+    struct arena *arena = process_arena();
 
     if (argc > 0)
         process_fail("usage: mediahub backup-session (the token comes in on standard input)");
-    return print(arena, sha256_hex(arena, command_read_secret(arena, "token", TOKEN_MAX)));
+    return print(sha256_hex(arena, command_read_secret(arena, "token", TOKEN_MAX)));
 }

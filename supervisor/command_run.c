@@ -4,11 +4,11 @@
 
 #include "base/clock.h"
 #include "base/listen.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
 #include "base/tls.h"
 #include "bond/bond.h"
+#include "supervisor/addresses.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
@@ -45,12 +45,18 @@ struct hub {
 
 static void stop(struct hub *hub);
 
-static struct slice display_address(const struct hub *hub)
+static void print_urls(const struct hub *hub, const char *scheme, struct slice host_port)
 {
-    return config_text(hub->config, "listen");
+    struct slice addresses[ADDRESSES_MAX], urls[ADDRESSES_MAX];
+    size_t n = addresses_of_host(hub->arena, addresses);
+
+    n = addresses_urls(hub->arena, scheme, host_port, addresses, n, urls);
+    for (size_t i = 0; i < n; i++)
+        printf("mediahub ready %.*s\n", SLICE_ARG(urls[i]));
 }
 
-/* One line on standard output, once: whoever started us may wait for it. */
+/* A line on standard output for each address that opens us, once: whoever started us may wait for
+ * the first one. */
 static void announce_if_ready(struct hub *hub)
 {
     if (hub->announced || hub->stopping || !hub->admin_checked)
@@ -60,9 +66,9 @@ static void announce_if_ready(struct hub *hub)
             return;
     hub->announced = true;
     struct slice tls = tls_address(hub->config, hub->arena);
+    print_urls(hub, "http", config_text(hub->config, "listen"));
     if (tls.n)
-        log_event(LOG_INFO, "listening_tls", F("address", tls));
-    printf("mediahub ready http://%.*s\n", SLICE_ARG(display_address(hub)));
+        print_urls(hub, "https", tls);
     fflush(stdout);
 }
 

@@ -58,7 +58,7 @@ static int take_options(int argc, char **argv, struct account *account)
 
 int command_user(int argc, char **argv)
 {
-    struct arena *arena = arena_new();
+    struct arena *arena = process_arena();
     struct add add = {.account = {.is_active = true}, .exit_status = EXIT_FAILURE};
 
     if (argc < 2 || strcmp(argv[0], "add") != 0 || argv[1][0] == '-')
@@ -84,6 +84,5 @@ int command_user(int argc, char **argv)
         process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(url));
     uv_run(loop_get(), UV_RUN_DEFAULT);
     config_free(config);
-    arena_free(arena);
     return loop_fini() ? add.exit_status : EXIT_FAILURE;
 }

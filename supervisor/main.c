@@ -9,8 +9,6 @@
 
 static int command_help(int argc, char **argv)
 {
-    struct arena *arena = arena_new();
-
     printf(
         "usage: mediahub [run] [options]          start the hub\n"
         "       mediahub user add NAME [--admin] [--email E] [options]\n"
@@ -23,8 +21,7 @@ static int command_help(int argc, char **argv)
         "input\n"
         "       mediahub backup-session          the id of the session of a token, likewise\n"
         "       mediahub help | version\n\noptions:\n%.*s",
-        SLICE_ARG(config_help(arena)));
-    arena_free(arena);
+        SLICE_ARG(config_help(process_arena())));
     return EXIT_SUCCESS;
 }
 

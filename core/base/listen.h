@@ -1,5 +1,5 @@
 /* listen.h: listening TCP sockets from "HOST:PORT" ("127.0.0.1:8080", "[::1]:80", "localhost:80",
- * ":8080" for all addresses). Non-blocking, close-on-exec. */
+ * ":8080" and "[::]:8080" for all addresses, IPv4 and IPv6). Non-blocking, close-on-exec. */
 #pragma once
 
 #include "base/arena.h"

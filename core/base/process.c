@@ -18,6 +18,8 @@
 enum { DESCRIPTORS_MAX = 64 << 10 };
 
 static const char *program;
+static struct arena *arena;   /* process_arena() */
+static struct config *loaded; /* so that it is held, not leaked, on an early way out */
 
 static struct {
     uv_signal_t terminate, interrupt;
@@ -91,6 +93,20 @@ void process_init(const char *name)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+static void free_arena(void)
+{
+    arena_free(arena);
+}
+
+struct arena *process_arena(void)
+{
+    if (!arena) {
+        arena = arena_new();
+        atexit(free_arena);
+    }
+    return arena;
+}
+
 bool process_wants_help(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++)
@@ -115,6 +131,7 @@ static struct config *load_or_exit(int argc, char **argv, int status,
     struct slice problem;
     struct config *config = load(argc, argv, &problem);
 
+    loaded = config;
     if (config)
         return config;
     print_lines(problem);
@@ -150,9 +167,7 @@ struct config *process_config(int argc, char **argv)
     enum log_level level;
 
     if (process_wants_help(argc - 1, argv + 1)) {
-        struct arena *arena = arena_new();
-        printf("usage: %s [options]\n\n%.*s", program, SLICE_ARG(config_help(arena)));
-        arena_free(arena);
+        printf("usage: %s [options]\n\n%.*s", program, SLICE_ARG(config_help(process_arena())));
         exit(EXIT_SUCCESS);
     }
     if (!is_supervised())

@@ -10,6 +10,10 @@
  * (MEDIAHUB_SUPERVISED=1), death with the parent (PR_SET_PDEATHSIG). */
 void process_init(const char *name);
 
+/* An arena that lives as long as the process: a command has many ways out, and whatever it needs is
+ * freed on each of them. */
+struct arena *process_arena(void);
+
 /* Is -h or --help among these? */
 bool process_wants_help(int argc, char **argv);
 

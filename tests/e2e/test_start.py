@@ -1,5 +1,6 @@
 """Starting: every way in which it can go wrong is one clear line and a non-zero exit."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,6 +44,23 @@ def test_ready_means_ready(make_hub):
         answer = requests.get(hub.url + "/ready", timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
         hub.stop()
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "[::]", "[::1]", "localhost"])
+def test_every_address_that_is_told_opens_the_hub(make_hub, host):
+    port = free_port()
+    hub = make_hub("--listen", f"{host}:{port}", start=False)
+    hub.start(wait=False)
+    first = hub.process.stdout.readline()
+    os.set_blocking(hub.process.stdout.fileno(), False)
+    lines = [first, *hub.process.stdout.peek().splitlines(True)]      # written in one go
+    urls = [re.fullmatch(rf"mediahub ready (http://\S+:{port})\n", l.decode())[1] for l in lines]
+    assert len(set(urls)) == len(urls)
+    wildcard = host in ("", "0.0.0.0", "[::]")
+    assert urls[0] == f"http://{'127.0.0.1' if wildcard else host}:{port}"
+    assert wildcard or len(urls) == 1
+    for url in urls:
+        assert requests.get(url + "/health", timeout=PATIENCE_S).status_code == 200, url
 
 
 def test_port_that_gets_free(make_hub):

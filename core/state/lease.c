@@ -1,10 +1,11 @@
 #include "state/lease.h"
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "state/record.h"
 
-enum { HOLDER_BYTES = 16 };
+enum { HOLDER_BYTES = 16, RENEWALS = 4 /* within the life of a lease */ };
 
 /* OK: it names this holder. */
 static enum err look(struct task *task, struct state *state, struct slice key, struct slice holder)
@@ -45,4 +46,72 @@ struct slice lease_holder_new(struct arena *arena)
 
     random_bytes(random, sizeof random);
     return text_hex(arena, random, sizeof random);
+}
+
+/* --- keeping -----------------------------------------------------------------------------------
+ */
+
+struct lease_keeper {
+    struct arena *arena;
+    struct state *state;
+    struct slice key, holder;
+    uint64_t ms;
+    bool stopped, lost;
+    struct fiber_wait stop, ended;
+};
+
+/* A server that is away for a moment takes nobody's lease: the next renewal may find it again. */
+static void renew(struct lease_keeper *keeper)
+{
+    struct task step = {.arena = arena_new(), .deadline_ms = clock_ms() + keeper->ms};
+
+    if (lease_take(&step, keeper->state, keeper->key, keeper->holder, keeper->ms) == ERR_CONFLICT)
+        keeper->lost = true;
+    arena_free(step.arena);
+}
+
+static void keep(struct task *task, void *arg)
+{
+    struct lease_keeper *keeper = arg;
+
+    while (!keeper->stopped && !keeper->lost)
+        if (fiber_await(&keeper->stop, keeper->ms / RENEWALS) == FIBER_TIMEOUT)
+            renew(keeper);
+    fiber_resume(&keeper->ended);
+}
+
+struct lease_keeper *lease_keep(struct state *state, struct slice key, struct slice holder,
+                                uint64_t ms)
+{
+    struct arena *arena = arena_new();
+    struct lease_keeper *keeper = ARENA_NEW(arena, struct lease_keeper);
+
+    *keeper = (struct lease_keeper){
+        .arena = arena,
+        .state = state,
+        .key = arena_dup(arena, key),
+        .holder = arena_dup(arena, holder),
+        .ms = ms,
+    };
+    if (task_spawn(keep, keeper))
+        return keeper;
+    arena_free(arena);
+    return NULL;
+}
+
+bool lease_lost(const struct lease_keeper *keeper)
+{
+    return keeper->lost;
+}
+
+/* A renewal that is under way ends first: it could take the lease again. */
+void lease_keeper_stop(struct task *task, struct lease_keeper *keeper)
+{
+    if (!keeper)
+        return;
+    keeper->stopped = true;
+    fiber_resume(&keeper->stop);
+    fiber_await(&keeper->ended, FIBER_FOREVER);
+    lease_give_back(task, keeper->state, keeper->key, keeper->holder);
+    arena_free(keeper->arena);
 }

@@ -14,3 +14,12 @@ void lease_give_back(struct task *task, struct state *state, struct slice key, s
 
 /* A name that no other holder has. */
 struct slice lease_holder_new(struct arena *arena);
+
+/* Renews a lease that was taken for ms, on a fiber of its own, until it is stopped; a process that
+ * dies holds up the next one no longer than ms. NULL: no fiber is left. */
+struct lease_keeper;
+struct lease_keeper *lease_keep(struct state *state, struct slice key, struct slice holder,
+                                uint64_t ms);
+bool lease_lost(const struct lease_keeper *keeper); /* somebody else has it */
+/* Gives the lease back as well. NULL is allowed. */
+void lease_keeper_stop(struct task *task, struct lease_keeper *keeper);

@@ -489,6 +489,23 @@ static enum err wait_for_bytes(struct exchange *ex)
     return wake == FIBER_TIMEOUT || is_too_slow(ex) ? ERR_REQUEST_TIMEOUT : OK;
 }
 
+bool exchange_stays(struct exchange *ex, uint64_t ms)
+{
+    uint64_t until_ms = clock_ms() + ms, now_ms;
+
+    while (ex->connection && (now_ms = clock_ms()) < until_ms) {
+        struct fiber_wait wait = {0};
+
+        /* Who leaves is seen only while the socket is read. */
+        if (ex->in.n < READ_AHEAD_BYTES)
+            connection_set_reading(ex->connection, true);
+        ex->body_wait = &wait;
+        fiber_await(&wait, until_ms - now_ms);
+        ex->body_wait = NULL;
+    }
+    return ex->connection != NULL;
+}
+
 enum err exchange_read(struct exchange *ex, uint64_t most, struct slice *chunk)
 {
     if (ex->head->has_length && ex->head->content_length > most)

@@ -66,6 +66,10 @@ uint64_t exchange_received(const struct exchange *exchange);    /* bytes of its 
  * request's fiber only, and before the answer. */
 enum err exchange_read(struct exchange *exchange, uint64_t max_bytes, struct slice *chunk);
 
+/* Waits for so long, once the body is read: does the client stay? False: it has left, or has ended
+ * its side. Suspends, as above. */
+bool exchange_stays(struct exchange *exchange, uint64_t ms);
+
 /* Counts the request among the uploads until its end. False: there are too many. */
 bool exchange_begin_upload(struct exchange *exchange);
 

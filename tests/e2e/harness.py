@@ -99,7 +99,7 @@ class Hub:
             "MEDIAHUB_LIMITS_LINK": "1000000",
             "MEDIAHUB_LIMITS_HEALTH": "1000000", "MEDIAHUB_LIMITS_BACKUP": "1000000",
             "MEDIAHUB_LIMITS_BACKUP_LOGIN": "1000000", "MEDIAHUB_LIMITS_BACKUP_HEALTH": "1000000",
-            "MEDIAHUB_STORE_RESERVE": "64M", "MEDIAHUB_DRAIN_WINDOW": "1", "MEDIAHUB_WORKERS": "1",
+            "MEDIAHUB_BACKUP_HANGUP_WAIT": "0", "MEDIAHUB_STORE_RESERVE": "64M", "MEDIAHUB_DRAIN_WINDOW": "1", "MEDIAHUB_WORKERS": "1",
             "MEDIAHUB_WEBHOOKS_ALLOW_PRIVATE": "on",
             "ASAN_OPTIONS": "detect_stack_use_after_return=1:abort_on_error=1:disable_coredump=1",
             "UBSAN_OPTIONS": "print_stacktrace=1",

@@ -1,8 +1,8 @@
 #include "gateway/surfaces/backup_repository/intake.h"
 
-#include "base/clock.h"
 #include "gateway/file_body.h"
 #include "gateway/gateway.h"
+#include "gateway/http/exchange.h"
 #include "gateway/reply.h"
 #include "gateway/surfaces/backup_repository/armour.h"
 #include "gateway/surfaces/backup_repository/filename.h"
@@ -12,16 +12,15 @@
 #include <inttypes.h>
 
 enum {
-    LEASE_MS = 60000, /* longer than a client may be silent in a body */
-    LEASE_RENEW_MS = 10000,
+    LEASE_MS = 4000, /* for so long the upload of a gateway that died stands in the way */
     COMMIT_TRIES = 5,
+    MS_PER_S = 1000,
 };
 
 struct intake {
     struct request *req;
     const struct backup_collection *collection;
-    struct slice lease_key, lease_holder;
-    uint64_t renewed_ms;
+    struct lease_keeper *lease; /* NULL: nobody could say who holds it */
     struct backup_stock stock;
     struct backup_version *surplus; /* what gives way */
     size_t surplus_count;
@@ -49,17 +48,35 @@ static enum err refuse_bytes(struct intake *intake, struct slice problem)
 /* --- one at a time -----------------------------------------------------------------------------
  */
 
+static enum err refuse_parallel(struct intake *intake)
+{
+    return refuse(intake, ERR_UPLOAD_REJECTED,
+                  SLICE("cannot upload to same collection in parallel"));
+}
+
 /* When nobody can say who holds it, the commit alone decides: two uploads at once are then two
  * versions, one after the other. */
 static enum err hold(struct intake *intake)
 {
-    enum err err = lease_take(&intake->req->task, intake->req->gateway->state, intake->lease_key,
-                              intake->lease_holder, LEASE_MS);
+    struct task *task = &intake->req->task;
+    struct state *state = intake->req->gateway->state;
+    struct slice key =
+        arena_printf(task->arena, "backup:upload:%.*s", SLICE_ARG(intake->collection->name));
+    struct slice holder = lease_holder_new(task->arena);
+    enum err err = lease_take(task, state, key, holder, LEASE_MS);
 
-    intake->renewed_ms = clock_ms();
-    return err == ERR_CONFLICT ? refuse(intake, ERR_UPLOAD_REJECTED,
-                                        SLICE("cannot upload to same collection in parallel"))
-                               : OK;
+    if (err == ERR_CONFLICT)
+        return refuse_parallel(intake);
+    if (err == OK) {
+        intake->lease = lease_keep(state, key, holder, LEASE_MS);
+        return intake->lease ? OK : ERR_OVERLOADED;
+    }
+    return OK;
+}
+
+static enum err still_held(struct intake *intake)
+{
+    return intake->lease && lease_lost(intake->lease) ? refuse_parallel(intake) : OK;
 }
 
 /* --- rotation ----------------------------------------------------------------------------------
@@ -113,12 +130,9 @@ static enum err take_chunk(struct intake *intake, struct armour *armour, struct 
     if (armour_refused(armour))
         return refuse_bytes(
             intake, SLICE("first chunk of uploaded data does not contain a valid GPG header"));
-    if (clock_ms() - intake->renewed_ms >= LEASE_RENEW_MS) {
-        enum err err = hold(intake);
-        if (err != OK)
-            return err;
-    }
-    enum err err = upload_write(&intake->req->task, intake->upload, chunk);
+    enum err err = still_held(intake);
+    if (err == OK)
+        err = upload_write(&intake->req->task, intake->upload, chunk);
     return err == ERR_PAYLOAD_TOO_LARGE ? refuse_size(intake) : err;
 }
 
@@ -190,6 +204,19 @@ static enum err record(struct intake *intake, const struct backup_person *person
     return err == ERR_CONFLICT ? ERR_STATE_UNAVAILABLE : err;
 }
 
+/* Who pipes a backup into an upload ends the body in good order also when the backup has failed,
+ * and hangs up: nothing else says so. What such a client has sent must not push a good version out.
+ */
+static enum err await_hangup(struct intake *intake)
+{
+    struct request *req = intake->req;
+    uint64_t wait_s = config_number(req->gateway->config, "backup.hangup_wait");
+
+    if (!exchange_stays(req->exchange, wait_s * MS_PER_S))
+        return ERR_BAD_REQUEST;
+    return still_held(intake);
+}
+
 static enum err run(struct intake *intake, const struct backup_person *person,
                     struct backup_version *version)
 {
@@ -197,31 +224,28 @@ static enum err run(struct intake *intake, const struct backup_person *person,
 
     if (err == OK)
         err = receive(intake);
+    if (err == OK)
+        err = await_hangup(intake);
     if (err != OK) {
         upload_drop(&intake->req->task, intake->upload);
         return err;
     }
     version->size = upload_size(intake->upload);
     err = upload_keep(&intake->req->task, intake->upload, &version->sha256);
+    if (err == OK && intake->req->task.cancelled)
+        err = ERR_BAD_REQUEST;
     return err == OK ? record(intake, person, version) : err;
 }
 
 bool intake_or_reply(struct request *req, const struct backup_collection *collection,
                      const struct backup_person *person, struct backup_version *version)
 {
-    struct arena *arena = req->task.arena;
-    struct intake intake = {
-        .req = req,
-        .collection = collection,
-        .lease_key = arena_printf(arena, "backup:upload:%.*s", SLICE_ARG(collection->name)),
-        .lease_holder = lease_holder_new(arena),
-    };
+    struct intake intake = {.req = req, .collection = collection};
     enum err err = hold(&intake);
 
-    if (err == OK) {
+    if (err == OK)
         err = run(&intake, person, version);
-        lease_give_back(&req->task, req->gateway->state, intake.lease_key, intake.lease_holder);
-    }
+    lease_keeper_stop(&req->task, intake.lease);
     if (err != OK)
         reply_error(req, err, intake.problem);
     return err == OK;

@@ -1,6 +1,7 @@
 /* intake.h: taking one version into a collection: its bytes as a stream into the store, checked and
  * bounded as they arrive, then the record together with the rotation, in one commit. One upload to
- * a collection at a time. */
+ * a collection at a time. A client that hangs up within backup.hangup_wait after its last byte has
+ * taken its upload back. */
 #pragma once
 
 #include "gateway/surfaces/backup_repository/collection.h"

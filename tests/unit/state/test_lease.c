@@ -88,13 +88,53 @@ static void test_ends_by_itself(void **unused)
     with_state(1, ends_by_itself);
 }
 
+/* For long after its first end, and until it is stopped. */
+static void kept(struct task *task, struct state *state)
+{
+    enum { LIFE_MS = 200 };
+    struct slice key = SLICE("lease:a"), us = SLICE("us"), them = SLICE("them");
+    uint64_t until_ms = clock_ms() + 3 * LIFE_MS;
+
+    assert_int_equal(lease_take(task, state, key, us, LIFE_MS), OK);
+    struct lease_keeper *keeper = lease_keep(state, key, us, LIFE_MS);
+    assert_non_null(keeper);
+    while (clock_ms() < until_ms) {
+        assert_int_equal(lease_take(task, state, key, them, LONG_MS), ERR_CONFLICT);
+        fiber_sleep(LIFE_MS / 10);
+    }
+    assert_false(lease_lost(keeper));
+    lease_keeper_stop(task, keeper);
+    assert_int_equal(lease_take(task, state, key, them, LONG_MS), OK);
+    lease_keeper_stop(task, NULL);
+}
+
+static void test_kept(void **unused)
+{
+    with_state(1, kept);
+}
+
+static void lost(struct task *task, struct state *state)
+{
+    struct slice key = SLICE("lease:a"), them = SLICE("them");
+
+    assert_int_equal(lease_take(task, state, key, them, LONG_MS), OK);
+    struct lease_keeper *keeper = lease_keep(state, key, SLICE("us"), SHORT_MS);
+    WAIT_UNTIL(lease_lost(keeper));
+    lease_keeper_stop(task, keeper); /* leaves it to them */
+    assert_int_equal(lease_take(task, state, key, SLICE("us"), LONG_MS), ERR_CONFLICT);
+}
+
+static void test_lost(void **unused)
+{
+    with_state(1, lost);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_holder),
-        cmocka_unit_test(test_renewed),
-        cmocka_unit_test(test_ends_by_itself),
-        cmocka_unit_test(test_nobody_knows),
+        cmocka_unit_test(test_one_holder),     cmocka_unit_test(test_renewed),
+        cmocka_unit_test(test_ends_by_itself), cmocka_unit_test(test_nobody_knows),
+        cmocka_unit_test(test_kept),           cmocka_unit_test(test_lost),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

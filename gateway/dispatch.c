@@ -9,6 +9,7 @@
 #include "gateway/access/forwarded.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
+#include "gateway/once_gate.h"
 #include "gateway/router.h"
 #include "gateway/upload_share.h"
 #include "gateway/validate.h"
@@ -247,7 +248,7 @@ static bool read_json_or_reply(struct request *req)
     if (!collect_or_reply(req, &text))
         return false;
     req->body = validate_body_or_reply(req, req->route->body, text);
-    return req->body != NULL;
+    return req->body && once_judge_json_or_reply(req);
 }
 
 static bool may_stream_or_reply(struct request *req)
@@ -265,6 +266,8 @@ static bool read_input_or_reply(struct request *req)
         return false;
     if (req->route->query && !validate_query_or_reply(req, req->route->query))
         return false;
+    if (!once_enter_or_reply(req))
+        return false;
     switch (req->route->body_kind) {
     case BODY_JSON:
         return read_json_or_reply(req);
@@ -273,7 +276,7 @@ static bool read_input_or_reply(struct request *req)
     case BODY_STREAM:
         return may_stream_or_reply(req);
     default:
-        return true;
+        return once_judge_json_or_reply(req);
     }
 }
 

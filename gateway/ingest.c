@@ -46,7 +46,8 @@ static struct slice title_of(const struct media *media)
     return title.n ? cut(title, INGEST_TITLE_MAX) : SLICE("Untitled");
 }
 
-enum err ingest_media(struct task *task, struct state *state, struct media *media)
+enum err ingest_media(struct task *task, struct state *state, struct media *media,
+                      const struct once_claim *once)
 {
     media->type = type_of(media->mime_type);
     media->title = title_of(media);
@@ -56,5 +57,5 @@ enum err ingest_media(struct task *task, struct state *state, struct media *medi
         .kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE,
         .lane = LANE_FRESH,
     };
-    return media_create(task, state, media, media->status == MEDIA_PROCESSING ? &job : NULL);
+    return media_create(task, state, media, media->status == MEDIA_PROCESSING ? &job : NULL, once);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "gateway/access/cors.h"
 #include "gateway/http/exchange.h"
+#include "gateway/once_gate.h"
 #include "gateway/router.h"
 
 #include <assert.h>
@@ -193,6 +194,7 @@ static void begin(struct buf *out, struct request *req, int status, const char *
     assert(!req->answered);
     req->answered = true;
     req->status = status;
+    once_leave(req);
     buf_clear(out);
     add_status(out, status);
     if (content_type)

@@ -14,6 +14,7 @@
 #include "state/principal.h"
 #include "state/window.h"
 
+struct once_claim;
 struct route;
 struct surface;
 struct gateway;
@@ -40,8 +41,9 @@ struct request {
     struct principal principal; /* kind PRINCIPAL_NONE: anonymous */
     struct window window;       /* of the rate limit; has_window: to be shown */
     bool has_window;
-    json_t *body;      /* validated against the route's schema, or NULL */
-    struct slice text; /* a body that the handler reads (BODY_TEXT) */
+    struct once_claim *once; /* of its Idempotency-Key; NULL: it has none */
+    json_t *body;            /* validated against the route's schema, or NULL */
+    struct slice text;       /* a body that the handler reads (BODY_TEXT) */
     struct exchange *exchange;
     struct buf writer;            /* reply_writer()'s */
     struct reply_header *headers; /* of the answer to come; reply.c's */

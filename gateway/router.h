@@ -42,6 +42,7 @@ struct route {
     unsigned scopes; /* enum scope that are needed */
     enum rate_policy policy;
     enum body_kind body_kind;
+    bool once; /* takes an Idempotency-Key: gateway/once_gate.h */
     uint64_t max_body_bytes;
     const struct body_schema *body;  /* of JSON bodies, of the text parts of forms; may be NULL */
     const struct body_schema *query; /* of query parameters; may be NULL */

@@ -3,6 +3,7 @@
 #include "base/charset.h"
 #include "gateway/gateway.h"
 #include "gateway/http/multipart.h"
+#include "gateway/once_gate.h"
 #include "gateway/router.h"
 #include "gateway/validate.h"
 #include "store/sniff.h"
@@ -142,6 +143,7 @@ static enum err step(struct reader *reader, bool *done)
     *done = reader->fed_all;
     if (*done)
         return OK;
+    once_keep(reader->req);
     enum err err = request_read(reader->req, &data);
     if (err == OK) {
         multipart_feed(reader->multipart, data);

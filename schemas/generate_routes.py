@@ -25,8 +25,9 @@ FIELD_TYPES = {"string": "FIELD_STRING", "integer": "FIELD_INTEGER", "boolean": 
 FORMATS = {None: "FORMAT_NONE", "email": "FORMAT_EMAIL", "uri": "FORMAT_URL",
            "date-time": "FORMAT_DATE_TIME", "username": "FORMAT_USERNAME",
            "line": "FORMAT_LINE"}
+ONCE = {"$ref": "#/components/parameters/IdempotencyKey"}
 LINK_PARAMETERS = ("exp", "user", "sig")
-OPERATION_KEYS = {"operationId", "x-handler", "x-rate-policy", "x-scopes", "x-max-body", "x-errors",
+OPERATION_KEYS = {"operationId", "x-handler", "x-rate-policy", "x-scopes", "x-max-body", "x-errors", "x-once",
                   "summary", "description", "tags", "security", "parameters", "requestBody",
                   "responses"}
 
@@ -185,6 +186,10 @@ class Operation:
         self.read_security()
         self.parameters = [surface.resolve(p)
                            for p in item.get("parameters", []) + row.get("parameters", [])]
+        self.once = row.get("x-once", False)
+        need(not self.once or method == "post", "x-once is for POST")
+        if self.once:
+            self.parameters.append(self.surface.resolve(ONCE))
         self.check_path()
         self.query = self.query_table()
         self.read_body()
@@ -329,6 +334,8 @@ class Operation:
             names.append("VALIDATION")
         if self.body_kind != "BODY_NONE":
             names += ["PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA"]
+        if self.once:
+            names += ["CONFLICT", "UNPROCESSABLE", "VALIDATION"]
         if self.policy != "none":
             names.append("RATE_LIMITED")
         by_status = {}
@@ -350,6 +357,8 @@ class Operation:
 
     def document(self):
         out = strip(self.row)
+        if self.once:
+            out["parameters"] = out.get("parameters", []) + [ONCE]
         out["responses"] = {status: strip(response)
                             for status, response in sorted(self.responses.items())}
         out["security"] = [{name: self.scopes for name in choice} for choice in self.security]
@@ -365,6 +374,7 @@ class Operation:
                 + (" | ".join("SCOPE_" + s.replace(":", "_").upper() for s in self.scopes)
                    or "SCOPE_NONE")
                 + f", .policy = POLICY_{self.policy.upper()}, .body_kind = {self.body_kind},\n "
+                f".once = {str(bool(self.once)).lower()}, "
                 f".max_body_bytes = {self.max_body}, .body = {Table.pointer(self.body)}, "
                 f".query = {Table.pointer(self.query)}}},")
 

@@ -69,15 +69,24 @@ bool json_get_u64(const json_t *object, const char *key, uint64_t *out)
     return true;
 }
 
-struct slice json_dump(struct arena *arena, const json_t *value)
+static struct slice dump(struct arena *arena, const json_t *value, size_t flags)
 {
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     size_t n = json_dumpb(value, NULL, 0, flags);
     char *p = arena_alloc(arena, n + 1);
 
     json_dumpb(value, p, n, flags);
     p[n] = '\0';
     return (struct slice){p, n};
+}
+
+struct slice json_dump(struct arena *arena, const json_t *value)
+{
+    return dump(arena, value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+struct slice json_dump_sorted(struct arena *arena, const json_t *value)
+{
+    return dump(arena, value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
 }
 
 void jw_init(struct json_writer *w, struct buf *out)

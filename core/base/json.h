@@ -21,6 +21,7 @@ bool json_get_u64(const json_t *object, const char *key, uint64_t *out);
 
 /* Serialises compactly, keys in insertion order. */
 struct slice json_dump(struct arena *arena, const json_t *value);
+struct slice json_dump_sorted(struct arena *arena, const json_t *value); /* keys in their order */
 
 /* The writer: commas are placed by it, nesting is the caller's. A key is an ASCII literal. */
 struct json_writer {

@@ -57,7 +57,8 @@ static struct slice new_secret(struct arena *arena)
                         SLICE_ARG(text_base64(arena, (struct slice){random, sizeof random})));
 }
 
-enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint)
+enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint,
+                         const struct once_claim *once)
 {
     struct arena *arena = task->arena;
     bool known = id_parse(endpoint->owner, SLICE("user_"), state->partitions, &endpoint->partition);
@@ -72,6 +73,7 @@ enum err endpoint_create(struct task *task, struct state *state, struct endpoint
     record_create(commit, endpoint);
     commit_write(commit, SLICE("ZADD"), list_key(arena, endpoint->partition),
                  record_number(arena, endpoint->created_ms), endpoint->id);
+    once_settle(commit, once, endpoint->id, record_key(arena, endpoint));
     changed(commit);
     return commit_send(commit);
 }

@@ -4,14 +4,16 @@
  * again. */
 #pragma once
 
-#include "records.h"
+#include "state/once.h"
 
 /* Active, allowed to hear of it (its owner's, or anybody's for an admin), and named: "*" stands for
  * the types that always go to webhooks. */
 bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 
-/* Fills in id, partition (the owner's), times, and the secret unless it is given. */
-enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint);
+/* Fills in id, partition (the owner's), times, and the secret unless it is given. once may be NULL
+ * (ERR_CONFLICT: its key made something else). */
+enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint,
+                         const struct once_claim *once);
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
                        struct endpoint *out);
 /* Loads the endpoint, has fn change it (URL, description, events, secrets, active and its reason),

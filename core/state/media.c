@@ -1,7 +1,6 @@
 #include "state/media.h"
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/json.h"
 #include "state/blob.h"
 #include "state/id.h"
@@ -10,7 +9,7 @@
 
 #include <assert.h>
 
-enum { CHANGES_MAX_BYTES = 4096, DELETE_TRIES = 5, ONCE_LIFE_MS = 24 * 3600 * 1000 };
+enum { CHANGES_MAX_BYTES = 4096, DELETE_TRIES = 5 };
 
 static const struct slice prefix = SLICE_INIT("media_");
 
@@ -139,39 +138,8 @@ static struct event media_event(enum event_type type, const struct media *media)
                           .resource_type = type_names[media->type]};
 }
 
-/* Hashed: what clients say is of any length. */
-static struct slice once_key(struct arena *arena, unsigned partition, struct slice owner,
-                             struct slice once)
-{
-    return state_key(arena, partition, "once:%.*s:%.*s", SLICE_ARG(owner),
-                     SLICE_ARG(sha256_hex(arena, once)));
-}
-
-static void write_once(struct commit *commit, const struct media *media)
-{
-    struct arena *arena = commit_arena(commit);
-    struct slice key = once_key(arena, media->partition, media->owner, media->once);
-
-    commit_require_absent(commit, key);
-    commit_write(commit, SLICE("SET"), key, media->id);
-    commit_write(commit, SLICE("PEXPIREAT"), key,
-                 record_number(arena, media->created_ms + ONCE_LIFE_MS));
-}
-
-enum err media_find_once(struct task *task, struct state *state, struct slice owner,
-                         struct slice once, struct media *out)
-{
-    struct redis_value id;
-    unsigned partition;
-
-    if (!id_parse(owner, SLICE("user_"), state->partitions, &partition))
-        return ERR_NOT_FOUND;
-    enum err err = state_command(task, state->durable, &id, SLICE("GET"),
-                                 once_key(task->arena, partition, owner, once));
-    return err == OK ? media_load(task, state, redis_text(task->arena, &id), out) : err;
-}
-
-enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job)
+enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
+                      const struct once_claim *once)
 {
     unsigned partition;
     bool known = id_parse(media->owner, SLICE("user_"), state->partitions, &partition);
@@ -184,8 +152,7 @@ enum err media_create(struct task *task, struct state *state, struct media *medi
     struct commit *commit = commit_new(task, state, partition);
     struct event event = media_event(EVENT_MEDIA_UPLOADED, media);
     commit_require_absent(commit, media_key(task->arena, partition, media->id));
-    if (media->once.n)
-        write_once(commit, media);
+    once_settle(commit, once, media->id, media_key(task->arena, partition, media->id));
     commit_event(commit, &event);
     write_description(commit, media);
     write_findings(commit, media);

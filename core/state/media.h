@@ -6,6 +6,7 @@
 
 #include "state/commit.h"
 #include "state/job.h"
+#include "state/once.h"
 
 enum media_status { MEDIA_PROCESSING, MEDIA_READY, MEDIA_FAILED };
 enum media_type { MEDIA_IMAGE, MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_DOCUMENT };
@@ -29,8 +30,6 @@ struct media {
     struct slice metadata; /* JSON object from the worker, or empty */
     struct slice failure_code, failure_message;
     uint64_t created_ms, updated_ms;
-    /* Only for media_create(): what the owner says once a day (Idempotency-Key); empty: nothing. */
-    struct slice once;
 };
 
 struct slice media_type_name(enum media_type type); /* "image" */
@@ -38,12 +37,10 @@ bool media_type_parse(struct slice name, enum media_type *out);
 struct slice media_status_name(enum media_status status);
 
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
- * job and the event media.uploaded. job may be NULL (nothing to make of this type). */
-enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job);
-/* What was created under this `once`; also to ask when media_create() says ERR_CONFLICT.
- * ERR_NOT_FOUND: nothing, or it is deleted. */
-enum err media_find_once(struct task *task, struct state *state, struct slice owner,
-                         struct slice once, struct media *out);
+ * job and the event media.uploaded. job may be NULL (nothing to make of this type), and so may once
+ * (ERR_CONFLICT: its key made something else). */
+enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
+                      const struct once_claim *once);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
 /* Title, description, tags and is_public become those of `now`, whose time of update is filled in;
  * emits media.updated. ERR_CONFLICT: the tags of `was` are no longer its tags; load it again. */

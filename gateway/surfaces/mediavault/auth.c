@@ -5,10 +5,12 @@
 #include "gateway/access/login_guard.h"
 #include "gateway/access/token.h"
 #include "gateway/gateway.h"
+#include "gateway/once_gate.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
 #include "handlers.h"
 #include "state/account.h"
+#include "state/record.h"
 #include "state/session.h"
 
 static void reply_session(struct request *req, const struct session *session,
@@ -108,6 +110,32 @@ void mediavault_auth_logout(struct request *req)
         reply_data(req, 200, SLICE("{\"message\":\"You are logged out.\"}"));
 }
 
+/* The key made this account before, if the password is the same: a guess at it like a login. */
+static void reply_registered_again(struct request *req)
+{
+    struct account account;
+    struct login_guard guard;
+    enum err err = account_load(&req->task, req->gateway->state, once_made(req), &account);
+
+    if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+        return;
+    }
+    struct login_subject subject = {
+        .name = account.username, .user_id = account.id, .partition = account.partition};
+    if (!login_guard_enter_or_reply(req, &subject, &guard))
+        return;
+    err = password_verify(&req->task, req->gateway->passwords, NULL, &guard.asker,
+                          json_get_slice(req->body, "password"), account.password_hash);
+    login_guard_leave(req, &guard, err);
+    if (err == OK)
+        reply_data(req, 201, mediavault_user_json(req->task.arena, &account));
+    else if (err == ERR_UNAUTHORIZED)
+        once_refuse(req);
+    else
+        reply_error(req, err, SLICE_NONE);
+}
+
 void mediavault_auth_register(struct request *req)
 {
     struct gateway *gateway = req->gateway;
@@ -122,11 +150,18 @@ void mediavault_auth_register(struct request *req)
         reply_error(req, ERR_FORBIDDEN, SLICE("Registration is closed on this hub."));
         return;
     }
+    if (once_made(req).n) {
+        reply_registered_again(req);
+        return;
+    }
     struct turns_asker asker = login_guard_asker(req);
     enum err err = password_hash(&req->task, gateway->passwords, &asker,
                                  json_get_slice(req->body, "password"), &account.password_hash);
     if (err == OK)
         err = account_create(&req->task, gateway->state, &account);
+    if (err == OK)
+        once_note(&req->task, gateway->state, req->once, account.id,
+                  record_key(req->task.arena, &account));
     if (err == ERR_CONFLICT)
         reply_error(req, err, SLICE("This user name or e-mail address is taken."));
     else if (err != OK)

@@ -1,14 +1,12 @@
 /* Taking a file in: the form, the blob, then the record. 201 means that all of it is on disk. */
 #include "gateway/gateway.h"
 #include "gateway/ingest.h"
+#include "gateway/once_gate.h"
 #include "gateway/surfaces/mediavault/media.h"
 #include "gateway/upload_form.h"
 #include "handlers.h"
 
-enum { ONCE_MAX = 255 };
-
-static void describe(struct request *req, const struct upload_form *form, struct slice once,
-                     struct media *media)
+static void describe(struct request *req, const struct upload_form *form, struct media *media)
 {
     struct slice tags = upload_form_text(form, "tags"), tag;
 
@@ -20,7 +18,6 @@ static void describe(struct request *req, const struct upload_form *form, struct
         .filename = form->filename,
         .mime_type = form->mime_type,
         .size = upload_size(form->upload),
-        .once = once,
     };
     while (slice_split(tags, ',', &tag, &tags))
         mediavault_media_add_tag(req->task.arena, media, tag);
@@ -34,51 +31,51 @@ static void reply_created(struct request *req, const struct media *media)
     mediavault_media_reply(req, 201, media);
 }
 
-/* A key that was used answers at once, before the body is read. False: the client has its answer.
- */
-static bool is_first_or_reply(struct request *req, struct slice once)
+/* The key made this file's record before. */
+static void reply_again(struct request *req)
 {
     struct media media;
+    enum err err = media_load(&req->task, req->gateway->state, once_made(req), &media);
 
-    if (once.n == 0)
-        return true;
-    if (once.n > ONCE_MAX) {
-        reply_error(req, ERR_VALIDATION, SLICE("Idempotency-Key has at most 255 characters."));
-        return false;
-    }
-    enum err err =
-        media_find_once(&req->task, req->gateway->state, req->principal.user_id, once, &media);
-    if (err == ERR_NOT_FOUND)
-        return true;
     if (err == OK)
         reply_created(req, &media);
     else
         reply_error(req, err, SLICE_NONE);
-    return false;
 }
 
-/* Somebody used the key while this body was read: theirs was first. */
-static enum err create_once(struct request *req, struct media *media)
+/* The file by its hash, its name, and all that is said of it: two forms with other boundaries are
+ * the same. */
+static struct slice digest(struct arena *arena, const struct upload_form *form, struct slice sha256)
 {
-    enum err err = ingest_media(&req->task, req->gateway->state, media);
+    struct slice text =
+        arena_printf(arena, "%.*s\n%.*s", SLICE_ARG(sha256), SLICE_ARG(form->filename));
 
-    if (err == ERR_CONFLICT && media->once.n) {
-        err = media_find_once(&req->task, req->gateway->state, media->owner, media->once, media);
-        if (err == ERR_NOT_FOUND)
-            err = ERR_CONFLICT;
-    }
-    return err;
+    for (size_t i = 0; i < form->text_count; i++)
+        text =
+            arena_printf(arena, "%.*s\n%.*s=%zu:%.*s", SLICE_ARG(text), SLICE_ARG(form->names[i]),
+                         form->values[i].n, SLICE_ARG(form->values[i]));
+    return text;
+}
+
+static void create_and_reply(struct request *req, struct media *media)
+{
+    enum err err = ingest_media(&req->task, req->gateway->state, media, req->once);
+
+    if (err == OK)
+        reply_created(req, media);
+    else if (err != ERR_CONFLICT)
+        reply_error(req, err, SLICE_NONE);
+    else if (once_overtaken_or_reply(req))
+        reply_again(req);
 }
 
 void mediavault_media_upload(struct request *req)
 {
     uint64_t max_bytes = config_number(req->gateway->config, "upload.max_bytes");
-    struct slice once = request_header(req, "Idempotency-Key");
     struct upload_form form;
     struct media media;
 
-    if (!is_first_or_reply(req, once) ||
-        !upload_form_read_or_reply(req, SLICE("file"), max_bytes, &form))
+    if (!upload_form_read_or_reply(req, SLICE("file"), max_bytes, &form))
         return;
     if (upload_form_text(&form, "collection_id").n) {
         const struct field_error unknown = {SLICE("collection_id"),
@@ -88,12 +85,14 @@ void mediavault_media_upload(struct request *req)
         reply_field_errors(req, ERR_NOT_FOUND, &unknown, 1);
         return;
     }
-    describe(req, &form, once, &media);
+    describe(req, &form, &media);
     enum err err = upload_keep(&req->task, form.upload, &media.sha256);
-    if (err == OK)
-        err = create_once(req, &media);
-    if (err == OK)
-        reply_created(req, &media);
-    else
+    if (err != OK)
         reply_error(req, err, SLICE_NONE);
+    else if (!once_judge_or_reply(req, digest(req->task.arena, &form, media.sha256)))
+        return;
+    else if (once_made(req).n)
+        reply_again(req);
+    else
+        create_and_reply(req, &media);
 }

@@ -2,6 +2,7 @@
  * become deliveries in another process; here are only its records. */
 #include "base/clock.h"
 #include "gateway/gateway.h"
+#include "gateway/once_gate.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
 #include "state/delivery.h"
@@ -214,6 +215,25 @@ static bool list_or_reply(struct request *req, struct endpoint **list, size_t *n
     return err == OK;
 }
 
+static void reply_created(struct request *req, const struct endpoint *endpoint)
+{
+    reply_header(req, "Location",
+                 arena_printf(req->task.arena, "%.*s/webhooks/%.*s",
+                              SLICE_ARG(req->surface->prefixes[0]), SLICE_ARG(endpoint->id)));
+    reply_webhook(req, 201, endpoint, true);
+}
+
+static void reply_again(struct request *req)
+{
+    struct endpoint endpoint;
+    enum err err = endpoint_load(&req->task, req->gateway->state, once_made(req), &endpoint);
+
+    if (err == OK)
+        reply_created(req, &endpoint);
+    else
+        reply_error(req, err, SLICE_NONE);
+}
+
 void mediavault_webhooks_create(struct request *req)
 {
     struct endpoint endpoint = {
@@ -221,6 +241,10 @@ void mediavault_webhooks_create(struct request *req)
     struct endpoint given = {0}, *present;
     size_t n;
 
+    if (once_made(req).n) {
+        reply_again(req);
+        return;
+    }
     if (!body_or_reply(req, &given) || !list_or_reply(req, &present, &n))
         return;
     take_given(req->body, &given, &endpoint);
@@ -228,15 +252,13 @@ void mediavault_webhooks_create(struct request *req)
         reply_error(req, ERR_CONFLICT, SLICE("An account can have 100 webhooks."));
         return;
     }
-    enum err err = endpoint_create(&req->task, req->gateway->state, &endpoint);
-    if (err != OK) {
+    enum err err = endpoint_create(&req->task, req->gateway->state, &endpoint, req->once);
+    if (err == OK)
+        reply_created(req, &endpoint);
+    else if (err != ERR_CONFLICT)
         reply_error(req, err, SLICE_NONE);
-        return;
-    }
-    reply_header(req, "Location",
-                 arena_printf(req->task.arena, "%.*s/webhooks/%.*s",
-                              SLICE_ARG(req->surface->prefixes[0]), SLICE_ARG(endpoint.id)));
-    reply_webhook(req, 201, &endpoint, true);
+    else if (once_overtaken_or_reply(req))
+        reply_again(req);
 }
 
 void mediavault_webhooks_list(struct request *req)
@@ -369,6 +391,10 @@ void mediavault_webhooks_test(struct request *req)
     uint64_t now_ms = clock_unix_ms();
     struct endpoint endpoint;
 
+    if (once_made(req).n) {
+        reply_queued(req, once_made(req));
+        return;
+    }
     if (!load_or_reply(req, &endpoint) || !active_or_reply(req, &endpoint))
         return;
     struct acceptance message = {
@@ -379,10 +405,12 @@ void mediavault_webhooks_test(struct request *req)
     };
     enum err err = delivery_send(&req->task, req->gateway->state, endpoint.id, &message, now_ms,
                                  retention_s(req));
-    if (err != OK)
+    if (err != OK) {
         reply_error(req, err, SLICE_NONE);
-    else
-        reply_queued(req, message.event_id);
+        return;
+    }
+    once_note(&req->task, req->gateway->state, req->once, message.event_id, SLICE_NONE);
+    reply_queued(req, message.event_id);
 }
 
 void mediavault_webhooks_deliveries(struct request *req)

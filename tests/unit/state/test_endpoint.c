@@ -19,12 +19,12 @@ static void endpoints(struct task *task, struct state *state)
     size_t n;
 
     assert_int_equal(endpoint_version(task, state, last, &before), OK);
-    assert_int_equal(endpoint_create(task, state, &one), OK);
+    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
     assert_true(slice_starts_with(one.secret, SLICE("whsec_")) && one.secret.n == 6 + 32);
     other.owner = id_new(task->arena, SLICE("user_"), last);
     other.owner_is_admin = true;
     other.secret = SLICE("whsec_given");
-    assert_int_equal(endpoint_create(task, state, &other), OK);
+    assert_int_equal(endpoint_create(task, state, &other, NULL), OK);
     assert_int_equal(endpoint_version(task, state, last, &after), OK);
     assert_int_equal(after, before + 2);
 
@@ -98,7 +98,7 @@ static void disabling(struct task *task, struct state *state)
     struct slice elsewhere = SLICE("https://example.com/");
     struct endpoint got;
 
-    assert_int_equal(endpoint_create(task, state, &one), OK);
+    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
     assert_int_equal(endpoint_change(task, state, one.id, move, &elsewhere, &got), OK);
     assert_int_equal(endpoint_disable(task, state, &one, SLICE("410")), ERR_CONFLICT);
     assert_int_equal(endpoint_disable(task, state, &got, SLICE("410")), OK);
@@ -123,7 +123,7 @@ static void changes(struct task *task, struct state *state)
     struct endpoint got;
     struct redis_value health;
 
-    assert_int_equal(endpoint_create(task, state, &one), OK);
+    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
     struct slice first = one.secret, key = endpoint_health_key(task->arena, 0, one.id);
     redis_post(state->durable, SLICE("HSET"), key, SLICE("failing_since"), SLICE("1"));
     assert_int_equal(endpoint_change(task, state, one.id, close_down, task->arena, &one), OK);

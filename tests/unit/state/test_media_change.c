@@ -1,4 +1,4 @@
-/* Describing media anew and creating them once per key, against a real server. */
+/* Describing media anew, against a real server. */
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -6,7 +6,7 @@
 
 static struct slice owner;
 
-static struct media photo(struct task *task, const char *title, struct slice once)
+static struct media photo(struct task *task, const char *title)
 {
     struct slice *tags = ARENA_ARRAY(task->arena, struct slice, 2);
 
@@ -19,15 +19,14 @@ static struct media photo(struct task *task, const char *title, struct slice onc
                           .sha256 = sha256_hex(task->arena, SLICE("content")),
                           .size = 7,
                           .tags = tags,
-                          .tag_count = 2,
-                          .once = once};
+                          .tag_count = 2};
 }
 
 static struct media created(struct task *task, struct state *state, const char *title)
 {
-    struct media media = photo(task, title, SLICE_NONE);
+    struct media media = photo(task, title);
 
-    assert_int_equal(media_create(task, state, &media, NULL), OK);
+    assert_int_equal(media_create(task, state, &media, NULL, NULL), OK);
     return media;
 }
 
@@ -73,41 +72,10 @@ static void test_update(void **unused)
     with_state(1, update);
 }
 
-static void once(struct task *task, struct state *state)
-{
-    owner = id_new(task->arena, SLICE("user_"), 0);
-    struct media first = photo(task, "First", SLICE("key")), second = first, found;
-
-    assert_int_equal(media_find_once(task, state, owner, SLICE("key"), &found), ERR_NOT_FOUND);
-    assert_int_equal(media_create(task, state, &first, NULL), OK);
-    assert_int_equal(media_create(task, state, &second, NULL), ERR_CONFLICT);
-    assert_int_equal(media_find_once(task, state, owner, SLICE("key"), &found), OK);
-    assert_true(slice_eq(found.id, first.id));
-    assert_int_equal(listed(task, state, SLICE_NONE), 1);
-
-    /* Another key, another owner: nothing stands in the way. */
-    second.once = SLICE("other key");
-    assert_int_equal(media_create(task, state, &second, NULL), OK);
-    struct slice stranger = id_new(task->arena, SLICE("user_"), 0);
-    assert_int_equal(media_find_once(task, state, stranger, SLICE("key"), &found), ERR_NOT_FOUND);
-    second.owner = stranger;
-    second.once = SLICE("key");
-    assert_int_equal(media_create(task, state, &second, NULL), OK);
-
-    assert_int_equal(media_delete(task, state, &first), OK);
-    assert_int_equal(media_find_once(task, state, owner, SLICE("key"), &found), ERR_NOT_FOUND);
-}
-
-static void test_once(void **unused)
-{
-    with_state(1, once);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_update),
-        cmocka_unit_test(test_once),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -60,7 +60,7 @@ static struct endpoint listen_at(struct hub *hub, const struct catcher *catcher,
     *names = slice_from(events);
     endpoint.event_count = 1;
     endpoint.url = arena_printf(hub->task->arena, "http://127.0.0.1:%d/hook?a=b", catcher->port);
-    assert_int_equal(endpoint_create(hub->task, hub->state, &endpoint), OK);
+    assert_int_equal(endpoint_create(hub->task, hub->state, &endpoint, NULL), OK);
     return endpoint;
 }
 
@@ -154,7 +154,7 @@ static void heard_by_whom_it_concerns(struct task *task, struct state *state)
     everybody = foreign;
     everybody.owner = admin.owner;
     everybody.owner_is_admin = true;
-    assert_int_equal(endpoint_create(task, state, &everybody), OK);
+    assert_int_equal(endpoint_create(task, state, &everybody, NULL), OK);
     happen(&hub, EVENT_MEDIA_UPLOADED);
     WAIT_UNTIL(catcher->requests == 2);
     WAIT_UNTIL(look(&hub, &own).state == DELIVERY_DELIVERED);

@@ -1,11 +1,11 @@
 /* hub.h: what the modules of realtime share: the hub's state, private to this folder. */
 #pragma once
 
+#include "base/table.h"
 #include "realtime/channel.h"
 #include "realtime/history.h"
 #include "realtime/protocol.h"
 #include "realtime/realtime.h"
-#include "base/table.h"
 
 #include <uv.h>
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "gateway/conditions.h"
+#include "gateway/gateway.h"
 #include "gateway/http/range.h"
 #include "gateway/reply.h"
 
@@ -32,6 +33,19 @@ struct slice download_disposition(struct arena *arena, const char *kind, struct 
         return value;
     return arena_printf(arena, "%.*s; filename*=UTF-8''%.*s", SLICE_ARG(value),
                         SLICE_ARG(text_percent_encode(arena, filename)));
+}
+
+/* The bytes are somebody's: opened by themselves they may run nothing and reach nothing, other
+ * sites may not embed them (where pages of listed origins exist, those have to), and the link that
+ * opens them is told to nobody. */
+static void isolate(struct request *req)
+{
+    bool has_pages_elsewhere = req->gateway->cors_origins && req->gateway->cors_origins->n;
+
+    reply_header(req, "Content-Security-Policy", SLICE("sandbox"));
+    reply_header(req, "Cross-Origin-Resource-Policy",
+                 has_pages_elsewhere ? SLICE("cross-origin") : SLICE("same-origin"));
+    reply_header(req, "Referrer-Policy", SLICE("no-referrer"));
 }
 
 static void content_headers(struct request *req, const struct download *download)
@@ -82,6 +96,7 @@ void download_reply(struct request *req, const struct download *download)
     struct slice wanted = SLICE_NONE;
     struct range range;
 
+    isolate(req);
     /* Ranges are defined for GET alone (RFC 9110 section 14.2). */
     if (req->head.method == METHOD_GET &&
         range_condition_holds(request_header(req, "If-Range"), download->etag, modified))

@@ -3,10 +3,10 @@ import http.client
 import os
 import resource
 import socket
-import subprocess
 
 import requests
-from harness import BUILD, PATIENCE_S, wait_for
+from harness import PATIENCE_S, wait_for
+from people import add_user
 from raw_client import Answer
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 4000
@@ -14,10 +14,8 @@ FORM = (b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r
         b"Content-Type: image/jpeg\r\n\r\n")
 
 
-def add_user(hub, name):
-    subprocess.run([BUILD / "bin/mediahub", "user", "add", name, "--data", hub.data], env=hub.env,
-                   input=b"a long enough password\n", check=True, stdout=subprocess.DEVNULL)
-    return hub.login(name, "a long enough password")
+def token_of_new(hub, name):
+    return add_user(hub, name)[1].headers["Authorization"].split()[1]
 
 
 def connect(hub, by="127.0.0.1"):
@@ -51,7 +49,7 @@ def finish(hub, token, by="127.0.0.1", headers=()):
 def test_uploads(make_hub):
     hub = make_hub("--uploads-per-user", "5", "--uploads-per-address", "8",
                    "--trusted-proxies", "127.0.0.2")
-    ada, bob, eve = (add_user(hub, name) for name in ("ada", "bob", "eve"))
+    ada, bob, eve = (token_of_new(hub, name) for name in ("ada", "bob", "eve"))
     away = [("127.0.0.2", [f"X-Forwarded-For: {ip}", "X-Forwarded-Proto: https"])
             for ip in ("2001:db8:1:1::1", "2001:db8:1:1::2", "2001:db8:1:2::1")]
 
@@ -79,7 +77,7 @@ def test_uploads(make_hub):
 
 def test_one_user_leaves_room(hub):
     """Without a word of the settings: as many slow uploads as the hub takes at a time."""
-    ada, bob = add_user(hub, "ada"), add_user(hub, "bob")
+    ada, bob = token_of_new(hub, "ada"), token_of_new(hub, "bob")
     slow = [begin_upload(hub, ada) for _ in range(256)]
     wait_for(lambda: uploads(hub) == 128, "the share of one user")
     assert finish(hub, bob).status == 201

@@ -5,6 +5,7 @@ import time
 import pytest
 import requests
 from harness import PATIENCE_S
+from people import add_user
 
 
 def assert_error(answer, status, code):
@@ -93,6 +94,39 @@ def test_ranges_and_conditions(hub, photo):
     assert session.get(url, headers={"If-None-Match": etag}).status_code == 304
     head = session.head(url)
     assert head.status_code == 200 and int(head.headers["Content-Length"]) == len(whole)
+
+
+def test_media_answers_are_kept_apart(hub, photo):
+    session = hub.session()
+    media = hub.upload(session, photo).json()["data"]
+    whole = session.get(f"{hub.api}/media/{media['id']}/content")
+    for headers in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": whole.headers["ETag"]}):
+        answer = requests.get(hub.url + media["url"], headers=headers, timeout=PATIENCE_S)
+        assert answer.status_code in (200, 206, 304)
+        assert answer.headers["Content-Security-Policy"] == "sandbox"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_links_hold_while_their_user_may_see(hub, photo):
+    admin, ada, bob = hub.session(), *(add_user(hub, name)[1] for name in ("ada", "bob"))
+    media = hub.upload(ada, photo).json()["data"]
+    path = f"{hub.api}/media/{media['id']}"
+    hub.wait_status(ada, media["id"], "ready")
+    assert ada.patch(path, json={"is_public": True}).status_code == 200
+    links = {name: [hub.url + record[key] for key in ("url", "thumbnail_url")]
+             for name, session in (("ada", ada), ("bob", bob), ("admin", admin))
+             for record in [session.get(path).json()["data"]]}
+
+    def statuses(name):
+        return [requests.get(link, timeout=PATIENCE_S).status_code for link in links[name]]
+
+    assert [statuses(name) for name in links] == [[200, 200]] * 3
+    assert ada.patch(path, json={"is_public": False}).status_code == 200
+    assert [statuses(name) for name in links] == [[200, 200], [404, 404], [200, 200]]
+    assert ada.patch(path, json={"is_public": True}).status_code == 200
+    assert statuses("bob") == [200, 200]
 
 
 def test_pages(hub, photo):

@@ -91,6 +91,11 @@ def test_video(hub, clip):
     rendition = session.get(f"{hub.api}/media/{media['id']}/content", params={"variant": "720p"})
     assert rendition.headers["Content-Type"] == "video/mp4"
     boxes = rendition.content
+    (playable,) = media["renditions"]               # <video src> sends no credentials
+    assert (playable["name"], playable["mime_type"]) == ("720p", "video/mp4")
+    played = requests.get(hub.url + playable["url"], headers={"Range": "bytes=0-"},
+                          timeout=PATIENCE_S)
+    assert played.status_code == 206 and played.content == boxes
     assert boxes[4:8] == b"ftyp" and boxes.index(b"moov") < boxes.index(b"mdat")    # faststart
 
 

@@ -81,6 +81,27 @@ static void write_links(struct json_writer *w, struct request *req, const struct
         jw_str_or_null(w, "thumbnail_url", SLICE_NONE);
 }
 
+/* What a player opens by itself: a path of its own for each. */
+static void write_renditions(struct json_writer *w, struct request *req, const struct media *media)
+{
+    jw_key(w, "renditions");
+    jw_array(w);
+    for (enum variant v = 0; v < VARIANT_COUNT; v++) {
+        const struct variant_row *row = variant_row(v);
+        struct slice what =
+            arena_printf(req->task.arena, "content?variant=%.*s", SLICE_ARG(row->name));
+
+        if (row->kind != VARIANT_RENDITION || !(media->variants & VARIANT_BIT(v)))
+            continue;
+        jw_object(w);
+        jw_str(w, "name", row->name);
+        jw_str(w, "mime_type", slice_from(row->mime));
+        write_link(w, req, "url", media, what.p);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 static void write_number_or_null(struct json_writer *w, const char *key, uint64_t value)
 {
     if (value)
@@ -195,6 +216,7 @@ void mediavault_media_write(struct json_writer *w, struct request *req, const st
     write_links(w, req, media);
     write_content(w, req, media);
     write_lists(w, media);
+    write_renditions(w, req, media);
     jw_flag(w, "is_public", media->is_public);
     jw_time(w, "created_at", media->created_ms);
     jw_time(w, "updated_at", media->updated_ms);

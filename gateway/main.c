@@ -19,9 +19,11 @@
 #include "gateway/http/listener.h"
 #include "gateway/jobs/housekeeping.h"
 #include "gateway/jobs/jobserver.h"
+#include "gateway/keyring_watch.h"
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
 #include "gateway/upload_share.h"
+#include "state/secret.h"
 
 enum {
     FIBERS_MAX = 4096,
@@ -38,6 +40,7 @@ static struct program {
     struct listener *plain, *tls;
     struct upload_shares uploads;
     struct housekeeping *housekeeping;
+    struct keyring_watch *keyring_watch;
     struct timer drain;
     uint64_t drain_until_ms;
 } program;
@@ -99,6 +102,17 @@ static void open_store(struct task *task, struct gateway *gateway)
         process_fail("%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));
 }
 
+static enum err open_keys(struct task *task, struct gateway *gateway)
+{
+    struct slice problem;
+    enum err err = secret_begin(task, gateway->state,
+                                secret_key_file(program.arena, gateway->config), &problem);
+
+    if (err == ERR_CONFLICT)
+        process_fail("%.*s", SLICE_ARG(problem));
+    return err == OK ? keyring_load(task, gateway->state, &gateway->keyring) : err;
+}
+
 /* What must wait for Redis, on a fiber; then the doors open. */
 static void start(struct task *task, void *arg)
 {
@@ -110,7 +124,7 @@ static void start(struct task *task, void *arg)
     if (err == OK)
         open_store(task, gateway);
     if (err == OK && !gateway->draining)
-        err = keyring_load(task, gateway->state, &gateway->keyring);
+        err = open_keys(task, gateway);
     if (gateway->draining)
         return;
     if (err != OK)
@@ -119,6 +133,7 @@ static void start(struct task *task, void *arg)
         process_fail("no fiber is left at the start");
     start_jobs(gateway);
     program.housekeeping = housekeeping_start(gateway);
+    program.keyring_watch = keyring_watch_start(gateway);
     /* Whoever is told that we are ready may ask /ready. */
     realtime_gate_await(gateway, EVENTS_WAIT_MS);
     if (gateway->draining)
@@ -134,6 +149,7 @@ static void finish(void)
 
     connection_server_free(gateway->connections);
     housekeeping_stop(program.housekeeping);
+    keyring_watch_stop(program.keyring_watch);
     if (gateway->jobs)
         jobserver_stop(gateway->jobs);
     realtime_gate_stop(gateway);

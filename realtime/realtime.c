@@ -256,6 +256,15 @@ void realtime_drain(struct realtime *hub, uint64_t window_ms)
             timer_start(&client->lifetime, i++ * window_ms / n, on_drain_slot);
 }
 
+void realtime_end_tokens(struct realtime *hub)
+{
+    for (struct client *client = hub->clients, *next; client; client = next) {
+        next = client->next;
+        if (client->expires_ms && !client_over(client))
+            client_close(client, CLOSE_UNAUTHORIZED, SLICE("The token has ended."));
+    }
+}
+
 size_t realtime_clients(const struct realtime *hub)
 {
     return hub->client_count;

@@ -5,6 +5,7 @@
 int command_run(int argc, char **argv);    /* the whole hub, until SIGTERM or Ctrl-C */
 int command_check(int argc, char **argv);  /* check [--repair] [options]: 0, 1 or 2 */
 int command_config(int argc, char **argv); /* config check [options]: 0 or 1 */
+int command_key(int argc, char **argv);    /* key rotate [--now] [options] */
 int command_store(int argc, char **argv);  /* store claim [options] */
 int command_user(int argc, char **argv);   /* user add NAME [--admin] [--email E] [options] */
 int command_backup_password(int argc, char **argv); /* as files of the Backup Repository keep it */

@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/tls.h"
 #include "bond/bond.h"
+#include "state/secret.h"
 #include "supervisor/addresses.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
@@ -34,7 +35,7 @@ struct hub {
     struct arena *arena;
     struct config *config;
     struct plan plan;
-    struct slice store_folder;
+    struct slice store_folder, key_file;
     struct state *state; /* until the first admin is there */
     struct child *redis[2];
     struct child *servers[PLAN_CHILDREN_MAX];
@@ -173,6 +174,8 @@ static enum err check_state(struct task *task, struct hub *hub, struct slice *pr
     }
     if (err == OK)
         err = bond_open_store(task, hub->state, hub->store_folder, 0, &store, problem);
+    if (err == OK)
+        err = secret_begin(task, hub->state, hub->key_file, problem);
     if (err != OK && !problem->n)
         *problem = arena_printf(task->arena, "the state server cannot be used: %.*s",
                                 SLICE_ARG(err_row(err)->message));
@@ -252,6 +255,7 @@ static void prepare(struct hub *hub, int argc, char **argv)
     if (!plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
     hub->store_folder = plan_store_folder(hub->arena, hub->config, data, slice_from(start_folder));
+    hub->key_file = plan_key_file(hub->arena, hub->config, data, slice_from(start_folder));
 }
 
 int command_run(int argc, char **argv)

@@ -16,6 +16,9 @@ static int command_help(int argc, char **argv)
         "       mediahub check [--repair] [options]\n"
         "                                         compare files and records; 0: all is well\n"
         "       mediahub config check [options]   try every setting, and the files it names\n"
+        "       mediahub key rotate [--now] [options]\n"
+        "                                         new signing keys; --now: the old ones end at "
+        "once\n"
         "       mediahub store claim [options]    this hub's from now on, whatever its mark says\n"
         "       mediahub backup-password         what a file keeps of a password on standard "
         "input\n"
@@ -38,6 +41,7 @@ static const struct {
     {"run", command_run},
     {"check", command_check},
     {"config", command_config},
+    {"key", command_key},
     {"store", command_store},
     {"user", command_user},
     {"backup-password", command_backup_password},

@@ -151,6 +151,15 @@ struct slice plan_store_folder(struct arena *arena, const struct config *config,
                    : arena_printf(arena, "%.*s/store", SLICE_ARG(data));
 }
 
+struct slice plan_key_file(struct arena *arena, const struct config *config, struct slice data,
+                           struct slice start_folder)
+{
+    struct slice file = config_text(config, "key_file");
+
+    return file.n ? absolute(arena, start_folder, file)
+                  : arena_printf(arena, "%.*s/hub.key", SLICE_ARG(data));
+}
+
 /* Settings that are paths, and have no default that the plan knows. */
 static const struct {
     const char *key, *variable;
@@ -172,6 +181,8 @@ static void add_common(struct arena *arena, const struct config *config, struct 
     list_add(arena, out, setting(arena, "REDIS_VOLATILE", plan->redis_volatile_url));
     list_add(arena, out,
              setting(arena, "STORE", plan_store_folder(arena, config, data, start_folder)));
+    list_add(arena, out,
+             setting(arena, "KEY_FILE", plan_key_file(arena, config, data, start_folder)));
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct slice path = config_text(config, paths[i].key);
         list_add(arena, out,

@@ -3,6 +3,7 @@
 #include "base/loop.h"
 #include "base/process.h"
 #include "bond/bond.h"
+#include "state/secret.h"
 #include "supervisor/data_folder.h"
 
 #include <limits.h>
@@ -72,6 +73,7 @@ void visit_begin(struct visit *visit, int argc, char **argv)
     find_data(visit);
     visit->store_folder =
         plan_store_folder(visit->arena, visit->config, visit->data, visit->start_folder);
+    visit->key_file = plan_key_file(visit->arena, visit->config, visit->data, visit->start_folder);
     if (!plan_make(visit->arena, visit->config, visit->data, visit->start_folder, &visit->plan,
                    &problem))
         exit(visit_failed(visit, "%.*s", SLICE_ARG(problem)));
@@ -90,6 +92,16 @@ struct store *visit_store(struct task *task, struct visit *visit)
     if (err != OK)
         visit_failed(visit, "%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));
     return store;
+}
+
+bool visit_key(struct task *task, struct visit *visit)
+{
+    struct slice problem;
+    enum err err = secret_begin(task, visit->state, visit->key_file, &problem);
+
+    if (err != OK)
+        visit_failed(visit, "%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));
+    return err == OK;
 }
 
 /* -- The Redis pair, when it is ours ---------------------------------------------------------- */

@@ -13,10 +13,10 @@ struct visit {
     struct arena *arena;
     struct config *config;
     struct slice start_folder,
-        data;                  /* absolute; the data folder is the current one unless --redis */
-    struct slice store_folder; /* absolute */
-    bool own_redis;            /* nobody runs on it */
-    struct state *state;       /* while the task runs */
+        data; /* absolute; the data folder is the current one unless --redis */
+    struct slice store_folder, key_file; /* absolute */
+    bool own_redis;                      /* nobody runs on it */
+    struct state *state;                 /* while the task runs */
     void *arg;
 
     /* of visit.c */
@@ -36,6 +36,9 @@ int visit_run(struct visit *visit, int (*fn)(struct task *task, struct visit *vi
 
 /* The hub's store, if it is there and belongs to it; NULL after one line on standard error. */
 struct store *visit_store(struct task *task, struct visit *visit);
+
+/* The hub's key is in use from now on; false after one line on standard error. */
+bool visit_key(struct task *task, struct visit *visit);
 
 /* One line on standard error; the status of what cannot be done. */
 int visit_failed(const struct visit *visit, const char *format, ...)

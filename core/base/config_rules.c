@@ -147,7 +147,8 @@ void config_rules_judge_files(const struct config *config, struct arena *arena,
 
     for (size_t at = 0; (row = setting_row(at)); at++) {
         if (row->kind == SETTING_FILE && text(&rules, row->name).n &&
-            strcmp(row->name, "config") != 0) /* it has been read */
+            strcmp(row->name, "config") != 0 && /* it has been read */
+            strcmp(row->range, "made") != 0)
             judge_file(&rules, row->name, text(&rules, row->name));
         if (row->kind == SETTING_FOLDER && text(&rules, row->name).n)
             judge_folder(&rules, row->name, text(&rules, row->name),

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS_MAX = 64 << 10 };
@@ -81,6 +82,7 @@ void process_init(const char *name)
     enum log_level level = LOG_INFO;
 
     program = name;
+    umask(077); /* what we and our children write is nobody else's */
     if (level_name)
         log_level_parse(slice_from(level_name), &level);
     log_init(name, level);

@@ -5,8 +5,8 @@
 
 #include <uv.h>
 
-/* As many descriptors as the system allows (up to 65536), log, crypto, ignored SIGPIPE, an
- * alternate stack so that a fault on a guard page is reported, and, under a supervisor
+/* As many descriptors as the system allows (up to 65536), umask 077, log, crypto, ignored SIGPIPE,
+ * an alternate stack so that a fault on a guard page is reported, and, under a supervisor
  * (MEDIAHUB_SUPERVISED=1), death with the parent (PR_SET_PDEATHSIG). */
 void process_init(const char *name);
 

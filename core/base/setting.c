@@ -291,11 +291,13 @@ static const char *judge_path(const struct setting *setting, struct slice value)
 
 static struct slice expect_path(const struct setting *setting, struct arena *arena)
 {
+    bool made = strcmp(setting->range, "made") == 0;
+
     if (setting->kind == SETTING_FILE)
-        return SLICE("a file that can be read");
-    return strcmp(setting->range, "made") == 0
-               ? SLICE("a folder that is there, or can be made in one that is")
-               : SLICE("a folder that is there");
+        return made ? SLICE("a file that is there, or can be made")
+                    : SLICE("a file that can be read");
+    return made ? SLICE("a folder that is there, or can be made in one that is")
+                : SLICE("a folder that is there");
 }
 
 /* --- addresses ------------------------------------------------------------------------------- */

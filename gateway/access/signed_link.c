@@ -7,13 +7,13 @@
 #include <inttypes.h>
 
 /* Everything that is signed is separated by a byte that can stand in none of it. */
-static struct slice signature(struct arena *arena, const struct keyring *keyring,
+static struct slice signature(struct arena *arena, const struct signing_key *signer,
                               struct slice path_and_query, struct slice expires,
                               struct slice user_id)
 {
     struct slice text = arena_printf(arena, "GET\n%.*s\n%.*s\n%.*s", SLICE_ARG(path_and_query),
                                      SLICE_ARG(expires), SLICE_ARG(user_id));
-    struct slice key = {(const char *)keyring->link_key, sizeof keyring->link_key};
+    struct slice key = {(const char *)signer->secret, sizeof signer->secret};
     uint8_t mac[SHA256_BYTES];
 
     hmac_sha256(key, text, mac);
@@ -25,7 +25,7 @@ struct slice link_sign(struct arena *arena, const struct keyring *keyring,
 {
     uint64_t expires_s = (now_s + LINK_LIFE_S + LINK_ROUND_S - 1) / LINK_ROUND_S * LINK_ROUND_S;
     struct slice expires = arena_printf(arena, "%" PRIu64, expires_s);
-    struct slice sig = signature(arena, keyring, path_and_query, expires, user_id);
+    struct slice sig = signature(arena, &keyring->link_keys[0], path_and_query, expires, user_id);
     size_t at;
     char separator = slice_find(path_and_query, '?', &at) ? '&' : '?';
 
@@ -48,6 +48,15 @@ static bool cut_last(struct slice *link, struct slice name, struct slice *value)
     return true;
 }
 
+static bool is_signed(struct arena *arena, const struct keyring *keyring, struct slice link,
+                      struct slice expires, struct slice user, struct slice sig)
+{
+    for (size_t i = 0; i < keyring->link_n; i++)
+        if (crypto_equal(sig, signature(arena, &keyring->link_keys[i], link, expires, user)))
+            return true;
+    return false;
+}
+
 bool link_verify(struct arena *arena, const struct keyring *keyring, struct slice path_and_query,
                  uint64_t now_s, struct slice *user_id)
 {
@@ -59,7 +68,7 @@ bool link_verify(struct arena *arena, const struct keyring *keyring, struct slic
         return false;
     if (expires_s <= now_s || expires_s - now_s > LINK_LIFE_S + LINK_ROUND_S)
         return false;
-    if (!crypto_equal(sig, signature(arena, keyring, link, expires, user)))
+    if (!is_signed(arena, keyring, link, expires, user, sig))
         return false;
     *user_id = user;
     return true;

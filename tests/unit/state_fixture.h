@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "state/secret.h"
 #include "state/state.h"
 
 typedef void state_test(struct task *task, struct state *state);
@@ -56,7 +57,11 @@ static void with_state(unsigned partitions, state_test *fn)
 
 static int start_server(void **unused)
 {
+    struct seal_key key = {.bytes = "a key for tests"};
+
     crypto_init();
+    seal_key_name(&key);
+    secret_use(&key);
     redis_fixture_start();
     return 0;
 }

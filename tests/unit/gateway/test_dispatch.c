@@ -17,6 +17,7 @@
 #include "gateway/http/listener.h"
 #include "gateway/upload_share.h"
 #include "state/account.h"
+#include "state/secret.h"
 
 #include <pthread.h>
 
@@ -452,7 +453,11 @@ static int set_up(void **state)
     char *argv[] = {trusted, NULL};
     struct slice problem;
 
+    struct seal_key key = {.bytes = "a key for tests"};
+
     crypto_init();
+    seal_key_name(&key);
+    secret_use(&key);
     redis_fixture_start();
     server.arena = arena_new();
     server.loop = loop_init(64);

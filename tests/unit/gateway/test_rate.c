@@ -6,7 +6,7 @@
 
 static void every_policy(void **state)
 {
-    struct gateway gateway = {0};
+    static struct gateway gateway; /* too large for a frame */
     struct arena *arena = arena_new();
     const struct request req = {
         .task = {.arena = arena}, .gateway = &gateway, .peer_ip = SLICE_INIT("192.0.2.1")};
@@ -64,7 +64,7 @@ static void every_policy(void **state)
 
 static void a_64_is_one_address(void **state)
 {
-    struct gateway gateway = {0};
+    static struct gateway gateway; /* too large for a frame */
     struct arena *arena = arena_new();
     const struct request req = {
         .task = {.arena = arena}, .gateway = &gateway, .peer_ip = SLICE_INIT("2001:db8:1:2::7")};

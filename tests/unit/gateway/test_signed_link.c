@@ -8,7 +8,10 @@
 #define PATH "/api/v1/media/media_01/thumbnail"
 enum { NOW_S = 1700000000 };
 
-static struct keyring keyring = {.link_key = "0123456789abcdef0123456789abcde"};
+static struct keyring keyring = {
+    .link_keys = {{.secret = "0123456789abcdef0123456789abcde"}, {.secret = "the one before"}},
+    .link_n = 2,
+};
 static struct arena *arena;
 
 static int setup(void **state)
@@ -86,10 +89,11 @@ static void test_far_future_is_refused(void **state)
 
 static void test_other_key(void **state)
 {
-    struct keyring other = {.link_key = "another"};
-    struct slice link = link_sign(arena, &other, SLICE(PATH), SLICE("user_7"), NOW_S);
+    struct keyring before = {.link_keys = {keyring.link_keys[1]}, .link_n = 1};
+    struct keyring other = {.link_keys = {{.secret = "another"}}, .link_n = 1};
 
-    assert_false(opens(link, NOW_S));
+    assert_true(opens(link_sign(arena, &before, SLICE(PATH), SLICE("user_7"), NOW_S), NOW_S));
+    assert_false(opens(link_sign(arena, &other, SLICE(PATH), SLICE("user_7"), NOW_S), NOW_S));
 }
 
 int main(void)

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "state/account.h"
 #include "state/id.h"
-#include "state/keyring.h"
 #include "state/session.h"
 #include "state/stream.h"
 #include "state/window.h"
@@ -384,37 +383,6 @@ static void test_many_refreshes(void **unused)
     with_state(1, many_refreshes);
 }
 
-static void keyring(struct task *task, struct state *state)
-{
-    struct keyring one, two;
-    struct redis_value v;
-
-    assert_int_equal(keyring_load(task, state, &one), OK);
-    assert_int_equal(keyring_load(task, state, &two), OK);
-    assert_memory_equal(&one, &two, sizeof one);
-    assert_int_equal(one.n, 1);
-    assert_ptr_equal(keyring_find(&one, slice_from(one.token_keys[0].kid)), &one.token_keys[0]);
-    assert_null(keyring_find(&one, SLICE("")));
-    assert_null(keyring_find(&one, SLICE("0000000000000000x")));
-
-    redis_command(task, state->durable, &v, SLICE("GET"), SLICE("hub:keyring"));
-    redis_command(task, state->durable, &v, SLICE("SET"), SLICE("hub:keyring"),
-                  arena_printf(task->arena, "token 0123456789abcdef %.*s\n%.*s",
-                               SLICE_ARG(text_hex(task->arena, one.link_key, KEY_BYTES)),
-                               SLICE_ARG(v.text)));
-    assert_int_equal(keyring_load(task, state, &two), OK);
-    assert_int_equal(two.n, 2);
-    assert_string_equal(two.token_keys[0].kid, "0123456789abcdef");
-    assert_memory_equal(&two.token_keys[1], &one.token_keys[0], sizeof one.token_keys[0]);
-    redis_command(task, state->durable, &v, SLICE("SET"), SLICE("hub:keyring"), SLICE("junk"));
-    assert_int_equal(keyring_load(task, state, &two), ERR_INTERNAL);
-}
-
-static void test_keyring(void **unused)
-{
-    with_state(1, keyring);
-}
-
 static void windows(struct task *task, struct state *state)
 {
     struct slice policy = SLICE("user"), key = SLICE("user_x");
@@ -469,8 +437,7 @@ int main(void)
         cmocka_unit_test(test_rush),           cmocka_unit_test(test_changes_at_once),
         cmocka_unit_test(test_old_family),     cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_logout),         cmocka_unit_test(test_inactive),
-        cmocka_unit_test(test_many_refreshes), cmocka_unit_test(test_keyring),
-        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_many_refreshes), cmocka_unit_test(test_windows),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -23,6 +23,7 @@
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
 #include "gateway/upload_share.h"
+#include "state/endpoint.h"
 #include "state/secret.h"
 
 enum {
@@ -110,7 +111,9 @@ static enum err open_keys(struct task *task, struct gateway *gateway)
 
     if (err == ERR_CONFLICT)
         process_fail("%.*s", SLICE_ARG(problem));
-    return err == OK ? keyring_load(task, gateway->state, &gateway->keyring) : err;
+    if (err == OK)
+        err = keyring_load(task, gateway->state, &gateway->keyring);
+    return err == OK ? endpoint_seal_plain(task, gateway->state) : err;
 }
 
 /* What must wait for Redis, on a fiber; then the doors open. */

@@ -8,13 +8,14 @@ RECORD_KEYS = {"key", "id", "fields"}
 # type -> its constant, what it becomes in C, and which keys of a row it has beside stored
 TYPES = {
     "text": ("RECORD_TEXT", "struct slice", {"max"}),
+    "secret": ("RECORD_SECRET", "struct slice", {"max"}),
     "number": ("RECORD_NUMBER", "uint64_t", {"max"}),
     "flag": ("RECORD_FLAG", "bool", set()),
     "enum": ("RECORD_ENUM", "enum {of}", {"of"}),
     "list": ("RECORD_LIST", "struct slice *", {"max"}),
     "map": ("RECORD_MAP", "struct record_entry *", {"max", "prefix"}),
 }
-NEEDED = {"text": {"max"}, "enum": {"of"}, "list": {"max"}, "map": {"max", "prefix"}}
+NEEDED = {"text": {"max"}, "secret": {"max"}, "enum": {"of"}, "list": {"max"}, "map": {"max", "prefix"}}
 UINT64_MAX = 2**64 - 1
 
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
+#include "state/secret.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -67,9 +68,24 @@ static bool wait_for_state(struct task *task)
     return err == OK && !program.stopping;
 }
 
+static void open_key(struct task *task)
+{
+    struct slice problem;
+    enum err err = secret_begin(task, program.settings.state,
+                                secret_key_file(program.arena, program.config), &problem);
+
+    if (err != OK && !program.stopping)
+        process_fail("%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));
+}
+
 static void run(struct task *task, void *arg)
 {
     if (!wait_for_state(task)) {
+        finish(NULL);
+        return;
+    }
+    open_key(task);
+    if (program.stopping) {
         finish(NULL);
         return;
     }

@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "state/id.h"
+#include "state/secret.h"
 
 #include <assert.h>
 
@@ -212,4 +213,50 @@ enum err endpoint_version(struct task *task, struct state *state, unsigned parti
     if (err != OK || !slice_to_u64(reply.text, out))
         *out = 0;
     return err;
+}
+
+/* -- Sealing what is plain -------------------------------------------------------------------- */
+
+/* Writes both secrets as if they were new: whatever is written is sealed. */
+static enum err seal_one(struct task *task, struct state *state, const struct endpoint *now)
+{
+    struct endpoint was = *now, sealed = *now;
+    struct commit *commit = commit_new(task, state, now->partition);
+
+    was.secret = was.old_secret = SLICE_NONE;
+    record_save(commit, &was, &sealed);
+    enum err err = commit_send(commit);
+    /* Whoever was faster has sealed it. */
+    return err == ERR_OVERTAKEN || err == ERR_CONFLICT || err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err seal_partition(struct task *task, struct state *state, unsigned partition)
+{
+    struct endpoint *endpoints;
+    size_t n;
+    enum err err = endpoint_list(task, state, partition, SLICE_NONE, &endpoints, &n);
+
+    for (size_t i = 0; i < n && err == OK; i++) {
+        struct redis_value secret;
+
+        err = state_command(task, state->durable, &secret, SLICE("HGET"),
+                            record_key(task->arena, &endpoints[i]), SLICE("secret"));
+        if (err == OK && secret.text.n && !seal_name(secret.text).n)
+            err = seal_one(task, state, &endpoints[i]);
+    }
+    return err;
+}
+
+enum err endpoint_seal_plain(struct task *task, struct state *state)
+{
+    static const struct slice done = SLICE_INIT("hub:endpoints_sealed");
+    struct redis_value reply;
+    enum err err = state_command(task, state->durable, &reply, SLICE("EXISTS"), done);
+
+    if (err != OK || reply.number == 1)
+        return err;
+    for (unsigned p = 0; p < state->partitions && err == OK; p++)
+        err = seal_partition(task, state, p);
+    return err == OK ? state_command(task, state->durable, &reply, SLICE("SET"), done, SLICE("1"))
+                     : err;
 }

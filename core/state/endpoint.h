@@ -32,6 +32,8 @@ enum err endpoint_delete(struct task *task, struct state *state, const struct en
  * been given another URL since, which is not to blame. */
 enum err endpoint_disable(struct task *task, struct state *state, const struct endpoint *endpoint,
                           struct slice reason);
+/* Seals the secrets of endpoints that an older version has left plain; once per state. */
+enum err endpoint_seal_plain(struct task *task, struct state *state);
 /* All endpoints of a user, or (owner empty) of a partition, oldest first; at most ENDPOINTS_MAX per
  * partition are seen. */
 enum { ENDPOINTS_MAX = 10000 };

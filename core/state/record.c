@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "state/id.h"
 #include "state/record_shape.h"
+#include "state/secret.h"
 
 #include <assert.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static struct slice text_of(struct arena *arena, const struct record_field *fiel
 {
     switch (field->type) {
     case RECORD_TEXT:
+    case RECORD_SECRET:
         return *CONST_MEMBER(struct slice, record, field->offset);
     case RECORD_NUMBER:
         return record_number(arena, *CONST_MEMBER(uint64_t, record, field->offset));
@@ -98,11 +100,34 @@ static struct slice text_of(struct arena *arena, const struct record_field *fiel
     return SLICE_NONE;
 }
 
+/* Bound to its record and field: in another one it does not open. */
+static struct slice place_of(struct arena *arena, const struct record_shape *shape,
+                             const struct record_field *field, const void *record)
+{
+    return arena_printf(arena, "%.*s %.*s", SLICE_ARG(shape->key(arena, record)),
+                        SLICE_ARG(field->name));
+}
+
+static struct slice open_secret(struct arena *arena, const struct record_shape *shape,
+                                const struct record_field *field, struct slice text,
+                                const void *record)
+{
+    struct slice plain;
+
+    if (!text.n || !secret_open(arena, place_of(arena, shape, field, record), text, &plain, NULL))
+        return SLICE_NONE;
+    return plain;
+}
+
 /* False: a name that the enum does not have. */
-static bool take_text(struct arena *arena, const struct record_field *field, struct slice text,
-                      void *record)
+static bool take_text(struct arena *arena, const struct record_shape *shape,
+                      const struct record_field *field, struct slice text, void *record)
 {
     switch (field->type) {
+    case RECORD_SECRET:
+        *MEMBER(struct slice, record, field->offset) =
+            open_secret(arena, shape, field, text, record);
+        break;
     case RECORD_TEXT:
         *MEMBER(struct slice, record, field->offset) = text;
         break;
@@ -140,6 +165,7 @@ static bool fits(const struct record_field *field, const void *record)
 {
     switch (field->type) {
     case RECORD_TEXT:
+    case RECORD_SECRET:
         return CONST_MEMBER(struct slice, record, field->offset)->n <= field->max;
     case RECORD_NUMBER:
         return *CONST_MEMBER(uint64_t, record, field->offset) <= field->max;
@@ -224,7 +250,7 @@ static bool take_fields(struct arena *arena, const struct record_shape *shape,
         struct slice name = fields->items[i].text, text = fields->items[i + 1].text;
         const struct record_field *field = row_of(shape, name, &at);
 
-        if (field && !take_text(arena, field, text, record))
+        if (field && !take_text(arena, shape, field, text, record))
             return false;
         if (!field && slice_eq(name, rev_name) &&
             !slice_to_u64(text, MEMBER(uint64_t, record, shape->rev_offset)))
@@ -421,10 +447,12 @@ static void write_fields(struct commit *commit, const struct record_shape *shape
             continue;
         }
         struct slice text = text_of(arena, field, now);
-        if (!was || !slice_eq(text, text_of(arena, field, was))) {
-            add(&set, field->name);
-            add(&set, text);
-        }
+        if (was && slice_eq(text, text_of(arena, field, was)))
+            continue;
+        if (field->type == RECORD_SECRET && text.n)
+            text = secret_seal(arena, place_of(arena, shape, field, now), text);
+        add(&set, field->name);
+        add(&set, text);
     }
     if (set.n > 2 || unset.n > 2) {
         add(&set, rev_name);

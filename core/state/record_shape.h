@@ -8,6 +8,7 @@
 
 enum record_type {
     RECORD_TEXT,
+    RECORD_SECRET,
     RECORD_NUMBER,
     RECORD_FLAG,
     RECORD_ENUM,

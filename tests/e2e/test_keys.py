@@ -28,7 +28,11 @@ def test_nothing_at_rest_is_open_or_others(hub):
     session = hub.session()
     session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
                  files={"file": ("tiny.png", tiny_png(0))})
+    secret = session.post(hub.api + "/webhooks", timeout=PATIENCE_S, json={
+        "url": "http://127.0.0.1:9999/hook", "events": ["*"]}).json()["data"]["secret"]
     assert redis(hub, "GET", "hub:keyring").startswith("sealed:1:")
+    log = b"".join(file.read_bytes() for file in hub.data.glob("redis/*/appendonlydir/*"))
+    assert b"whk_" in log and secret.encode() not in log
     for folder, _, files in os.walk(hub.data):
         for name in [folder, *(os.path.join(folder, file) for file in files)]:
             mode = os.lstat(name).st_mode

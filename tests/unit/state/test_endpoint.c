@@ -186,12 +186,68 @@ static void test_wants(void **unused)
     }
 }
 
+static struct slice kept(struct task *task, struct state *state, const struct endpoint *endpoint,
+                         struct slice field)
+{
+    struct redis_value v;
+
+    assert_int_equal(redis_command(task, state->durable, &v, SLICE("HGET"),
+                                   record_key(task->arena, endpoint), field),
+                     OK);
+    return v.text;
+}
+
+static void put(struct task *task, struct state *state, const struct endpoint *endpoint,
+                struct slice field, struct slice text)
+{
+    redis_post(state->durable, SLICE("HSET"), record_key(task->arena, endpoint), field, text);
+}
+
+static void at_rest(struct task *task, struct state *state)
+{
+    struct slice star = SLICE("*"), field = SLICE("secret");
+    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), state->partitions - 1),
+                           .url = SLICE("https://example.org/"),
+                           .events = &star,
+                           .event_count = 1,
+                           .active = true};
+    struct endpoint other = one, got;
+
+    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, &other, NULL), OK);
+    struct slice sealed = kept(task, state, &one, field), secret = one.secret;
+    assert_int_equal(seal_name(sealed).n, SEAL_NAME_BYTES);
+    /* In another record, or another field of its own, it does not open; nothing else is harmed. */
+    put(task, state, &other, field, sealed);
+    put(task, state, &one, SLICE("old_secret"), sealed);
+    assert_int_equal(endpoint_load(task, state, other.id, &got), OK);
+    assert_int_equal(got.secret.n, 0);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(slice_eq(got.secret, secret) && got.old_secret.n == 0);
+
+    /* As an older version has left it. */
+    put(task, state, &one, field, secret);
+    put(task, state, &one, SLICE("old_secret"), SLICE("whsec_old"));
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(slice_eq(got.secret, secret) && slice_eq(got.old_secret, SLICE("whsec_old")));
+    assert_int_equal(endpoint_seal_plain(task, state), OK);
+    assert_true(seal_name(kept(task, state, &one, field)).n > 0);
+    assert_true(seal_name(kept(task, state, &one, SLICE("old_secret"))).n > 0);
+    assert_int_equal(endpoint_load(task, state, one.id, &got), OK);
+    assert_true(slice_eq(got.secret, secret) && slice_eq(got.old_secret, SLICE("whsec_old")));
+}
+
+static void test_at_rest(void **unused)
+{
+    with_state(1, at_rest);
+    with_state(3, at_rest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wants),
-        cmocka_unit_test(test_endpoints),
-        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_at_rest),   cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_endpoints), cmocka_unit_test(test_changes),
         cmocka_unit_test(test_disabling),
     };
 

@@ -2,14 +2,17 @@
 
 #include "base/fault.h"
 #include "base/tls.h"
+#include "supervisor/machine.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { VOLATILE_PART = 4 }; /* its memory, of the state's */
 enum { WORKERS_MAX = 127 }; /* as the setting's range says */
 
 /* A growing list of C strings in the arena, always ended with NULL. */
@@ -61,8 +64,9 @@ static const char *sibling(struct arena *arena, const char *name, struct slice *
     return NULL;
 }
 
+/* What is full: state refuses to grow, the volatile one forgets what nobody has used for long. */
 static struct child_spec redis_spec(struct arena *arena, const char *program, const char *role,
-                                    bool durable, struct slice durability)
+                                    bool durable, struct slice durability, uint64_t memory)
 {
     struct list argv = {0}, environment = {0};
     const char *const always[] = {
@@ -81,8 +85,10 @@ static struct child_spec redis_spec(struct arena *arena, const char *program, co
         "",
         "--daemonize",
         "no",
+        "--maxmemory",
+        arena_printf(arena, "%" PRIu64, memory).p,
         "--maxmemory-policy",
-        "noeviction",
+        durable ? "noeviction" : "volatile-lru",
         "--appendonly",
         durable ? "yes" : "no",
     };
@@ -122,8 +128,12 @@ static bool plan_redis(struct arena *arena, const struct config *config, struct 
         return false;
     }
     struct slice durability = config_text(config, "durability");
-    plan->redis[0] = redis_spec(arena, program, "state", true, durability);
-    plan->redis[1] = redis_spec(arena, program, "volatile", false, durability);
+    uint64_t memory = config_number(config, "redis.max_memory");
+    if (memory == 0)
+        memory = machine_memory() / 2;
+    plan->redis[0] = redis_spec(arena, program, "state", true, durability, memory);
+    plan->redis[1] =
+        redis_spec(arena, program, "volatile", false, durability, memory / VOLATILE_PART);
     plan->redis_count = 2;
     plan->redis_url = SLICE("unix:run/state.sock");
     plan->redis_volatile_url = SLICE("unix:run/volatile.sock");

@@ -27,6 +27,7 @@ struct commit {
     struct slice id;
     struct list checks, events, writes;
     enum err refused;
+    struct slice function;
     int failed_check;
     uint64_t offset;
 };
@@ -61,6 +62,7 @@ struct commit *commit_new(struct task *task, struct state *state, unsigned parti
                               .state = state,
                               .partition = partition,
                               .id = text_base64url(task->arena, (struct slice){id, sizeof id}),
+                              .function = SLICE("commit"),
                               .failed_check = -1};
     return commit;
 }
@@ -144,6 +146,11 @@ void commit_writev(struct commit *commit, const struct slice *argv, size_t argc)
     commit->writes.groups++;
 }
 
+void commit_allow_full(struct commit *commit)
+{
+    commit->function = SLICE("commit_full");
+}
+
 static struct list arguments(struct commit *commit)
 {
     const struct list *parts[] = {&commit->checks, &commit->events, &commit->writes};
@@ -209,7 +216,7 @@ enum err commit_send(struct commit *commit)
     FAULT_POINT(COMMIT_BEFORE_SEND);
     do {
         FAULT_POINT_ONCE_WRITTEN(COMMIT_AFTER_SEND);
-        err = state_fcall(commit->task, commit->state, SLICE("commit"), key, args.items, args.n,
+        err = state_fcall(commit->task, commit->state, commit->function, key, args.items, args.n,
                           &answer);
         /* A fault is an answer: nothing was written. Without one nobody knows, so ask again. */
     } while (err == ERR_STATE_UNAVAILABLE && answer.type != REDIS_FAULT &&

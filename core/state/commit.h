@@ -48,6 +48,10 @@ void commit_writev(struct commit *commit, const struct slice *argv, size_t argc)
 #define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 
+/* Also when the server's memory is full, where others get ERR_STORAGE_FULL: for what frees some,
+ * ends what was taken, or must go on so that somebody can free some. */
+void commit_allow_full(struct commit *commit);
+
 /* Suspends. ERR_CONFLICT: a check failed; ERR_OVERTAKEN: that of a rev. */
 enum err commit_send(struct commit *commit);
 int commit_failed_check(const struct commit *commit); /* after those two; else -1 */

@@ -128,6 +128,7 @@ enum err endpoint_delete(struct task *task, struct state *state, const struct en
     struct commit *commit = commit_new(task, state, endpoint->partition);
     struct slice key = record_key(task->arena, endpoint);
 
+    commit_allow_full(commit);
     commit_require_present(commit, key);
     commit_write(commit, SLICE("DEL"), key,
                  endpoint_health_key(task->arena, endpoint->partition, endpoint->id));

@@ -404,11 +404,17 @@ local function canary(keys, args)
     return 1
 end
 
+local function register(name, callback)
+    redis.register_function{function_name = name, callback = callback, flags = {'allow-oom'}}
+end
+
+-- Past maxmemory only these run: what frees memory, or needs no more of it than it had.
 redis.register_function('commit', commit)
-redis.register_function('head_open', head_open)
-redis.register_function('swap', swap)
-redis.register_function('job_claim', job_claim)
-redis.register_function('job_renew', job_renew)
-redis.register_function('job_release', job_release)
-redis.register_function('job_expire', job_expire)
-redis.register_function('canary', canary)
+register('commit_full', commit)
+register('head_open', head_open)
+register('swap', swap)
+register('job_claim', job_claim)
+register('job_renew', job_renew)
+register('job_release', job_release)
+register('job_expire', job_expire)
+register('canary', canary)

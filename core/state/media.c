@@ -244,6 +244,7 @@ static enum err delete_once(struct task *task, struct state *state, const struct
     struct commit *commit = commit_new(task, state, media->partition);
     struct event event = media_event(EVENT_MEDIA_DELETED, media);
 
+    commit_allow_full(commit);
     commit_require_present(commit, key);
     commit_require_field(commit, key, SLICE("tags"),
                          record_join(task->arena, media->tags, media->tag_count));
@@ -325,6 +326,7 @@ static enum err send_result(struct task *task, struct commit *commit, struct med
 
     media->updated_ms = clock_unix_ms();
     event.changes = changes.n ? changes : usual_changes(task->arena, media);
+    commit_allow_full(commit);
     commit_require_present(commit, media_key(task->arena, media->partition, media->id));
     commit_event(commit, &event);
     write_findings(commit, media);
@@ -378,6 +380,7 @@ enum err media_processing(struct task *task, struct state *state, const struct j
     struct commit *commit = commit_new(task, state, job->partition);
     struct event event = media_event(EVENT_MEDIA_PROCESSING, &media);
     event.changes = SLICE("{\"status\":\"processing\"}");
+    commit_allow_full(commit);
     commit_require_field(commit, key, SLICE("lease"), job->lease);
     commit_require_field(commit, key, SLICE("announced"), SLICE(""));
     commit_event(commit, &event);

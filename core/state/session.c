@@ -84,6 +84,7 @@ enum err session_create(struct task *task, struct state *state, struct slice use
                             .id = id_new(task->arena, SLICE("fam_"), partition),
                             .user_id = arena_dup(task->arena, user_id)};
 
+    commit_allow_full(commit); /* who may not log in can delete nothing */
     *out = new_session(task->arena, &family, admin);
     *refresh_token = new_token(task->arena, partition);
     add_session(commit, &family, out, *refresh_token);
@@ -145,6 +146,7 @@ static enum err end_once(struct task *task, struct state *state, void *arg)
     if (err != OK)
         return err;
     struct commit *commit = commit_new(task, state, family->partition);
+    commit_allow_full(commit);
     for (size_t i = 0; i < family->session_count; i++)
         if (expiry(&family->sessions[i]) > now_ms)
             add_session_end(commit, family, family->sessions[i].name);
@@ -208,6 +210,7 @@ static enum err rotate(struct task *task, struct state *state, struct refreshing
     struct refresh spent = refreshing->refresh;
     struct family now = *family;
 
+    commit_allow_full(commit);
     *refreshing->out = new_session(task->arena, family, admin);
     *refreshing->next_token = new_token(task->arena, family->partition);
     spent.state = REFRESH_STATE_SPENT;

@@ -230,17 +230,52 @@ bool state_check_durability(struct task *task, struct state *state, struct slice
     return weak == NULL;
 }
 
+/* "name:123" in a line of its own; 0: it does not stand there. */
+static uint64_t info_number(struct slice info, struct slice name)
+{
+    struct slice line, key, value;
+    uint64_t number = 0;
+
+    while (slice_split(info, '\n', &line, &info)) {
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (slice_split(line, ':', &key, &value) && slice_eq(key, name) &&
+            slice_to_u64(value, &number))
+            return number;
+    }
+    return 0;
+}
+
+bool state_has_memory(struct task *task, struct state *state)
+{
+    struct redis_value info;
+
+    if (redis_command(task, state->durable, &info, SLICE("INFO"), SLICE("memory")) != OK ||
+        info.type != REDIS_TEXT)
+        return true;
+    uint64_t most = info_number(info.text, SLICE("maxmemory"));
+    uint64_t used = info_number(info.text, SLICE("used_memory"));
+    uint64_t buffers = info_number(info.text, SLICE("mem_not_counted_for_evict"));
+    return most == 0 || used < most + buffers;
+}
+
 /* -- Calls ------------------------------------------------------------------------------------ */
 
 enum err state_fault(const struct redis_value *value)
 {
     static const struct slice not_ours[] = {
-        SLICE_INIT("OOM "),  SLICE_INIT("MISCONF "),  SLICE_INIT("NOREPLICAS "),
-        SLICE_INIT("BUSY "), SLICE_INIT("TRYAGAIN "),
+        SLICE_INIT("MISCONF "),
+        SLICE_INIT("NOREPLICAS "),
+        SLICE_INIT("BUSY "),
+        SLICE_INIT("TRYAGAIN "),
     };
 
     if (value->type != REDIS_FAULT)
         return OK;
+    if (slice_starts_with(value->text, SLICE("OOM "))) {
+        log_event(LOG_WARN, "state_full", F("reason", value->text));
+        return ERR_STORAGE_FULL;
+    }
     for (size_t i = 0; i < sizeof not_ours / sizeof not_ours[0]; i++) {
         if (slice_starts_with(value->text, not_ours[i])) {
             log_event(LOG_WARN, "state_refused", F("reason", value->text));

@@ -33,6 +33,10 @@ enum err state_wait(struct task *task, struct state *state, unsigned partitions_
 bool state_check_durability(struct task *task, struct state *state, struct slice durability,
                             char **problem);
 
+/* False: `durable` has reached its maxmemory and refuses what would make it grow. True also where
+ * it does not say. */
+bool state_has_memory(struct task *task, struct state *state);
+
 /* FCALL on the durable server of a function in core/state/functions.lua or an added library. A
  * fault of the server becomes an error as by state_fault(). */
 enum err state_fcall(struct task *task, struct state *state, struct slice function,
@@ -45,8 +49,8 @@ enum err state_callv(struct task *task, struct redis *redis, struct redis_value 
 #define state_command(task, redis, out, ...)                                                       \
     state_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 
-/* OK for anything but a fault; ERR_STATE_UNAVAILABLE where the server is the reason (memory, disk,
- * replicas); else the command was wrong: logged, ERR_INTERNAL. */
+/* OK for anything but a fault; ERR_STORAGE_FULL where its memory is full, ERR_STATE_UNAVAILABLE
+ * where the server is the reason otherwise (disk, replicas); else the command was wrong: logged, ERR_INTERNAL. */
 enum err state_fault(const struct redis_value *value);
 
 /* "{pN}:" and the rest; the one place that spells keys' partitions. */

@@ -458,14 +458,19 @@ local function trim(keys, args)
     return {as_text(redis.call('XTRIM', stream, 'MINID', as_text(bound)))}
 end
 
-redis.register_function('webhook_cursor_open', cursor_open)
+local function register(name, callback)
+    redis.register_function{function_name = name, callback = callback, flags = {'allow-oom'}}
+end
+
+-- Past maxmemory nothing new is accepted; what was goes on.
 redis.register_function('webhook_accept', accept)
-redis.register_function('webhook_claim', claim)
-redis.register_function('webhook_finish', finish)
-redis.register_function('webhook_tick', tick)
-redis.register_function('webhook_cancel', cancel)
-redis.register_function('webhook_release', release)
-redis.register_function('webhook_retry', retry)
 redis.register_function('webhook_send', send)
-redis.register_function('webhook_health', health)
-redis.register_function('webhook_trim', trim)
+register('webhook_cursor_open', cursor_open)
+register('webhook_claim', claim)
+register('webhook_finish', finish)
+register('webhook_tick', tick)
+register('webhook_cancel', cancel)
+register('webhook_release', release)
+register('webhook_retry', retry)
+register('webhook_health', health)
+register('webhook_trim', trim)

@@ -91,6 +91,7 @@ static enum err drop_job(struct task *task, struct gateway *gateway, const struc
 {
     struct commit *commit = commit_new(task, gateway->state, job->partition);
 
+    commit_allow_full(commit);
     job_complete(commit, job);
     return commit_send(commit);
 }

@@ -258,10 +258,19 @@ static void server_refuses(struct task *task, struct state *state)
     struct commit *commit = commit_new(task, state, 0);
     uint64_t start_ms = clock_ms();
 
+    assert_true(state_has_memory(task, state));
     redis_fixture_command("CONFIG SET maxmemory 1");
     commit_write(commit, SLICE("SET"), SLICE("{p0}:a"), SLICE("v"));
-    assert_int_equal(commit_send(commit), ERR_STATE_UNAVAILABLE);
+    assert_int_equal(commit_send(commit), ERR_STORAGE_FULL);
+    assert_int_equal(number(task, state, "EXISTS", SLICE("{p0}:a")), 0);
     assert_true(clock_ms() - start_ms < 1000);
+    assert_false(state_has_memory(task, state));
+
+    struct commit *freeing = commit_new(task, state, 0);
+    commit_allow_full(freeing);
+    commit_write(freeing, SLICE("SET"), SLICE("{p0}:b"), SLICE("v"));
+    assert_int_equal(commit_send(freeing), OK);
+
     redis_fixture_command("CONFIG SET maxmemory 0");
     assert_int_equal(commit_send(commit), OK);
 }

@@ -60,8 +60,9 @@ static void an_embedded_pair_with_what_serves(void **state)
 {
     static char gateways[] = "--gateways=2", workers[] = "--workers=3",
                 durability[] = "--durability=everysec", store[] = "--store=blobs",
-                key[] = "--tls-key=/keys/key.pem", certificate[] = "--tls-cert=cert.pem";
-    char *argv[] = {gateways, workers, durability, store, key, certificate};
+                key[] = "--tls-key=/keys/key.pem", certificate[] = "--tls-cert=cert.pem",
+                memory[] = "--redis-max-memory=64M";
+    char *argv[] = {gateways, workers, durability, store, key, certificate, memory};
     struct arena *arena = arena_new();
     struct slice problem = SLICE_NONE;
 
@@ -70,8 +71,11 @@ static void an_embedded_pair_with_what_serves(void **state)
     assert_true(has_argument(&plan.redis[0], "--appendonly", "yes"));
     assert_true(has_argument(&plan.redis[0], "--appendfsync", "everysec"));
     assert_true(has_argument(&plan.redis[1], "--appendonly", "no"));
+    assert_true(has_argument(&plan.redis[0], "--maxmemory-policy", "noeviction"));
+    assert_true(has_argument(&plan.redis[1], "--maxmemory-policy", "volatile-lru"));
+    assert_true(has_argument(&plan.redis[0], "--maxmemory", "67108864"));
+    assert_true(has_argument(&plan.redis[1], "--maxmemory", "16777216"));
     for (size_t i = 0; i < 2; i++) {
-        assert_true(has_argument(&plan.redis[i], "--maxmemory-policy", "noeviction"));
         assert_true(has_argument(&plan.redis[i], "--port", "0"));
         assert_int_equal(plan.redis[i].death_signal, SIGTERM);
     }

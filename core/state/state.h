@@ -50,7 +50,8 @@ enum err state_callv(struct task *task, struct redis *redis, struct redis_value 
     state_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 
 /* OK for anything but a fault; ERR_STORAGE_FULL where its memory is full, ERR_STATE_UNAVAILABLE
- * where the server is the reason otherwise (disk, replicas); else the command was wrong: logged, ERR_INTERNAL. */
+ * where the server is the reason otherwise (disk, replicas); else the command was wrong: logged,
+ * ERR_INTERNAL. */
 enum err state_fault(const struct redis_value *value);
 
 /* "{pN}:" and the rest; the one place that spells keys' partitions. */

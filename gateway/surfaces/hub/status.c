@@ -38,10 +38,8 @@ void hub_ready(struct request *req)
     bool store_fine = store_works(&req->task, gateway->store);
     bool has_memory = state_has_memory(&req->task, gateway->state);
     const struct check checks[] = {
-        {"state", state_ready(gateway->state)},
-        {"memory", has_memory},
-        {"events", realtime_gate_hears(gateway)},
-        {"store", store_fine},
+        {"state", state_ready(gateway->state)},   {"memory", has_memory},
+        {"events", realtime_gate_hears(gateway)}, {"store", store_fine},
         {"draining", !gateway->draining},
     };
     struct json_writer w;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "realtime/inbox.h"
+#include "realtime/place.h"
 #include "realtime/progress.h"
 #include "realtime/subscription.h"
 
@@ -190,6 +191,13 @@ static void leave_user(struct client *client)
     mem_free(user);
 }
 
+static void drop_arrival(struct client *client)
+{
+    if (client->arrival)
+        arena_free(client->arrival->arena);
+    client->arrival = NULL;
+}
+
 /* Nothing is delivered to it any more, and nothing will happen by itself. */
 static void detach(struct client *client)
 {
@@ -198,7 +206,9 @@ static void detach(struct client *client)
     timer_stop(&client->heartbeat);
     timer_stop(&client->lifetime);
     timer_stop(&client->patience);
+    timer_stop(&client->pace);
     inbox_clear(client);
+    drop_arrival(client);
     if (client->task)
         client->task->cancelled = true;
     wake_fiber(client);
@@ -252,15 +262,18 @@ static void arm_expiry(struct client *client)
                 on_expiry);
 }
 
-/* False: this user has as many sockets as are allowed. */
-static bool join_user(struct client *client, struct slice user_id)
+struct user *user_find(struct realtime *hub, struct slice user_id)
+{
+    struct table_entry *entry = table_find(&hub->users, user_id);
+
+    return entry ? CONTAINER_OF(entry, struct user, entry) : NULL;
+}
+
+static void join_user(struct client *client, struct slice user_id)
 {
     struct realtime *hub = client->hub;
-    struct table_entry *entry = table_find(&hub->users, user_id);
-    struct user *user = entry ? CONTAINER_OF(entry, struct user, entry) : NULL;
+    struct user *user = user_find(hub, user_id);
 
-    if (user && user->sockets >= hub->limits.sockets_per_user)
-        return false;
     if (!user) {
         user = mem_alloc(sizeof *user + user_id.n);
         memcpy(user->id, user_id.p, user_id.n);
@@ -273,7 +286,6 @@ static bool join_user(struct client *client, struct slice user_id)
         user->clients->user_prev = client;
     user->clients = client;
     user->sockets++;
-    return true;
 }
 
 static void keep_session_id(struct client *client, struct slice session_id)
@@ -286,12 +298,15 @@ static void keep_session_id(struct client *client, struct slice session_id)
     client->session_id = (struct slice){copy, session_id.n};
 }
 
-bool client_admit(struct client *client, const struct principal *principal)
+void client_admit(struct task *task, struct client *client, const struct principal *principal,
+                  const struct command *answered)
 {
-    if (!client->user && !join_user(client, principal->user_id)) {
+    if (!client->user && !place_await(task, client, principal->user_id)) {
         client_close(client, CLOSE_TOO_MANY_SOCKETS, SLICE_NONE);
-        return false;
+        return;
     }
+    if (!client->user)
+        join_user(client, principal->user_id);
     keep_session_id(client, principal->session_id);
     client->partition = principal->partition;
     client->expires_ms = principal->expires_ms;
@@ -300,7 +315,7 @@ bool client_admit(struct client *client, const struct principal *principal)
         subscription_move_all(client);
     }
     arm_expiry(client);
-    return true;
+    client_send(client, message_auth_ok(answered, principal->user_id, principal->expires_ms));
 }
 
 static void on_auth_timeout(struct timer *timer)
@@ -314,11 +329,17 @@ static void on_heartbeat(struct timer *timer)
 {
     struct client *client = CONTAINER_OF(timer, struct client, heartbeat);
 
+    /* The timer of the token's end stood still while the machine slept. */
+    if (client->expires_ms && clock_unix_ms() >= client->expires_ms) {
+        client_close(client, CLOSE_UNAUTHORIZED, SLICE("The token has expired."));
+        return;
+    }
     if (client->unanswered >= HEARTBEAT_MISSES) {
         client_close(client, CLOSE_HEARTBEAT, SLICE_NONE);
         return;
     }
-    client->unanswered++;
+    if (client->reading) /* whom we do not read we do not hear */
+        client->unanswered++;
     client_send(client, frame_ref(client->hub->ping));
     timer_start(timer, HEARTBEAT_S * MS, on_heartbeat);
 }
@@ -331,6 +352,20 @@ static void send_welcome(struct client *client)
     random_bytes(bytes, sizeof bytes);
     client_send(client, message_welcome(text_hex(arena, bytes, sizeof bytes)));
     arena_free(arena);
+}
+
+/* Goes on in the inbox's fiber, before any message. */
+static void arrive(struct client *client, const struct principal *already)
+{
+    struct arena *arena = arena_new();
+    struct arrival *arrival = ARENA_NEW(arena, struct arrival);
+
+    *arrival = (struct arrival){arena, *already};
+    arrival->principal.own = NULL;
+    arrival->principal.user_id = arena_dup(arena, already->user_id);
+    arrival->principal.session_id = arena_dup(arena, already->session_id);
+    client->arrival = arrival;
+    inbox_work(client);
 }
 
 static void greet(struct client *client, const struct principal *already)
@@ -346,8 +381,8 @@ static void greet(struct client *client, const struct principal *already)
     if (already->kind == PRINCIPAL_NONE || !(already->scopes & SCOPE_REALTIME)) {
         client_send(client, message_auth_error(NULL, SLICE_NONE));
         client_close(client, CLOSE_UNAUTHORIZED, SLICE("The credentials are not valid."));
-    } else if (client_admit(client, already)) {
-        client_send(client, message_auth_ok(NULL, already->user_id, already->expires_ms));
+    } else {
+        arrive(client, already);
     }
 }
 
@@ -363,6 +398,7 @@ struct client *client_open(struct realtime *hub, const struct transport *transpo
     client->transport = transport;
     client->connection = connection;
     client->reading = true;
+    client->heard_ms = clock_ms();
     client->inbox_last = &client->inbox;
     websocket_init(&client->ws);
     outbox_init(&client->outbox);
@@ -384,6 +420,8 @@ void client_bytes(struct client *client, struct slice bytes)
 {
     mem_check(client, CLIENT_MAGIC, "client");
     client->unanswered = 0;
+    client->heard_ms = clock_ms();
+    client->probed = false;
     if (!client_over(client))
         inbox_take(client, bytes);
 }

@@ -21,8 +21,13 @@ enum {
 struct inbox_message {
     struct inbox_message *next;
     size_t n;
-    bool too_many; /* over the rate */
     char text[];
+};
+
+/* Who the credentials of the upgrade belong to. */
+struct arrival {
+    struct arena *arena;
+    struct principal principal;
 };
 
 struct client {
@@ -41,12 +46,15 @@ struct client {
     unsigned partition;  /* where the user's events are */
     bool admin;
 
+    bool probed; /* by place.h, and silent since */
     bool closing, replaying, busy /* a fiber works */, reading, flush_wanted, told_expiring;
-    uint8_t unanswered;     /* pings */
-    uint32_t lost;          /* a bit per channel that publications were left out of */
-    uint64_t progress_seen; /* of the list, when the first was left out */
-    uint64_t seen;          /* hub->sequence of the last publication offered */
-    uint64_t rate_due_ms;   /* when the bucket of messages is full again */
+    uint8_t unanswered;           /* pings */
+    uint32_t lost;                /* a bit per channel that publications were left out of */
+    uint64_t progress_seen;       /* of the list, when the first was left out */
+    uint64_t seen;                /* hub->sequence of the last publication offered */
+    uint64_t rate_due_ms;         /* when the bucket of messages is full again */
+    uint64_t heard_ms, probed_ms; /* clock_ms() of the last bytes, and of place.h's last ping */
+    struct arrival *arrival;      /* credentials that wait for a place; or NULL */
 
     struct websocket ws;
     struct buf stash;
@@ -58,6 +66,7 @@ struct client {
     unsigned subscription_count;
 
     struct timer heartbeat, lifetime, patience;
+    struct timer pace;          /* armed: messages wait because there were too many */
     struct fiber_wait *drained; /* the fiber waits for an empty queue */
     struct task *task;          /* of the message that is being worked on */
 };
@@ -86,9 +95,12 @@ bool client_may_hear(const struct client *client, struct slice owner);
 /* Close frame and end. Retryable codes get retry_ms=N as reason, others `reason`. */
 void client_close(struct client *client, unsigned code, struct slice reason);
 
-/* The credentials hold: notes who it is and arms the token's end. False: too many sockets, and
- * the client has been closed. */
-bool client_admit(struct client *client, const struct principal *principal);
+/* The credentials hold: notes who it is, arms the token's end and says so. answered: see
+ * message_auth_ok(). When the user has too many sockets, dead ones give way (place.h), or the
+ * client is closed. Suspends. */
+void client_admit(struct task *task, struct client *client, const struct principal *principal,
+                  const struct command *answered);
+struct user *user_find(struct realtime *hub, struct slice user_id); /* or NULL */
 
 /* From the flush: everything is with the kernel / something is left over. */
 void client_settled(struct client *client);

@@ -40,8 +40,8 @@ static void run_auth(struct task *task, struct client *client, const struct comm
         reject_credentials(client, command, SLICE("This key lacks the scope `realtime`."));
     } else if (client->user && !slice_eq(client->user->entry.key, principal.user_id)) {
         reject_credentials(client, command, SLICE("A socket stays with its user."));
-    } else if (client_admit(client, &principal)) {
-        client_send(client, message_auth_ok(command, principal.user_id, principal.expires_ms));
+    } else {
+        client_admit(task, client, &principal, command);
     }
 }
 
@@ -166,17 +166,12 @@ static void run_unsubscribe(struct client *client, const struct command *command
     arena_free(arena);
 }
 
-void command_run(struct task *task, struct client *client, struct slice text, bool too_many)
+void command_run(struct task *task, struct client *client, struct slice text)
 {
     struct command command;
     struct slice problem;
     enum err err = command_parse(task->arena, text, &command, &problem);
 
-    if (too_many) {
-        client->hub->count.refused_rate++;
-        refuse(client, &command, ERR_RATE_LIMITED, SLICE("Too many messages; slow down."));
-        return;
-    }
     if (err != OK) {
         refuse(client, &command, err, problem);
         return;

@@ -3,4 +3,4 @@
 
 #include "realtime/client.h"
 
-void command_run(struct task *task, struct client *client, struct slice text, bool too_many);
+void command_run(struct task *task, struct client *client, struct slice text);

@@ -61,7 +61,7 @@ struct flush {
 
 struct counters {
     uint64_t events, encoded, frames, writes, bytes, gathers;
-    uint64_t opened, commands, refused_rate, dropped, gaps, recovered, not_recovered, filled;
+    uint64_t opened, commands, paused, dropped, gaps, recovered, not_recovered, filled;
     uint64_t closed_never, closed_later, closed_now, closed_other;
     uint64_t lag[LAG_BUCKETS + 1], lag_sum_ms, lag_count;
 };

@@ -19,19 +19,29 @@ static bool has_room(const struct client *client)
            client->inbox_bytes <= INBOX_MAX_BYTES / 2;
 }
 
+static void on_pace(struct timer *timer)
+{
+    inbox_work(CONTAINER_OF(timer, struct client, pace));
+}
+
 /* A bucket of one second's messages that refills evenly: due is when it will be full again. At 20
- * a second a message takes 50 ms of it, and none fits in while more than 950 ms are taken. */
-static bool over_rate(struct client *client)
+ * a second a message takes 50 ms of it, and none fits in while more than 950 ms are taken. False:
+ * the messages wait until the next one fits in; no fiber waits with them. */
+static bool within_rate(struct client *client)
 {
     uint64_t now_ms = clock_ms();
     uint64_t each_ms = SECOND_MS / client->hub->limits.messages_per_s;
 
     if (client->rate_due_ms < now_ms)
         client->rate_due_ms = now_ms;
-    if (client->rate_due_ms - now_ms > SECOND_MS - each_ms)
-        return true;
+    uint64_t taken_ms = client->rate_due_ms - now_ms, most_ms = SECOND_MS - each_ms;
+    if (taken_ms > most_ms) {
+        client->hub->count.paused++;
+        timer_start(&client->pace, taken_ms - most_ms, on_pace);
+        return false;
+    }
     client->rate_due_ms += each_ms;
-    return false;
+    return true;
 }
 
 static struct inbox_message *take_first(struct client *client)
@@ -60,17 +70,33 @@ void inbox_clear(struct client *client)
 
 static void resume_reading(struct client *client);
 
+static void admit_arrival(struct client *client)
+{
+    struct arrival *arrival = client->arrival;
+
+    if (!arrival)
+        return;
+    struct task step = {.arena = arrival->arena, .deadline_ms = clock_ms() + COMMAND_MS};
+    client->arrival = NULL;
+    client->task = &step;
+    client_admit(&step, client, &arrival->principal, NULL);
+    client->task = NULL;
+    arena_free(arrival->arena);
+}
+
 static void work_off(struct task *task, void *arg)
 {
     struct client *client = CAST_OBJ(struct client, arg, CLIENT_MAGIC);
     struct inbox_message *message;
 
-    while (!client_over(client) && (message = take_first(client))) {
+    admit_arrival(client);
+    while (!client_over(client) && client->inbox && within_rate(client)) {
         struct task step = {.arena = arena_new(), .deadline_ms = clock_ms() + COMMAND_MS};
 
+        message = take_first(client);
         client->task = &step;
         client->hub->count.commands++;
-        command_run(&step, client, (struct slice){message->text, message->n}, message->too_many);
+        command_run(&step, client, (struct slice){message->text, message->n});
         client->task = NULL;
         mem_free(message);
         arena_free(step.arena);
@@ -84,9 +110,9 @@ static void work_off(struct task *task, void *arg)
     client_unref(client);
 }
 
-static void start_working(struct client *client)
+void inbox_work(struct client *client)
 {
-    if (client->busy || !client->inbox)
+    if (client->busy || (!client->inbox && !client->arrival) || timer_armed(&client->pace))
         return;
     client->busy = true;
     client->refs++;
@@ -102,7 +128,6 @@ static void add_message(struct client *client, struct slice text)
     struct inbox_message *message = mem_alloc(sizeof *message + text.n);
 
     message->n = text.n;
-    message->too_many = over_rate(client);
     if (text.n)
         memcpy(message->text, text.p, text.n);
     *client->inbox_last = message;
@@ -193,5 +218,5 @@ void inbox_take(struct client *client, struct slice bytes)
         return;
     if (bytes.n && !buf_add(&client->stash, bytes))
         client_close(client, CLOSE_SLOW_CONSUMER, SLICE_NONE);
-    start_working(client);
+    inbox_work(client);
 }

@@ -1,5 +1,7 @@
 /* inbox.h: the messages of one client that wait for their turn, and the fiber that works them off
- * one after the other: `subscribe` sent behind `auth` is held until the credentials are known. */
+ * one after the other: `subscribe` sent behind `auth` is held until the credentials are known. When
+ * more come than the rate allows they wait, and with a full inbox the socket is not read: a client
+ * that comes back with a hundred subscriptions is served slower, never refused. */
 #pragma once
 
 #include "realtime/client.h"
@@ -7,3 +9,5 @@
 /* Decodes what has come; what does not fit in is kept undecoded and reading stops. */
 void inbox_take(struct client *client, struct slice bytes);
 void inbox_clear(struct client *client);
+/* Starts the fiber, if there is anything to do and none works already. */
+void inbox_work(struct client *client);

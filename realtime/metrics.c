@@ -43,7 +43,7 @@ void realtime_metrics(const struct realtime *hub, struct buf *out)
     put_typed(out, "gathers_total", "counter", count->gathers);
     put_typed(out, "sent_bytes_total", "counter", count->bytes);
     put_typed(out, "commands_total", "counter", count->commands);
-    put_typed(out, "rate_limited_total", "counter", count->refused_rate);
+    put_typed(out, "paused_total", "counter", count->paused);
     put_typed(out, "left_out_total", "counter", count->dropped);
     put_typed(out, "gaps_total", "counter", count->gaps);
     put_typed(out, "refilled_events_total", "counter", count->filled);

@@ -2,6 +2,7 @@
 #include "client_fixture.h"
 
 #include "realtime/client.h"
+#include "realtime/place.h"
 
 /* Keeps poll from sleeping past what RUN_UNTIL() looks at. */
 static uv_timer_t fixture_tick;
@@ -267,7 +268,6 @@ static void one_frame_however_many_subscriptions_match(void **unused)
 static void limits_hold(void **unused)
 {
     struct socket *s = log_in("ann", NULL);
-    struct socket *more[3];
 
     for (int i = 0; i < 6; i++) {
         char text[128];
@@ -280,24 +280,139 @@ static void limits_hold(void **unused)
     }
     RUN_UNTIL(socket_has(s, "\"rate_limited\""));
     assert_int_equal(socket_count(s, "\"subscribed\""), 5);
-    socket_forget(s);
+    disconnect(s);
+}
+
+static void messages_past_the_rate_wait(void **unused)
+{
+    struct socket *s = log_in("ann", NULL);
+    uint64_t began_ms = clock_ms();
+
     for (int i = 0; i < 30; i++)
         say(s, "{\"type\":\"ping\",\"id\":8}");
-    RUN_UNTIL(socket_count(s, "\"pong\"") + socket_count(s, "\"rate_limited\"") == 30);
-    assert_in_range(socket_count(s, "\"pong\""), 1, 20);
-    assert_true(socket_has(s, "\"error\",\"reply_to\":8,\"error\":{\"code\":\"rate_limited\""));
-    assert_false(s->finished);
-
-    for (int i = 0; i < 3; i++) {
-        more[i] = connect_socket(hub, NULL);
-        say(more[i], "{\"type\":\"auth\",\"token\":\"ann\"}");
-    }
-    RUN_UNTIL(more[2]->finished);
-    assert_true(socket_has(more[2], "close 4100 retry_ms="));
-    assert_false(more[1]->finished);
+    /* Whoever waits holds no fiber, and hears of events meanwhile. */
+    run_some();
+    assert_int_equal(fiber_count(), 0);
+    assert_in_range(socket_count(s, "\"pong\""), 10, 20);
+    RUN_UNTIL(socket_count(s, "\"pong\"") == 30);
+    assert_in_range(clock_ms() - began_ms, 450, 4000);
+    assert_false(socket_has(s, "\"error\""));
+    assert_true(hub->count.paused > 0);
+    /* The same in the middle of a wait. */
+    for (int i = 0; i < 30; i++)
+        say(s, "{\"type\":\"ping\",\"id\":8}");
+    run_some();
     disconnect(s);
-    for (int i = 0; i < 3; i++)
-        disconnect(more[i]);
+}
+
+enum { SOCKETS = 3 }; /* as many as a user may have */
+
+static void fill_up(struct socket *sockets[SOCKETS])
+{
+    for (size_t i = 0; i < SOCKETS; i++)
+        sockets[i] = log_in("ann", NULL);
+}
+
+static void fall_silent(struct socket *sockets[SOCKETS], uint64_t ms)
+{
+    for (size_t i = 0; i < SOCKETS; i++)
+        sockets[i]->client->heard_ms -= ms + SOCKETS - i;
+}
+
+static void disconnect_all(struct socket *sockets[SOCKETS])
+{
+    for (size_t i = 0; i < SOCKETS; i++)
+        disconnect(sockets[i]);
+}
+
+static struct socket *one_more(bool at_the_upgrade)
+{
+    const struct principal ann = {.kind = PRINCIPAL_SESSION,
+                                  .user_id = SLICE("user_ann"),
+                                  .session_id = SLICE("ses_1"),
+                                  .scopes = SCOPE_REALTIME};
+    struct socket *s = connect_socket(hub, at_the_upgrade ? &ann : NULL);
+
+    if (!at_the_upgrade)
+        say(s, "{\"type\":\"auth\",\"token\":\"ann\"}");
+    return s;
+}
+
+static void too_many_living_sockets(void **unused)
+{
+    struct socket *sockets[SOCKETS];
+
+    fill_up(sockets);
+    fall_silent(sockets, 20000);
+    for (unsigned upgrade = 0; upgrade < 2; upgrade++) {
+        struct socket *more = one_more(upgrade);
+
+        for (size_t i = 0; i < SOCKETS; i++) {
+            RUN_UNTIL(socket_has(sockets[i], "ping"));
+            socket_forget(sockets[i]);
+            assert_false(more->finished);
+            send_frame(sockets[i], 0x8A, SLICE_NONE);
+        }
+        RUN_UNTIL(more->finished);
+        assert_true(socket_has(more, "close 4100 retry_ms="));
+        disconnect(more);
+        RUN_UNTIL(fiber_count() == 0);
+        run_some();
+        uint64_t next_ms = clock_ms() + 2; /* a wait of its own */
+        RUN_UNTIL(clock_ms() > next_ms);
+    }
+    disconnect_all(sockets);
+}
+
+/* The one that has been silent longest, and no other. */
+static void a_dead_socket_gives_way(void **unused)
+{
+    for (unsigned upgrade = 0; upgrade < 2; upgrade++) {
+        struct socket *sockets[SOCKETS];
+
+        fill_up(sockets);
+        fall_silent(sockets, 20000);
+        struct socket *more = one_more(upgrade);
+        RUN_UNTIL(socket_has(sockets[2], "ping"));
+        send_frame(sockets[2], 0x8A, SLICE_NONE);
+        RUN_UNTIL(socket_has(more, "\"auth_ok\""));
+        assert_true(socket_has(sockets[0], "close 4201 retry_ms="));
+        assert_false(sockets[1]->finished || sockets[2]->finished);
+        disconnect(more);
+        disconnect_all(sockets);
+    }
+}
+
+static void who_waits_for_a_place_may_leave(void **unused)
+{
+    for (unsigned upgrade = 0; upgrade < 2; upgrade++) {
+        struct socket *sockets[SOCKETS];
+
+        fill_up(sockets);
+        fall_silent(sockets, 20000);
+        struct socket *more = one_more(upgrade);
+        RUN_UNTIL(socket_has(sockets[2], "ping"));
+        disconnect(more);
+        RUN_UNTIL(fiber_count() == 0);
+        assert_false(sockets[0]->finished);
+        disconnect_all(sockets);
+    }
+}
+
+/* After the machine slept: timers stood still, the wall clock did not. */
+static void a_token_that_ended_meanwhile_is_noticed_at_the_heartbeat(void **unused)
+{
+    struct socket *s = log_in("ann", NULL), *good = log_in("ann", NULL);
+
+    s->client->expires_ms = clock_unix_ms() - 1;
+    good->client->expires_ms = clock_unix_ms() + 60000;
+    timer_start(&s->client->heartbeat, 1, s->client->heartbeat.fn);
+    timer_start(&good->client->heartbeat, 1, good->client->heartbeat.fn);
+    RUN_UNTIL(s->finished && socket_has(good, "ping"));
+    assert_true(socket_has(s, "close 4001"));
+    assert_false(good->finished);
+    disconnect(s);
+    disconnect(good);
 }
 
 static void a_slow_client_gets_a_gap(void **unused)
@@ -448,7 +563,7 @@ static void a_full_inbox_stops_the_reading(void **unused)
     assert_false(s->reading);
     assert_true(s->client->stash.n > 0);
     RUN_UNTIL(s->reading);
-    RUN_UNTIL(socket_count(s, "\"pong\"") + socket_count(s, "\"rate_limited\"") == said);
+    RUN_UNTIL(socket_count(s, "\"pong\"") == said);
     assert_int_equal(s->client->stash.size, 0);
     disconnect(s);
 }
@@ -545,6 +660,11 @@ int main(void)
         WITH_HUB(events_reach_whom_they_concern),
         WITH_HUB(one_frame_however_many_subscriptions_match),
         WITH_HUB(limits_hold),
+        WITH_HUB(messages_past_the_rate_wait),
+        WITH_HUB(too_many_living_sockets),
+        WITH_HUB(a_dead_socket_gives_way),
+        WITH_HUB(who_waits_for_a_place_may_leave),
+        WITH_HUB(a_token_that_ended_meanwhile_is_noticed_at_the_heartbeat),
         WITH_HUB(a_slow_client_gets_a_gap),
         WITH_HUB(control_and_answers_pass_a_full_queue),
         WITH_HUB(progress_is_the_latest_of_each_job),

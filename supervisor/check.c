@@ -281,7 +281,8 @@ static enum err repair(struct task *task, struct check *check, const struct medi
 
     task_offload(task, remove_now, &removal);
     enum err err = media_regenerate(task, check->state, media, lost, job_for(media, lost));
-    if (err == ERR_CONFLICT) /* somebody works on it just now, or it is gone */
+    if (err == ERR_CONFLICT || err == ERR_OVERTAKEN ||
+        err == ERR_NOT_FOUND) /* somebody works on it just now, or it is gone */
         return OK;
     check->queued += err == OK;
     return err;

@@ -93,29 +93,29 @@ static void on_fork(void *arg, unsigned partition, const struct head *head)
 
 /* -- Start and stop ---------------------------------------------------------------------------- */
 
-struct job {
+struct errand {
     struct dispatcher *dispatcher;
     task_fn *fn;
     void *arg;
 };
 
-static void run_job(struct task *task, void *arg)
+static void run_errand(struct task *task, void *arg)
 {
-    struct job job = *(struct job *)arg;
+    struct errand errand = *(struct errand *)arg;
 
     mem_free(arg);
-    job.fn(task, job.arg);
-    if (--job.dispatcher->fibers == 0)
-        job.dispatcher->on_stopped(job.dispatcher->arg);
+    errand.fn(task, errand.arg);
+    if (--errand.dispatcher->fibers == 0)
+        errand.dispatcher->on_stopped(errand.dispatcher->arg);
 }
 
 static void spawn(struct dispatcher *dispatcher, task_fn *fn, void *arg)
 {
-    struct job *job = MEM_NEW(struct job);
+    struct errand *errand = MEM_NEW(struct errand);
 
-    *job = (struct job){dispatcher, fn, arg};
+    *errand = (struct errand){dispatcher, fn, arg};
     dispatcher->fibers++;
-    bool spawned = task_spawn(run_job, job);
+    bool spawned = task_spawn(run_errand, errand);
     assert(spawned); /* main() asked for enough of them */
     (void)spawned;
 }

@@ -266,6 +266,12 @@ local function job_fields(tag, id)
         owner = f[4], media = f[5], lease = f[6], deaths = tonumber(f[7])}
 end
 
+-- A change of the record, which whoever has loaded it must notice (see record.h).
+local function change_job(key, ...)
+    redis.call('HSET', key, ...)
+    redis.call('HINCRBY', key, 'rev', 1)
+end
+
 local function drop_job(tag, id)
     redis.call('DEL', tag .. 'job:' .. id)
     redis.call('ZREM', tag .. 'leases', id)
@@ -304,7 +310,7 @@ local function push_back(tag, job)
     redis.call('LPUSH', tag .. 'jobs:' .. job.place .. ':' .. job.owner, job.id)
     redis.call('ZADD', tag .. 'ring:' .. job.place, 'NX', now_us(), job.owner)
     redis.call('ZREM', tag .. 'leases', job.id)
-    redis.call('HSET', job.key, 'state', 'queued', 'lease', '')
+    change_job(job.key, 'state', 'queued', 'lease', '')
 end
 
 local function claim_in_lane(tag, lane, kinds)
@@ -332,7 +338,7 @@ local function job_claim(keys, args)
     for _, lane in ipairs(LANES) do
         local job = claim_in_lane(tag, lane, kinds)
         if job then
-            redis.call('HSET', job.key, 'state', 'leased', 'lease', args[1])
+            change_job(job.key, 'state', 'leased', 'lease', args[1])
             redis.call('ZADD', tag .. 'leases', now_ms() + tonumber(args[2]), job.id)
             return redis.call('HGETALL', job.key)
         end
@@ -373,8 +379,7 @@ local function job_release(keys, args)
         if job.deaths + 1 >= deaths_max then
             return 2
         end
-        redis.call('HINCRBY', job.key, 'deaths', 1)
-        redis.call('HSET', job.key, 'reason', args[4])
+        change_job(job.key, 'deaths', job.deaths + 1, 'reason', args[4])
     end
     push_back(tag, job)
     return 1

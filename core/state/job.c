@@ -5,62 +5,16 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "state/id.h"
-#include "state/record.h"
 
 #include <assert.h>
 
 enum { LEASE_BYTES = 12, US_PER_MS = 1000 };
 
-static const struct slice kind_names[JOB_KIND_COUNT] = {
-    [JOB_IMAGE] = SLICE_INIT("image"),
-    [JOB_VIDEO] = SLICE_INIT("video"),
-    [JOB_TRANSCODE] = SLICE_INIT("transcode"),
-};
-
-static const struct slice lane_names[LANE_COUNT] = {
-    [LANE_FRESH] = SLICE_INIT("fresh"),
-    [LANE_ON_DEMAND] = SLICE_INIT("on_demand"),
-    [LANE_REGENERATION] = SLICE_INIT("regeneration"),
-};
-
-struct slice job_kind_name(enum job_kind kind)
-{
-    assert(kind < JOB_KIND_COUNT);
-    return kind_names[kind];
-}
-
-bool job_kind_parse(struct slice name, enum job_kind *out)
-{
-    for (unsigned i = 0; i < JOB_KIND_COUNT; i++) {
-        if (slice_eq(name, kind_names[i])) {
-            *out = (enum job_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool lane_parse(struct slice name, enum job_lane *out)
-{
-    for (unsigned i = 0; i < LANE_COUNT; i++) {
-        if (slice_eq(name, lane_names[i])) {
-            *out = (enum job_lane)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct slice job_key(struct arena *arena, const struct job *job)
-{
-    return state_key(arena, job->partition, "job:%.*s", SLICE_ARG(job->id));
-}
-
 static struct slice place_key(struct arena *arena, const struct job *job, const char *what,
                               struct slice owner)
 {
     return state_key(arena, job->partition, "%s:%.*s:%.*s%s%.*s", what,
-                     SLICE_ARG(lane_names[job->lane]), SLICE_ARG(kind_names[job->kind]),
+                     SLICE_ARG(job_lane_name(job->lane)), SLICE_ARG(job_kind_name(job->kind)),
                      owner.n ? ":" : "", SLICE_ARG(owner));
 }
 
@@ -70,17 +24,14 @@ void job_enqueue(struct commit *commit, struct job *job)
 {
     struct arena *arena = commit_arena(commit);
 
-    assert(job->kind < JOB_KIND_COUNT && job->lane < LANE_COUNT && job->owner.n && job->media_id.n);
+    assert(job->owner.n && job->media_id.n);
     job->partition = commit_partition(commit);
     job->id = id_new(arena, SLICE("job_"), job->partition);
     job->created_ms = clock_unix_ms();
     job->attempt = 1;
     job->lease = SLICE_NONE;
-    commit_write(commit, SLICE("HSET"), job_key(arena, job), SLICE("id"), job->id, SLICE("state"),
-                 SLICE("queued"), SLICE("kind"), kind_names[job->kind], SLICE("lane"),
-                 lane_names[job->lane], SLICE("owner"), job->owner, SLICE("media"), job->media_id,
-                 SLICE("sha256"), job->sha256, SLICE("deaths"), SLICE("0"), SLICE("lease"),
-                 SLICE(""), SLICE("created"), record_number(arena, job->created_ms));
+    job->state = JOB_QUEUED;
+    record_create(commit, job);
     commit_write(commit, SLICE("RPUSH"), place_key(arena, job, "jobs", job->owner), job->id);
     commit_write(commit, SLICE("ZADDNX"), place_key(arena, job, "ring", SLICE_NONE),
                  record_number(arena, job->created_ms * US_PER_MS), job->owner);
@@ -89,7 +40,7 @@ void job_enqueue(struct commit *commit, struct job *job)
 static void require_lease(struct commit *commit, const struct job *job)
 {
     assert(job->lease.n && job->partition == commit_partition(commit));
-    commit_require_field(commit, job_key(commit_arena(commit), job), SLICE("lease"), job->lease);
+    commit_require_field(commit, record_key(commit_arena(commit), job), SLICE("lease"), job->lease);
 }
 
 static void end_lease(struct commit *commit, const struct job *job)
@@ -101,21 +52,35 @@ static void end_lease(struct commit *commit, const struct job *job)
 void job_complete(struct commit *commit, const struct job *job)
 {
     require_lease(commit, job);
-    commit_write(commit, SLICE("DEL"), job_key(commit_arena(commit), job));
+    commit_write(commit, SLICE("DEL"), record_key(commit_arena(commit), job));
     end_lease(commit, job);
 }
 
-void job_park(struct commit *commit, const struct job *job, struct slice reason)
+enum err job_load_held(struct task *task, struct state *state, const struct job *job,
+                       struct job *out)
+{
+    *out = (struct job){.id = job->id};
+    enum err err = record_load(task, state, out);
+
+    if (err == ERR_NOT_FOUND || (err == OK && !slice_eq(out->lease, job->lease)))
+        return ERR_CONFLICT;
+    out->attempt = out->deaths + 1;
+    return err;
+}
+
+void job_park(struct commit *commit, const struct job *held, struct slice reason)
 {
     struct arena *arena = commit_arena(commit);
+    struct job parked = *held;
 
-    require_lease(commit, job);
-    commit_write(commit, SLICE("HSET"), job_key(arena, job), SLICE("state"), SLICE("parked"),
-                 SLICE("lease"), SLICE(""), SLICE("deaths"), record_number(arena, job->attempt),
-                 SLICE("reason"), reason);
-    commit_write(commit, SLICE("ZADD"), state_key(arena, job->partition, "jobs_parked"),
-                 record_number(arena, clock_unix_ms()), job->id);
-    end_lease(commit, job);
+    parked.state = JOB_PARKED;
+    parked.lease = SLICE_NONE;
+    parked.deaths = held->attempt;
+    parked.reason = reason;
+    record_save(commit, held, &parked);
+    commit_write(commit, SLICE("ZADD"), state_key(arena, held->partition, "jobs_parked"),
+                 record_number(arena, clock_unix_ms()), held->id);
+    end_lease(commit, held);
 }
 
 /* -- By functions ----------------------------------------------------------------------------- */
@@ -126,22 +91,6 @@ static enum err job_call(struct task *task, struct state *state, const char *fun
 {
     return state_fcall(task, state, slice_from(function), state_key(task->arena, partition, "head"),
                        argv, argc, out);
-}
-
-static bool job_from(const struct redis_value *fields, unsigned partition, struct job *out)
-{
-    *out = (struct job){
-        .id = redis_field(fields, SLICE("id")),
-        .partition = partition,
-        .media_id = redis_field(fields, SLICE("media")),
-        .owner = redis_field(fields, SLICE("owner")),
-        .sha256 = redis_field(fields, SLICE("sha256")),
-        .attempt = record_get_number(fields, SLICE("deaths")) + 1,
-        .lease = redis_field(fields, SLICE("lease")),
-        .created_ms = record_get_number(fields, SLICE("created")),
-    };
-    return job_kind_parse(redis_field(fields, SLICE("kind")), &out->kind) &&
-           lane_parse(redis_field(fields, SLICE("lane")), &out->lane);
 }
 
 static struct slice new_lease(struct arena *arena)
@@ -163,7 +112,7 @@ enum err job_claim(struct task *task, struct state *state, unsigned kinds, struc
     argv[argc++] = record_number(task->arena, JOB_OFFER_MS);
     for (unsigned i = 0; i < JOB_KIND_COUNT; i++)
         if (kinds & 1u << i)
-            argv[argc++] = kind_names[i];
+            argv[argc++] = job_kind_name((enum job_kind)i);
     for (unsigned i = 0; i < state->partitions; i++) {
         unsigned partition = (first + i) % state->partitions;
         struct redis_value fields;
@@ -174,8 +123,12 @@ enum err job_claim(struct task *task, struct state *state, unsigned kinds, struc
             FAULT_POINT(JOB_AFTER_CLAIM);
         if (err != OK)
             return err;
-        if (fields.n)
-            return job_from(&fields, partition, out) ? OK : ERR_INTERNAL;
+        if (!fields.n)
+            continue;
+        *out = (struct job){.partition = partition};
+        err = record_read(task->arena, &fields, out);
+        out->attempt = out->deaths + 1;
+        return err;
     }
     return ERR_NOT_FOUND;
 }

@@ -1,4 +1,4 @@
-/* media.h: the record of a photo, clip or recording: "{pN}:media:<id>", in its owner's partition,
+/* media.h: a photo, clip or recording: `media` in schemas/records.yaml, in its owner's partition,
  * with the owner's index "{pN}:media_of:<user id>" (sorted set by creation), one such index per
  * type and tag ("...:type:<type>", "...:tag:<tag>"), the same under "{pN}:media_all" for lists of
  * everybody's, and the blob's reference count (blob.h). */
@@ -8,63 +8,43 @@
 #include "state/job.h"
 #include "state/once.h"
 
-enum media_status { MEDIA_PROCESSING, MEDIA_READY, MEDIA_FAILED };
-enum media_type { MEDIA_IMAGE, MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_DOCUMENT };
-
-struct media {
-    struct slice id;
-    unsigned partition;
-    struct slice owner; /* user id */
-    struct slice title, description, filename, mime_type;
-    enum media_type type;
-    enum media_status status;
-    struct slice sha256;    /* 64 hex digits: the blob */
-    uint64_t size;          /* bytes */
-    uint64_t width, height; /* upright; 0: not known yet, or none */
-    uint64_t duration_ms;   /* 0: none */
-    struct slice *tags;
-    size_t tag_count;
-    bool is_public;
-    unsigned variants;     /* bits of what exists: store/variant.h */
-    uint64_t taken_ms;     /* Unix; 0: unknown */
-    struct slice metadata; /* JSON object from the worker, or empty */
-    struct slice failure_code, failure_message;
-    uint64_t created_ms, updated_ms;
-};
-
-struct slice media_type_name(enum media_type type); /* "image" */
-bool media_type_parse(struct slice name, enum media_type *out);
-struct slice media_status_name(enum media_status status);
-
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
  * job and the event media.uploaded. job may be NULL (nothing to make of this type), and so may once
  * (ERR_CONFLICT: its key made something else). */
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
                       const struct once_claim *once);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
-/* Title, description, tags and is_public become those of `now`, whose time of update is filled in;
- * emits media.updated. ERR_CONFLICT: the tags of `was` are no longer its tags; load it again. */
-enum err media_update(struct task *task, struct state *state, const struct media *was,
-                      struct media *now);
+/* Loads the media, has fn change it (title, description, tags, is_public), and saves it with a new
+ * updated_ms; emits media.updated. fn is called again on the newer record when somebody else was
+ * faster, so that both changes hold; its error ends the change. ERR_OVERTAKEN: others were faster
+ * again and again. */
+typedef enum err media_change_fn(struct media *now, void *arg);
+enum err media_change(struct task *task, struct state *state, struct slice id, media_change_fn *fn,
+                      void *arg, struct media *out);
 /* Emits media.deleted; jobs of the media end by themselves. ERR_NOT_FOUND: somebody was faster. */
 enum err media_delete(struct task *task, struct state *state, const struct media *media);
 
 /* Variants of it (bits) are gone: the record no longer has them, and a job of this kind makes them
  * anew, behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since
- * it was loaded, or it is deleted. */
+ * it was loaded. ERR_NOT_FOUND: it is deleted. */
 enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
                           unsigned lost, enum job_kind kind);
 
-/* What a worker found, under the fence of its lease (ERR_CONFLICT: the lease is no longer valid,
- * nothing was changed). Removes the job; `next` (may be NULL) is queued in the same commit.
- * changes: the event's, a JSON object; empty: status and size. */
-enum err media_finish(struct task *task, struct state *state, const struct media *changed,
-                      enum event_type event, struct slice changes, const struct job *job,
-                      struct job *next);
+struct media_outcome {
+    enum event_type event;
+    struct slice changes; /* the event's, a JSON object; empty: status and size */
+    struct job *next;     /* queued in the same commit; NULL: nothing */
+};
+/* Puts what a worker found into the present record; called again as that of media_change(). */
+typedef struct media_outcome media_result_fn(struct media *now, void *arg);
+/* Ends the job with what fn makes of it, under the fence of its lease. ERR_CONFLICT: the lease is
+ * no longer valid, nothing was changed. ERR_NOT_FOUND: the media is deleted. */
+enum err media_finish(struct task *task, struct state *state, const struct job *job,
+                      media_result_fn *fn, void *arg);
 
 /* The job cannot succeed: it is parked with this message, and the media has failed with them
  * (media.failed); only a transcode's failure leaves the media as it was (media.updated), because
- * the original serves. ERR_CONFLICT as above. */
+ * the original serves. ERR_CONFLICT: the lease is no longer valid, or the media is deleted. */
 enum err media_park(struct task *task, struct state *state, const struct job *job,
                     struct slice code, struct slice message);
 

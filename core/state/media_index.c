@@ -239,9 +239,10 @@ static enum err look_at(struct list *list, size_t from, size_t n, size_t *kept)
     struct redis_value *replies = ARENA_ARRAY(chunk.arena, struct redis_value, n);
     memcpy(argv + 2, field_names, sizeof field_names);
     for (size_t i = 0; i < n; i++) {
-        const struct candidate *item = &list->items[from + i];
+        struct media media = {.partition = list->items[from + i].partition,
+                              .id = list->items[from + i].id};
 
-        argv[1] = media_key(chunk.arena, item->partition, item->id);
+        argv[1] = record_key(chunk.arena, &media);
         calls[i] = redis_send(list->state->durable, argv, 2 + FIELDS);
     }
     err = redis_await_all(&chunk, calls, n, replies);
@@ -287,28 +288,15 @@ static enum err scan(struct list *list)
 
 /* -- The page --------------------------------------------------------------------------------- */
 
+/* Those that were deleted since the index was read are missing: the page is shorter. */
 static enum err load_page(struct list *list, const struct candidate *items, size_t n,
                           struct media **out, size_t *out_n)
 {
-    struct arena *arena = list->task->arena;
-    struct redis_call **calls = ARENA_ARRAY(arena, struct redis_call *, n);
-    struct redis_value *replies = ARENA_ARRAY(arena, struct redis_value, n);
-
+    *out = ARENA_ARRAY(list->task->arena, struct media, n);
+    *out_n = n;
     for (size_t i = 0; i < n; i++)
-        calls[i] = redis_send(
-            list->state->durable,
-            REDIS_ARGV(SLICE("HGETALL"), media_key(arena, items[i].partition, items[i].id)), 2);
-    enum err err = redis_await_all(list->task, calls, n, replies);
-    *out = ARENA_ARRAY(arena, struct media, n);
-    *out_n = 0;
-    for (size_t i = 0; i < n && err == OK; i++) {
-        err = state_fault(&replies[i]);
-        /* Deleted since the index was read: the page is one shorter. */
-        if (err == OK && replies[i].n &&
-            media_from_fields(arena, items[i].id, items[i].partition, &replies[i], &(*out)[*out_n]))
-            (*out_n)++;
-    }
-    return err;
+        (*out)[i] = (struct media){.partition = items[i].partition, .id = items[i].id};
+    return record_load_many(list->task, list->state, *out, out_n);
 }
 
 static void cut(struct list *list, uint64_t skip, uint64_t limit)

@@ -86,6 +86,8 @@ static struct slice text_of(struct arena *arena, const struct record_field *fiel
         return *CONST_MEMBER(struct slice, record, field->offset);
     case RECORD_NUMBER:
         return record_number(arena, *CONST_MEMBER(uint64_t, record, field->offset));
+    case RECORD_BITS:
+        return record_number(arena, *CONST_MEMBER(unsigned, record, field->offset));
     case RECORD_FLAG:
         return *CONST_MEMBER(bool, record, field->offset) ? SLICE("1") : SLICE("0");
     case RECORD_ENUM:
@@ -123,6 +125,10 @@ static struct slice open_secret(struct arena *arena, const struct record_shape *
 static bool take_text(struct arena *arena, const struct record_shape *shape,
                       const struct record_field *field, struct slice text, void *record)
 {
+    uint64_t number;
+
+    if (!slice_to_u64(text, &number))
+        number = 0;
     switch (field->type) {
     case RECORD_SECRET:
         *MEMBER(struct slice, record, field->offset) =
@@ -132,8 +138,10 @@ static bool take_text(struct arena *arena, const struct record_shape *shape,
         *MEMBER(struct slice, record, field->offset) = text;
         break;
     case RECORD_NUMBER:
-        if (!slice_to_u64(text, MEMBER(uint64_t, record, field->offset)))
-            *MEMBER(uint64_t, record, field->offset) = 0;
+        *MEMBER(uint64_t, record, field->offset) = number;
+        break;
+    case RECORD_BITS:
+        *MEMBER(unsigned, record, field->offset) = (unsigned)number;
         break;
     case RECORD_FLAG:
         *MEMBER(bool, record, field->offset) = slice_eq(text, SLICE("1"));
@@ -169,6 +177,8 @@ static bool fits(const struct record_field *field, const void *record)
         return CONST_MEMBER(struct slice, record, field->offset)->n <= field->max;
     case RECORD_NUMBER:
         return *CONST_MEMBER(uint64_t, record, field->offset) <= field->max;
+    case RECORD_BITS:
+        return *CONST_MEMBER(unsigned, record, field->offset) <= field->max;
     case RECORD_LIST:
         return *CONST_MEMBER(size_t, record, field->count_offset) <= field->max &&
                !has_separator(*CONST_MEMBER(struct slice *, record, field->offset),
@@ -326,12 +336,8 @@ static enum err load_chunk(struct task *task, struct state *state, const struct 
         char *record = records + i * shape->size;
 
         err = state_fault(&replies[i]);
-        if (err == OK)
-            err = record_read_as(task->arena, shape, &replies[i], record);
-        if (err == OK)
+        if (err == OK && record_read_as(task->arena, shape, &replies[i], record) == OK)
             memmove(out + (*out_n)++ * shape->size, record, shape->size);
-        else if (err == ERR_NOT_FOUND)
-            err = OK;
     }
     return err;
 }

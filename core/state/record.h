@@ -32,7 +32,7 @@ struct record_entry { /* of a map */
 #define record_send(state, arena, record) record_send_as(state, arena, RECORD_SHAPE(record), record)
 #define record_take(task, call, record) record_take_as(task, call, RECORD_SHAPE(record), record)
 /* Loads the n records of an array, RECORD_CHUNK to a round trip. Those that are not there (any
- * more) are left out: *n becomes how many there are, in their order. */
+ * more), or not readable (logged), are left out: *n becomes how many there are, in their order. */
 #define record_load_many(task, state, records, n)                                                  \
     record_load_many_as(task, state, RECORD_SHAPE(records), records, n)
 /* Out of an HGETALL-shaped list, the answer of a function. ERR_NOT_FOUND when it is empty. */

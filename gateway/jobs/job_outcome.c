@@ -54,7 +54,8 @@ bool job_token_parse(struct slice token, unsigned partitions, struct job *out)
     if (!slice_split(token, ':', &out->id, &token) ||
         !slice_split(token, ':', &out->media_id, &token) ||
         !slice_split(token, ':', &out->owner, &token) ||
-        !next_number(&token, JOB_KIND_COUNT, &kind) || !next_number(&token, LANE_COUNT, &lane) ||
+        !next_number(&token, JOB_KIND_COUNT, &kind) ||
+        !next_number(&token, JOB_LANE_COUNT, &lane) ||
         !next_number(&token, UINT64_MAX, &out->attempt))
         return false;
     out->lease = token;
@@ -200,21 +201,6 @@ static struct slice variants_json(struct arena *arena, unsigned bits)
     return arena_printf(arena, "{\"variants\":[%.*s]}", SLICE_ARG(list));
 }
 
-static void take_results(struct task *task, struct media *media, const struct job *job,
-                         const struct wire_results *results)
-{
-    media->variants |= variant_bits(results);
-    media->failure_code = media->failure_message = SLICE_NONE;
-    if (job->kind == JOB_TRANSCODE)
-        return;
-    media->status = MEDIA_READY;
-    media->width = results->width;
-    media->height = results->height;
-    media->duration_ms = results->duration_ms;
-    media->taken_ms = results->has_taken_ms ? results->taken_ms : 0;
-    media->metadata = metadata_json(task->arena, &results->metadata);
-}
-
 /* Where only thumbnails were made anew. */
 static bool has_renditions(const struct media *media)
 {
@@ -225,29 +211,58 @@ static bool has_renditions(const struct media *media)
     return true;
 }
 
+struct found {
+    struct arena *arena;
+    const struct job *job;
+    const struct wire_results *results;
+    struct job transcode;
+};
+
+static struct media_outcome take_renditions(struct media *media, void *arg)
+{
+    const struct found *found = arg;
+
+    media->variants |= variant_bits(found->results);
+    media->failure_code = media->failure_message = SLICE_NONE;
+    return (struct media_outcome){.event = EVENT_MEDIA_UPDATED,
+                                  .changes = variants_json(found->arena, media->variants)};
+}
+
+static struct media_outcome take_thumbnails(struct media *media, void *arg)
+{
+    struct found *found = arg;
+    const struct wire_results *results = found->results;
+
+    media->variants |= variant_bits(results);
+    media->failure_code = media->failure_message = SLICE_NONE;
+    media->status = MEDIA_READY;
+    media->width = results->width;
+    media->height = results->height;
+    media->duration_ms = results->duration_ms;
+    media->taken_ms = results->has_taken_ms ? results->taken_ms : 0;
+    media->metadata = metadata_json(found->arena, &results->metadata);
+    bool moves = found->job->kind == JOB_VIDEO && media->type == MEDIA_VIDEO &&
+                 results->width > 0 && !has_renditions(media);
+    return (struct media_outcome){.event = EVENT_MEDIA_READY,
+                                  .next = moves ? &found->transcode : NULL};
+}
+
 enum err job_done(struct task *task, struct gateway *gateway, const struct job *job,
                   const struct wire_results *results)
 {
-    /* After the thumbnails of fresh uploads, whoever they belong to. */
-    struct job transcode = {
-        .kind = JOB_TRANSCODE,
-        .lane = job->lane == LANE_REGENERATION ? LANE_REGENERATION : LANE_ON_DEMAND,
+    struct found found = {
+        .arena = task->arena,
+        .job = job,
+        .results = results,
+        /* After the thumbnails of fresh uploads, whoever they belong to. */
+        .transcode = {.kind = JOB_TRANSCODE,
+                      .lane = job->lane == LANE_REGENERATION ? LANE_REGENERATION : LANE_ON_DEMAND},
     };
-    struct media media;
-    enum err err = media_load(task, gateway->state, job->media_id, &media);
+    enum err err =
+        media_finish(task, gateway->state, job,
+                     job->kind == JOB_TRANSCODE ? take_renditions : take_thumbnails, &found);
 
-    if (err == ERR_NOT_FOUND)
-        return drop_job(task, gateway, job);
-    if (err != OK)
-        return err;
-    take_results(task, &media, job, results);
-    if (job->kind == JOB_TRANSCODE)
-        return media_finish(task, gateway->state, &media, EVENT_MEDIA_UPDATED,
-                            variants_json(task->arena, media.variants), job, NULL);
-    bool moves = job->kind == JOB_VIDEO && media.type == MEDIA_VIDEO && results->width > 0 &&
-                 !has_renditions(&media);
-    return media_finish(task, gateway->state, &media, EVENT_MEDIA_READY, SLICE_NONE, job,
-                        moves ? &transcode : NULL);
+    return err == ERR_NOT_FOUND ? drop_job(task, gateway, job) : err;
 }
 
 /* ---- failed ---- */

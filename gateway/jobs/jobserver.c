@@ -289,7 +289,7 @@ static void answer_by(struct slot *slot, struct slice token, enum err err)
         slot_answer_bare(slot, WIRE_GO_ON);
         return;
     }
-    if (err == ERR_STATE_UNAVAILABLE) {
+    if (err == ERR_STATE_UNAVAILABLE || err == ERR_OVERTAKEN) {
         slot_answer_bare(slot, WIRE_AGAIN);
         return;
     }
@@ -341,7 +341,7 @@ static void on_result(struct task *task, struct slot *slot, const struct wire_me
     FAULT_POINT(RESULT_AFTER_COMMIT);
     if (err == OK)
         lease_drop(server, token);
-    else if (err != ERR_STATE_UNAVAILABLE)
+    else if (err != ERR_STATE_UNAVAILABLE && err != ERR_OVERTAKEN)
         log_event(LOG_WARN, "result_refused", F("job", job->id), F("error", err_row(err)->slug));
     answer_by(slot, token, err);
     jobserver_wake(server); /* the next step of this media, or another try */

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import requests
-from harness import PATIENCE_S, SAMPLES, wait_for
+from harness import PATIENCE_S, SAMPLES, SANITIZED, wait_for
 from race import FEW, ROUNDS, race, together
 from test_webhooks import signatures
 
@@ -219,3 +219,101 @@ def test_a_webhook_is_deleted_beside_edits(shared_hub, make_receiver):
         assert answers[1].status_code == 200 and answers[0].status_code in (200, 404)
         gone = sessions[0].get(f"{shared_hub.api}/webhooks/{hook.id}", timeout=PATIENCE_S)
         assert gone.status_code == 404
+
+
+class Picture:
+    """A media and its changes, by two clients of its owner."""
+
+    def __init__(self, hub, media_id, sessions):
+        self.hub, self.id, self.sessions = hub, media_id, sessions
+        self.url = f"{hub.api}/media/{media_id}"
+
+    def look(self):
+        return self.sessions[0].get(self.url, timeout=PATIENCE_S).json()["data"]
+
+    def field(self, side, name, value):
+        def call():
+            return self.sessions[side].patch(self.url, json={name: value}, timeout=PATIENCE_S)
+        return call, lambda record: record[name] == value
+
+    def found_by_tag(self, tag):
+        answer = self.sessions[0].get(f"{self.hub.api}/media", params={"tag": tag},
+                                      timeout=PATIENCE_S)
+        return [media["id"] for media in answer.json()["data"]] == [self.id]
+
+
+@pytest.fixture
+def two_sessions(shared_hub):
+    token = shared_hub.login()
+    return [shared_hub.session(token), shared_hub.session(token)]
+
+
+MEDIA_CHANGES = {
+    "title": lambda picture, side, i: picture.field(side, "title", f"title {i}"),
+    "description": lambda picture, side, i: picture.field(side, "description", f"about {i}"),
+    "tags": lambda picture, side, i: picture.field(side, "tags", [f"tag{i}", f"tag{i + 1}"]),
+    "is_public": lambda picture, side, i: picture.field(side, "is_public", bool(i % 2)),
+}
+
+
+@pytest.mark.parametrize("one,two", itertools.combinations(MEDIA_CHANGES, 2))
+def test_changes_of_a_media(shared_hub, picture, two_sessions, one, two):
+    media = Picture(shared_hub, picture, two_sessions)
+    rounds = ROUNDS if (one, two) == ("title", "description") else FEW
+    assert race(rounds, lambda i: MEDIA_CHANGES[one](media, 0, i),
+                lambda i: MEDIA_CHANGES[two](media, 1, i), media.look) == 0
+    if two == "tags":
+        assert media.found_by_tag(f"tag{rounds}") and not media.found_by_tag("tag0")
+
+
+def test_many_changes_of_a_media(shared_hub, picture, two_sessions):
+    """As many at once as a page can send: the last one of each field is there."""
+    media = Picture(shared_hub, picture, two_sessions)
+    token = two_sessions[0].headers["Authorization"].split()[1]
+    media.sessions = [shared_hub.session(token) for _ in MEDIA_CHANGES]
+    for i in range(FEW):
+        changes = [change(media, side, i) for side, change in enumerate(MEDIA_CHANGES.values())]
+        answers = together(*[call for call, _ in changes])
+        record = media.look()
+        assert all(answer.ok for answer in answers)
+        assert all(holds(record) for _, holds in changes), record
+
+
+def test_a_media_is_edited_while_its_jobs_end(shared_hub, two_sessions):
+    """Thumbnails of a video, then its renditions: neither they nor the edits are lost."""
+    clip = SAMPLES / "movie1/VID_20191220_170832.mp4"
+    edits, media = {}, None
+    for round_ in range(1 if SANITIZED else 3):
+        answer = shared_hub.upload(two_sessions[0], clip)
+        assert answer.status_code == 201, answer.text
+        media = Picture(shared_hub, answer.json()["data"]["id"], two_sessions)
+        i = 0
+        while {"small", "medium", "large", "720p"} - set(media.look()["variants"]):
+            for side, name in enumerate(("title", "description")):
+                call, _ = media.field(side, name, f"{name} {round_} {i}")
+                assert call().ok
+                edits[name] = f"{name} {round_} {i}"
+            i += 1
+        record = media.look()
+        assert record["status"] == "ready" and record["width"] and i > 0
+        assert {name: record[name] for name in edits} == edits
+
+
+def test_a_media_is_deleted_beside_edits(shared_hub, two_sessions, photo):
+    """Whoever comes second finds it gone; no index keeps it."""
+    token = two_sessions[0].headers["Authorization"].split()[1]
+    editors = [shared_hub.session(token) for _ in range(2)]
+    for _ in range(FEW):
+        answer = shared_hub.upload(two_sessions[0], photo, tags="before")
+        assert answer.status_code == 201, answer.text
+        media = Picture(shared_hub, answer.json()["data"]["id"], editors)
+        answers = together(
+            media.field(0, "tags", ["after"])[0], media.field(1, "title", "Last words")[0],
+            lambda: two_sessions[0].delete(media.url, timeout=PATIENCE_S),
+            lambda: two_sessions[1].delete(media.url, timeout=PATIENCE_S))
+        assert sorted(answer.status_code for answer in answers[2:]) == [200, 404]
+        assert all(answer.status_code in (200, 404) for answer in answers[:2])
+        for tag in ("before", "after"):
+            listed = two_sessions[0].get(f"{shared_hub.api}/media", params={"tag": tag},
+                                         timeout=PATIENCE_S).json()
+            assert listed["data"] == [], listed

@@ -10,7 +10,6 @@
 enum {
     MEDIA_JSON_MAX = 256 << 10,
     LIST_JSON_MAX = MEDIAVAULT_PAGE_SIZE_MAX * MEDIA_JSON_MAX,
-    UPDATE_TRIES = 5, /* somebody else changes the tags at the same time */
 };
 
 static bool is_owner(const struct request *req, const struct media *media)
@@ -263,42 +262,39 @@ void mediavault_media_delete(struct request *req)
                                 SLICE_ARG(media.id)));
 }
 
-/* `was` with what the body gives in its place; null empties the description. */
-static struct media changed(struct request *req, const struct media *was)
+/* What the body gives; null empties the description. */
+static enum err take_body(struct media *now, void *arg)
 {
+    struct request *req = arg;
     const json_t *tags = json_object_get(req->body, "tags"), *tag;
     const json_t *is_public = json_object_get(req->body, "is_public");
-    struct media now = *was;
     size_t i;
 
     if (json_object_get(req->body, "title"))
-        now.title = json_get_slice(req->body, "title");
+        now->title = json_get_slice(req->body, "title");
     if (json_object_get(req->body, "description"))
-        now.description = json_get_slice(req->body, "description");
+        now->description = json_get_slice(req->body, "description");
     if (is_public)
-        now.is_public = json_is_true(is_public);
+        now->is_public = json_is_true(is_public);
     if (tags) {
-        now.tags = NULL;
-        now.tag_count = 0;
+        now->tags = NULL;
+        now->tag_count = 0;
     }
     json_array_foreach(tags, i, tag) mediavault_media_add_tag(
-        req->task.arena, &now, (struct slice){json_string_value(tag), json_string_length(tag)});
-    return now;
+        req->task.arena, now, (struct slice){json_string_value(tag), json_string_length(tag)});
+    return OK;
 }
 
 void mediavault_media_update(struct request *req)
 {
-    struct media was, now;
-    enum err err = ERR_CONFLICT;
+    struct media media;
 
-    for (unsigned i = 0; i < UPDATE_TRIES && err == ERR_CONFLICT; i++) {
-        if (!mediavault_media_load_or_reply(req, MEDIA_CHANGE, &was))
-            return;
-        now = changed(req, &was);
-        err = media_update(&req->task, req->gateway->state, &was, &now);
-    }
+    if (!mediavault_media_load_or_reply(req, MEDIA_CHANGE, &media))
+        return;
+    enum err err = media_change(&req->task, req->gateway->state, request_param(req, "id"),
+                                take_body, req, &media);
     if (err == OK)
-        mediavault_media_reply(req, 200, &now);
+        mediavault_media_reply(req, 200, &media);
     else
         reply_error(req, err, SLICE_NONE);
 }

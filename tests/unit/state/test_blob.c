@@ -113,7 +113,7 @@ static void regenerate(struct task *task, struct state *state)
     /* Asked for by somebody who read it before. */
     assert_int_equal(media_regenerate(task, state, &media, 2, JOB_IMAGE), ERR_CONFLICT);
     assert_int_equal(media_delete(task, state, &now), OK);
-    assert_int_equal(media_regenerate(task, state, &now, 1, JOB_IMAGE), ERR_CONFLICT);
+    assert_int_equal(media_regenerate(task, state, &now, 1, JOB_IMAGE), ERR_NOT_FOUND);
     assert_int_equal(job_claim(task, state, 1u << JOB_IMAGE, &job), ERR_NOT_FOUND);
 }
 

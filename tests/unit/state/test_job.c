@@ -117,6 +117,15 @@ static void lease_over(struct task *task, struct state *state, const struct job 
     assert_int_equal(job_expire_leases(task, state), OK);
 }
 
+/* As a worker that has found 640 x 480 pixels; arg: the next job, or NULL. */
+static struct media_outcome found(struct media *now, void *arg)
+{
+    now->status = MEDIA_READY;
+    now->width = 640;
+    now->height = 480;
+    return (struct media_outcome){.event = EVENT_MEDIA_READY, .next = arg};
+}
+
 static void fences(struct task *task, struct state *state)
 {
     unsigned last = state->partitions - 1;
@@ -136,11 +145,8 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(new.attempt, 1); /* losing a lease does not count */
 
     /* The old holder comes back with its results. */
-    media.status = MEDIA_READY;
-    media.width = 640, media.height = 480;
     uint64_t events = stream_length(task, state, last);
-    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, SLICE_NONE, &old, &next),
-                     ERR_CONFLICT);
+    assert_int_equal(media_finish(task, state, &old, found, &next), ERR_CONFLICT);
     assert_int_equal(media_processing(task, state, &old), ERR_CONFLICT);
     assert_int_equal(media_park(task, state, &old, SLICE("x"), SLICE("y")), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &old), ERR_CONFLICT);
@@ -151,10 +157,8 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(media_processing(task, state, &new), OK);
     assert_int_equal(media_processing(task, state, &new), OK);
     assert_int_equal(stream_length(task, state, last), events + 1);
-    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, SLICE_NONE, &new, &next),
-                     OK);
-    assert_int_equal(media_finish(task, state, &media, EVENT_MEDIA_READY, SLICE_NONE, &new, NULL),
-                     ERR_CONFLICT);
+    assert_int_equal(media_finish(task, state, &new, found, &next), OK);
+    assert_int_equal(media_finish(task, state, &new, found, NULL), ERR_CONFLICT);
     assert_int_equal(stream_length(task, state, last), events + 2);
     assert_int_equal(media_load(task, state, media.id, &media), OK);
     assert_int_equal(media.status, MEDIA_READY);
@@ -169,6 +173,105 @@ static void test_fences(void **unused)
 {
     with_state(1, fences);
     with_state(3, fences);
+}
+
+struct work {
+    struct state *state;
+    struct job job;
+    unsigned bit; /* of the variants that it makes */
+    enum { FINISHES, PARKS, EDITS, ANNOUNCES } does;
+    enum err err;
+    unsigned *running;
+};
+
+static struct media_outcome add_variant(struct media *now, void *arg)
+{
+    const struct work *work = arg;
+
+    now->variants |= work->bit;
+    return (struct media_outcome){.event = EVENT_MEDIA_UPDATED};
+}
+
+static enum err retitle(struct media *now, void *arg)
+{
+    now->title = SLICE("edited");
+    return OK;
+}
+
+static void work_task(struct task *task, void *arg)
+{
+    struct work *work = arg;
+    struct media media;
+
+    if (work->does == FINISHES)
+        work->err = media_finish(task, work->state, &work->job, add_variant, work);
+    else if (work->does == PARKS)
+        work->err =
+            media_park(task, work->state, &work->job, SLICE("damaged"), SLICE("is damaged"));
+    else if (work->does == EDITS)
+        work->err = media_change(task, work->state, work->job.media_id, retitle, NULL, &media);
+    else
+        work->err = media_processing(task, work->state, &work->job);
+    --*work->running;
+}
+
+/* A second job of the same media, leased. */
+static struct job another(struct task *task, struct state *state, const struct media *media)
+{
+    struct commit *commit = commit_new(task, state, media->partition);
+    struct job job = {.kind = JOB_TRANSCODE,
+                      .lane = LANE_FRESH,
+                      .media_id = media->id,
+                      .owner = media->owner,
+                      .sha256 = media->sha256};
+
+    job_enqueue(commit, &job);
+    assert_int_equal(commit_send(commit), OK);
+    assert_int_equal(job_claim(task, state, 1 << JOB_TRANSCODE, &job), OK);
+    return job;
+}
+
+/* Thumbnails and rendition end at once, while the owner edits and a job is announced: all of it
+ * holds. The records are from before there were revs. */
+static void two_jobs_at_once(struct task *task, struct state *state)
+{
+    struct slice owner = user(task, 0);
+
+    for (unsigned i = 0; i < 20; i++) {
+        struct job made, job;
+        struct media media = upload(task, state, owner, JOB_VIDEO, LANE_FRESH, &made);
+        struct redis_value v;
+        unsigned running = 4;
+
+        assert_int_equal(job_claim(task, state, 1 << JOB_VIDEO, &job), OK);
+        redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &media),
+                      SLICE("rev"));
+        redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &job),
+                      SLICE("rev"));
+        struct work works[] = {
+            {state, job, 1, FINISHES, OK, &running},
+            {state, another(task, state, &media), 2, i % 2 ? FINISHES : PARKS, OK, &running},
+            {state, job, 0, EDITS, OK, &running},
+            {state, job, 0, ANNOUNCES, OK, &running},
+        };
+        works[3].job = works[1].job;
+        for (size_t k = 0; k < COUNT_OF(works); k++)
+            assert_true(task_spawn(work_task, &works[k]));
+        WAIT_UNTIL(running == 0);
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(works[k].err, OK);
+        assert_true(works[3].err == OK || works[3].err == ERR_CONFLICT);
+        assert_int_equal(media_load(task, state, media.id, &media), OK);
+        assert_int_equal(media.variants, i % 2 ? 3 : 1);
+        assert_true(slice_eq(media.title, SLICE("edited")));
+        assert_true(slice_eq(media.failure_code, i % 2 ? SLICE("") : SLICE("damaged")));
+        assert_int_equal(media.rev, 3);
+    }
+}
+
+static void test_two_jobs_at_once(void **unused)
+{
+    with_state(1, two_jobs_at_once);
 }
 
 static void attempts(struct task *task, struct state *state)
@@ -228,8 +331,7 @@ static void media_gone(struct task *task, struct state *state)
     assert_int_equal(media_delete(task, state, &a), OK);
     assert_int_equal(media_delete(task, state, &a), ERR_NOT_FOUND);
     assert_int_equal(media_delete(task, state, &b), OK);
-    assert_int_equal(media_finish(task, state, &a, EVENT_MEDIA_READY, SLICE_NONE, &job, NULL),
-                     ERR_CONFLICT);
+    assert_int_equal(media_finish(task, state, &job, found, NULL), ERR_NOT_FOUND);
     assert_int_equal(media_processing(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
@@ -270,9 +372,10 @@ static void test_idle(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turns),      cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_fences),     cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_media_gone), cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_turns),    cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_fences),   cmocka_unit_test(test_two_jobs_at_once),
+        cmocka_unit_test(test_attempts), cmocka_unit_test(test_media_gone),
+        cmocka_unit_test(test_idle),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -38,10 +38,10 @@ bool once_enter_or_reply(struct request *req)
     struct slice operation = slice_from(req->route->operation);
     unsigned partition;
 
-    if (!req->route->once || !key.n)
+    if (!req->route->once || !key.p)
         return true;
-    if (key.n > KEY_MAX) {
-        reply_error(req, ERR_VALIDATION, SLICE("Idempotency-Key has at most 255 characters."));
+    if (key.n == 0 || key.n > KEY_MAX) {
+        reply_error(req, ERR_VALIDATION, SLICE("Idempotency-Key has 1 to 255 characters."));
         return false;
     }
     struct slice principal = principal_of(req, &partition);

@@ -81,7 +81,9 @@ static enum err judge(struct reader *reader)
         return OK;
     return refuse_file(
         reader, ERR_UNSUPPORTED_MEDIA,
-        SLICE("Photos, videos and sound in common formats are taken; this is none."));
+        arena_printf(reader->req->task.arena,
+                     "By its content it is none of the formats that are taken: %.*s.",
+                     SLICE_ARG(sniff_formats())));
 }
 
 static enum err take_data(struct reader *reader, struct slice data)

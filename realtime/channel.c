@@ -63,3 +63,14 @@ const struct channel *channel_row(int channel)
     assert(channel >= 0 && channel < channels.n);
     return &channels.rows[channel];
 }
+
+struct slice channel_names(struct arena *arena)
+{
+    struct slice names = SLICE("");
+
+    fill_in();
+    for (int i = 0; i < channels.n; i++)
+        names = arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(names), i ? ", " : "",
+                             SLICE_ARG(channels.rows[i].name));
+    return names;
+}

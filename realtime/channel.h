@@ -21,3 +21,4 @@ int channel_find(struct slice name);        /* CHANNEL_NONE */
 int channel_of_event(enum event_type type); /* CHANNEL_NONE: not for clients */
 int channel_job_progress(void);
 const struct channel *channel_row(int channel);
+struct slice channel_names(struct arena *arena); /* "job_progress, media_updates, ..." */

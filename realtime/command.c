@@ -86,13 +86,14 @@ static enum err check_place(struct task *task, struct client *client, const stru
                               command->resource_id);
 }
 
-static struct slice why_not(enum err err)
+static struct slice why_not(struct arena *arena, enum err err)
 {
     switch (err) {
     case ERR_UNAUTHORIZED:
         return SLICE("Send `auth` first.");
     case ERR_VALIDATION:
-        return SLICE("There is no such channel.");
+        return arena_printf(arena, "There is no such channel; there are %.*s.",
+                            SLICE_ARG(channel_names(arena)));
     case ERR_RATE_LIMITED:
         return SLICE("This socket has all the subscriptions it may have.");
     case ERR_NOT_FOUND:
@@ -140,30 +141,27 @@ static void run_subscribe(struct task *task, struct client *client, const struct
     if (client_over(client))
         return;
     if (err != OK)
-        refuse(client, command, err, why_not(err));
+        refuse(client, command, err, why_not(task->arena, err));
     else
         subscribe(task, client, command, channel);
 }
 
-static void run_unsubscribe(struct client *client, const struct command *command)
+static void run_unsubscribe(struct task *task, struct client *client, const struct command *command)
 {
     int channel = channel_find(command->channel);
-    struct arena *arena;
 
     if (!client->user || channel == CHANNEL_NONE) {
         enum err why = client->user ? ERR_VALIDATION : ERR_UNAUTHORIZED;
 
-        refuse(client, command, why, why_not(why));
+        refuse(client, command, why, why_not(task->arena, why));
         return;
     }
     struct subscription *subscription = subscription_find(client, channel, command->resource_id);
     if (subscription)
         subscription_remove(subscription);
-    arena = arena_new();
     client_send(client, message_unsubscribed(command, channel_row(channel)->has_history
-                                                          ? hub_position(client->hub, arena)
+                                                          ? hub_position(client->hub, task->arena)
                                                           : SLICE_NONE));
-    arena_free(arena);
 }
 
 void command_run(struct task *task, struct client *client, struct slice text)
@@ -184,7 +182,7 @@ void command_run(struct task *task, struct client *client, struct slice text)
         run_subscribe(task, client, &command);
         break;
     case COMMAND_UNSUBSCRIBE:
-        run_unsubscribe(client, &command);
+        run_unsubscribe(task, client, &command);
         break;
     case COMMAND_PING:
         client_send(client, message_pong(&command));

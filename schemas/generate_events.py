@@ -25,8 +25,8 @@ UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, uni
 def row(source, name, event, channels):
     if not re.fullmatch(r"[A-Z][A-Z_]*", name):
         sys.exit(f"{source}: {name} is not a constant's name")
-    if set(event) != {"type", "channel", "webhook"}:
-        sys.exit(f"{source}: {name} needs exactly type, channel and webhook")
+    if set(event) != {"type", "channel", "webhook", "about"}:
+        sys.exit(f"{source}: {name} needs exactly type, channel, webhook and about")
     if event["type"].replace(".", "_").upper() != name:
         sys.exit(f"{source}: {name} does not match its type {event['type']}")
     if not re.fullmatch(r"[a-z]+(\.[a-z]+)+", event["type"]):
@@ -47,7 +47,7 @@ def main(source, target):
         schema = yaml.load(f, UniqueLoader)
     channels, events = schema["channels"], schema["events"]
     for name, channel in channels.items():
-        if not re.fullmatch(r"[a-z][a-z_]*", name) or set(channel) != {"clients"}:
+        if not re.fullmatch(r"[a-z][a-z_]*", name) or set(channel) != {"clients", "resource"}:
             sys.exit(f"{source}: channel {name} has a wrong name or fields")
     types = [event.get("type") for event in events.values()]
     for event_type in types:

@@ -19,7 +19,9 @@ import sys
 
 import yaml
 
-METHODS = ("get", "put", "post", "patch", "delete", "options")
+from openapi_keys import METHODS, OPERATION, problems
+
+HERE = pathlib.Path(__file__).parent
 UNBOUNDED = "UINT64_MAX"
 FIELD_TYPES = {"string": "FIELD_STRING", "integer": "FIELD_INTEGER", "boolean": "FIELD_BOOLEAN"}
 FORMATS = {None: "FORMAT_NONE", "email": "FORMAT_EMAIL", "uri": "FORMAT_URL",
@@ -27,9 +29,8 @@ FORMATS = {None: "FORMAT_NONE", "email": "FORMAT_EMAIL", "uri": "FORMAT_URL",
            "line": "FORMAT_LINE"}
 ONCE = {"$ref": "#/components/parameters/IdempotencyKey"}
 LINK_PARAMETERS = ("exp", "user", "sig")
-OPERATION_KEYS = {"operationId", "x-handler", "x-rate-policy", "x-scopes", "x-max-body", "x-errors", "x-once",
-                  "summary", "description", "tags", "security", "parameters", "requestBody",
-                  "responses"}
+# What a custom format is for others: the rules of gateway/validate.c as patterns.
+PATTERNS = {"username": "^[A-Za-z0-9._-]+$", "line": r"^[^\u0000-\u001F\u007F]*$"}
 
 
 class Problem(Exception):
@@ -94,6 +95,9 @@ class Surface:
                  f"{file}: only paths, components and tags are merged")
             merge(doc, part, str(file))
         need(doc.get("paths"), f"{path}: no paths")
+        fill_enums(doc, enums())
+        for problem in problems(doc, "document", str(path)):
+            raise Problem(problem)
         return doc
 
     def resolve(self, node):
@@ -152,6 +156,28 @@ def merge(into, part, where):
             raise Problem(f"{where}: {key} is given twice")
 
 
+def enums():
+    """The lists of names that other tables hold, by what x-enum calls them."""
+    events = yaml.safe_load((HERE / "events.yaml").read_text(encoding="utf-8"))["events"].values()
+    variants = yaml.safe_load((HERE / "variants.yaml").read_text(encoding="utf-8"))["variants"].values()
+    named = [event["type"] for event in events if event["webhook"] != "never"]
+    return {"webhook_filters": ["*", *named], "webhook_messages": [*named, "webhook.test"],
+            "variants": [row["text"] for row in variants if row["kind"] != "mask"],
+            "thumbnails": [row["text"] for row in variants if row["kind"] == "thumbnail"]}
+
+
+def fill_enums(node, lists):
+    if isinstance(node, dict):
+        if "x-enum" in node:
+            need(node["x-enum"] in lists, f"there is no list {node['x-enum']} of names")
+            node["enum"] = lists[node.pop("x-enum")]
+        for value in node.values():
+            fill_enums(value, lists)
+    elif isinstance(node, list):
+        for value in node:
+            fill_enums(value, lists)
+
+
 def substitute(node, values):
     if isinstance(node, str) and node in values:
         return values[node]
@@ -163,18 +189,26 @@ def substitute(node, values):
 
 
 def strip(node):
-    """A copy without our extensions (x-...), which are nobody else's business."""
-    if isinstance(node, dict):
-        return {key: value if key in ("example", "examples") else strip(value)
-                for key, value in node.items() if not key.startswith("x-")}
-    return [strip(value) for value in node] if isinstance(node, list) else node
+    """A copy for others: without our extensions (x-...), saying of each field what is done with it.
+    A number that is lowered to its maximum has none."""
+    if isinstance(node, list):
+        return [strip(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    node = dict(node)
+    if node.get("x-clamp"):
+        del node["maximum"]
+    if isinstance(node.get("format"), str) and node["format"] in PATTERNS:
+        node["pattern"] = PATTERNS[node.pop("format")]
+    return {key: value if key in ("example", "examples") else strip(value)
+            for key, value in node.items() if not key.startswith("x-")}
 
 
 class Operation:
     def __init__(self, surface, template, method, item):
         self.surface, self.template, self.method = surface, template, method
         self.row = row = item[method]
-        unknown = set(row) - OPERATION_KEYS
+        unknown = set(row) - OPERATION
         need(not unknown, f"unknown keys: {', '.join(sorted(unknown))}")
         self.id, self.handler = row.get("operationId", ""), row.get("x-handler", "")
         need(re.fullmatch(r"[a-z][a-z0-9_]*", self.id), "operationId is missing or no C name")

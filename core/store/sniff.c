@@ -215,3 +215,10 @@ struct slice sniff_mime(struct slice head)
         mime = tests[i](head);
     return mime;
 }
+
+struct slice sniff_formats(void)
+{
+    return SLICE(
+        "JPEG, PNG, GIF, TIFF, WebP, AVIF, HEIC; MP4, QuickTime, 3GP, WebM, Matroska, AVI, "
+        "MPEG, Ogg; MP3, M4A, FLAC, WAV, Ogg audio");
+}

@@ -9,3 +9,5 @@ enum { SNIFF_BYTES = 4096 }; /* what it wants to see, unless the file is shorter
 
 /* The MIME type ("image/jpeg"), or an empty slice for what we do not take. */
 struct slice sniff_mime(struct slice head);
+/* For people: the formats that it knows, "JPEG, PNG, ...". */
+struct slice sniff_formats(void);

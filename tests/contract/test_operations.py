@@ -1,15 +1,19 @@
 """One test per operation: the success that the schema shows, and its most likely refusal. An
 operation without a function here fails test_every_operation_has_a_test."""
+import contextlib
 import pathlib
+import re
 import sys
 import uuid
 
 import backup_repository_checks
 import pytest
 import requests
+import yaml
 from backup_client import HEALTH_KEY
-from contract import document, operations
+from contract import ROOT, document, operations
 from harness import PATIENCE_S, wait_for
+from socket_client import SocketClient
 
 PHOTO = pathlib.Path("/usr/share/forensics-samples/original-files/pic2/IMG_20200124_231153.jpg")
 ADMIN = {"username": "admin", "password": "correct horse battery"}
@@ -331,7 +335,7 @@ def check_webhooks_create(contract):
     assert answer.headers["Location"].endswith(made["id"]) and made["secret"].startswith("whsec_")
     assert {key: made[key] for key in good} == good and made["active"] is True
     contract.call("webhooks_delete", path={"id": made["id"]})
-    for bad, field in (({"url": "x"}, "url"), ({"events": ["no.such"]}, "events"),
+    for bad, field in (({"url": "x"}, "url"), ({"events": ["no.such"]}, "events[0]"),
                        ({"more": 1}, "more")):
         refused = contract.call("webhooks_create", 400, json={**good, **bad})
         assert field in refused_fields(refused)
@@ -429,6 +433,26 @@ def check_hub_ready(hub_contract):
     for given in ({"params": {"code": "no"}}, {"headers": {"Authorization": ""}}):
         error = hub_contract.call("hub_ready", 403, **given).json()["error"]
         assert "Authorization header" in error and "query" in error
+
+
+def check_hub_realtime_page(hub_contract, hub):
+    """It names all events and channels, and the codes that the protocol has."""
+    answer = hub_contract.call("hub_realtime_page")
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    hub_contract.call("hub_realtime_page", 304, headers={"If-None-Match": answer.headers["ETag"]})
+    table = yaml.safe_load((ROOT / "schemas/events.yaml").read_text())
+    names = [name for name, channel in table["channels"].items() if channel["clients"]]
+    names += [e["type"] for e in table["events"].values() if e["channel"] in names]
+    codes = re.findall(r"CLOSE_\w+ = (\d+)", (ROOT / "realtime/protocol.h").read_text())
+    assert len(codes) >= 7
+    for word in [*names, *codes, "job_progress", "resource_id", "since", "heartbeat", "when named"]:
+        assert word in answer.text, word
+    assert "session.ended" not in answer.text
+    with contextlib.closing(SocketClient(hub)) as client:
+        welcome = client.wait("welcome")
+    assert f"every {welcome['heartbeat']} s" in answer.text
+    assert f"within {welcome['auth_timeout']} s" in answer.text
 
 
 def check_hub_metrics(hub_contract):

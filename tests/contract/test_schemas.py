@@ -1,7 +1,9 @@
 """The schemas by themselves: examples keep to their schemas, and the generator refuses what it
 says it refuses. Needs no hub."""
 import copy
+import json
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -85,6 +87,27 @@ def read(tmp_path, doc):
     return Surface(str(file), ERRORS, {"none", "default"}, {"media_read"})
 
 
+def test_what_others_see_of_a_field(tmp_path):
+    """Custom formats are patterns, what is clamped has no maximum, lists of names are there."""
+    doc = copy.deepcopy(SMALL)
+    operation = doc["paths"]["/things/{id}"]["post"]
+    operation["parameters"].append({"name": "n", "in": "query", "schema": {
+        "type": "integer", "maximum": 100, "x-clamp": True}})
+    operation["requestBody"]["content"]["application/json"]["schema"]["properties"] = {
+        "a": {"type": "string", "format": "line", "maxLength": 9},
+        "b": {"type": "string", "x-enum": "thumbnails"}}
+    surface = read(tmp_path, doc)
+    shown = json.loads(surface.document())["paths"]["/things/{id}"]["post"]
+    assert shown["parameters"][1]["schema"] == {"type": "integer"}
+    fields = shown["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert fields["b"] == {"type": "string", "enum": ["small", "medium", "large"]}
+    assert "format" not in fields["a"]
+    for text, fits in (("one line", True), ("two\nlines", False), ("\x7f", False), ("ä ö", True)):
+        assert bool(re.search(fields["a"]["pattern"], text)) is fits, text
+    table = "\n".join(surface.operations[0].query.c_lines())
+    assert ".maximum = 100" in table and ".clamp = true" in table
+
+
 def test_the_small_surface_passes(tmp_path):
     surface = read(tmp_path, SMALL)
     check_all(surface.operations)
@@ -95,12 +118,13 @@ def test_the_small_surface_passes(tmp_path):
 
 
 def bend(path, value=None):
-    """A change of the small operation: `path` leads to what is set to value, or deleted."""
+    """A change of the small operation: `path` leads to what is set to value; without one it is
+    deleted where it is there, and else set to null, as an unquoted comma makes it."""
     def apply(operation):
         *steps, last = path
         for step in steps:
             operation = operation[step]
-        if value is None:
+        if value is None and last in operation:
             del operation[last]
         else:
             operation[last] = value
@@ -123,6 +147,12 @@ ANSWER = ("responses", "200", "content", "application/json")
     (bend(["x-scopes"], ["media:burn"]), "no scope"),
     (bend(["x-rate-policy"], "unheard"), "no rate policy"),
     (bend(["x-misspelt"], 1), "unknown keys"),
+    (bend([*BODY, "schema", "properties", "a", "dot"]), "unknown keys: dot"),
+    (bend(["parameters", 0, "schema", "minlength"], 1), "unknown keys: minlength"),
+    (bend([*ANSWER, "schema", "properties", "id", "oldest first"]), "unknown keys: oldest first"),
+    (bend(["responses", "200", "headers"], {"ETag": {"schema": {"text": 1}}}), "unknown keys: text"),
+    (bend([*BODY, "schema", "properties", "a", "description"]), "description is no text"),
+    (bend([*BODY, "schema", "properties", "a", "x-enum"], "unheard"), "no list unheard"),
     (bend(["x-errors"], ["UNHEARD"]), "no error"),
     (bend(["x-max-body"], "large"), "not a size"),
     (bend(["parameters"], []), "path parameters differ"),

@@ -166,8 +166,9 @@ def test_registration(hub, key):
 
 def test_a_long_key(hub):
     assert upload(hub, "k" * 255).status_code == 201
-    refused = upload(hub, "k" * 256)
-    assert refused.status_code == 400 and "255" in refused.json()["error"]["message"]
+    for wrong in ("k" * 256, ""):
+        refused = upload(hub, wrong)
+        assert refused.status_code == 400 and "1 to 255" in refused.json()["error"]["message"]
 
 
 def test_a_killed_gateway_holds_no_key(make_hub, key):

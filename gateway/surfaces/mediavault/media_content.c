@@ -131,45 +131,26 @@ static void reply_original(struct request *req, const struct media *media)
                         });
 }
 
-/* The variant that a query parameter names. False: 400 is sent. */
-static bool variant_or_reply(struct request *req, const char *parameter, struct slice name,
-                             enum variant *out)
-{
-    const struct field_error unknown = {slice_from(parameter), SLICE("There is no such variant.")};
-
-    if (variant_parse(name, out))
-        return true;
-    reply_field_errors(req, ERR_VALIDATION, &unknown, 1);
-    return false;
-}
-
 void mediavault_media_content(struct request *req)
 {
-    struct slice name = request_query(req, "variant");
-    enum variant variant = VARIANT_COUNT;
+    enum variant variant;
     struct media media;
 
-    if (name.n && !variant_or_reply(req, "variant", name, &variant))
-        return;
     if (!mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
         return;
-    if (variant == VARIANT_COUNT)
-        reply_original(req, &media);
-    else
+    if (variant_parse(request_query(req, "variant"), &variant)) /* the schema knows the names */
         reply_variant(req, &media, variant);
+    else
+        reply_original(req, &media);
 }
 
 void mediavault_media_thumbnail(struct request *req)
 {
-    struct slice name = request_query(req, "size");
-    enum variant variant = VARIANT_MEDIUM;
+    enum variant variant;
     struct media media;
 
-    if (name.n && !variant_or_reply(req, "size", name, &variant))
-        return;
-    if (variant_row(variant)->kind != VARIANT_THUMBNAIL &&
-        !variant_or_reply(req, "size", SLICE_NONE, &variant))
-        return;
+    if (!variant_parse(request_query(req, "size"), &variant))
+        variant = VARIANT_MEDIUM;
     if (mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
         reply_variant(req, &media, variant);
 }

@@ -111,14 +111,6 @@ static bool url_or_reply(struct request *req, struct slice url)
     return verdict == TARGET_OK;
 }
 
-static bool can_be_named(struct slice name)
-{
-    enum event_type type;
-
-    return slice_eq(name, SLICE("*")) ||
-           (event_type_parse(name, &type) && event_row(type)->webhook != WEBHOOK_NEVER);
-}
-
 static bool is_among(struct slice name, const struct slice *names, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -128,26 +120,17 @@ static bool is_among(struct slice name, const struct slice *names, size_t n)
 }
 
 /* Each name once. */
-static bool events_or_reply(struct request *req, const json_t *names, struct endpoint *endpoint)
+static void take_events(struct arena *arena, const json_t *names, struct endpoint *endpoint)
 {
-    struct arena *arena = req->task.arena;
-
     endpoint->events = ARENA_ARRAY(arena, struct slice, json_array_size(names));
     endpoint->event_count = 0;
     for (size_t i = 0; i < json_array_size(names); i++) {
         const json_t *item = json_array_get(names, i);
         struct slice name = {json_string_value(item), json_string_length(item)};
 
-        if (!can_be_named(name)) {
-            reply_field(
-                req, "events",
-                arena_printf(arena, "There is no event \"%.*s\" for webhooks.", SLICE_ARG(name)));
-            return false;
-        }
         if (!is_among(name, endpoint->events, endpoint->event_count))
             endpoint->events[endpoint->event_count++] = name;
     }
-    return true;
 }
 
 /* Reads what the body gives; the schema has checked its shape. */
@@ -160,7 +143,9 @@ static bool body_or_reply(struct request *req, struct endpoint *out)
     out->active = json_is_true(json_object_get(req->body, "active"));
     if (json_object_get(req->body, "url") && !url_or_reply(req, out->url))
         return false;
-    return !events || events_or_reply(req, events, out);
+    if (events)
+        take_events(req->task.arena, events, out);
+    return true;
 }
 
 static void take_given(const json_t *body, const struct endpoint *given, struct endpoint *now)

@@ -12,6 +12,7 @@ struct connection_server;
 struct jobserver;
 struct manifests;
 struct password_thread;
+struct surroundings;
 struct trusted_proxies;
 struct upload_shares;
 
@@ -31,6 +32,7 @@ struct gateway {
     const struct trusted_proxies *proxies;
     struct upload_shares *uploads;
     const struct slice *cors_origins; /* ends with an empty one */
+    struct surroundings *surroundings;
     uint64_t started_ms;
     bool draining;
 };

@@ -22,6 +22,7 @@
 #include "gateway/keyring_watch.h"
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
+#include "gateway/surroundings.h"
 #include "gateway/upload_share.h"
 #include "state/endpoint.h"
 #include "state/secret.h"
@@ -137,6 +138,7 @@ static void start(struct task *task, void *arg)
     start_jobs(gateway);
     program.housekeeping = housekeeping_start(gateway);
     program.keyring_watch = keyring_watch_start(gateway);
+    gateway->surroundings = surroundings_start(gateway);
     /* Whoever is told that we are ready may ask /ready. */
     realtime_gate_await(gateway, EVENTS_WAIT_MS);
     if (gateway->draining)
@@ -153,6 +155,7 @@ static void finish(void)
     connection_server_free(gateway->connections);
     housekeeping_stop(program.housekeeping);
     keyring_watch_stop(program.keyring_watch);
+    surroundings_stop(gateway->surroundings);
     if (gateway->jobs)
         jobserver_stop(gateway->jobs);
     realtime_gate_stop(gateway);

@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "state/pulse.h"
 #include "state/stream.h"
 
 #include <assert.h>
@@ -120,6 +121,15 @@ static void spawn(struct dispatcher *dispatcher, task_fn *fn, void *arg)
     (void)spawned;
 }
 
+/* For /ready of the gateways. */
+static void on_pulse(struct timer *timer)
+{
+    struct dispatcher *dispatcher = CONTAINER_OF(timer, struct dispatcher, pulse);
+
+    pulse_beat(dispatcher->state, PULSE_DISPATCHER);
+    timer_start(timer, PULSE_PERIOD_MS, on_pulse);
+}
+
 struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
                                     void (*on_stopped)(void *arg), void *arg)
 {
@@ -150,6 +160,7 @@ struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
         spawn(dispatcher, sender_run, shard);
     }
     spawn(dispatcher, sweeper_run, dispatcher);
+    on_pulse(&dispatcher->pulse);
     return dispatcher;
 }
 
@@ -176,6 +187,7 @@ void dispatcher_free(struct dispatcher *dispatcher)
 {
     assert(dispatcher->fibers == 0);
     timer_stop(&dispatcher->grace);
+    timer_stop(&dispatcher->pulse);
     transfers_free(dispatcher->transfers);
     directory_free(dispatcher->directory);
     while (dispatcher->sweeps) {

@@ -51,7 +51,7 @@ struct dispatcher {
     uint64_t claims;     /* the second part */
     struct sweep *sweeps;
     struct bell sweep_bell;
-    struct timer grace;
+    struct timer grace, pulse;
     void (*on_stopped)(void *arg);
     void *arg;
 };

@@ -20,6 +20,8 @@ enum {
     TICK_MS = 1000,
     DEADLINE_GRACE_MS = 60000,             /* the worker keeps the deadline itself */
     DEADLINE_UNKNOWN_MS = 6 * 3600 * 1000, /* of a job that another gateway gave away */
+    COMING_MS = 30000,                     /* the first worker, after the start */
+    SILENT_MS = PARK_MS + 15000,           /* the idlest one asks again within PARK_MS */
     TOKEN_MAX = 200,                       /* wire.yaml, lease */
 };
 
@@ -41,6 +43,7 @@ struct jobserver {
     bool wanted, dispatching; /* a look at the queues; it is under way */
     struct timer tick;
     struct lease *leases;
+    uint64_t started_ms, heard_ms; /* a word of any worker; 0: none yet */
     struct slots slots;
 };
 
@@ -422,6 +425,7 @@ static void run_request(struct task *task, void *arg)
 
 static void on_request(struct slot *slot)
 {
+    server_of(slot)->heard_ms = clock_ms();
     if (spawn(server_of(slot), run_request, slot))
         return;
     nng_msg_free(slot->request);
@@ -485,6 +489,13 @@ static void on_last_post(void *arg)
     unref(server);
 }
 
+bool jobserver_has_worker(const struct jobserver *server)
+{
+    if (!server->heard_ms)
+        return clock_ms() - server->started_ms < COMING_MS;
+    return server->slots.pipe_count > 0 && clock_ms() - server->heard_ms < SILENT_MS;
+}
+
 struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, char **problem)
 {
     enum { PROBLEM_BYTES = 300 };
@@ -493,6 +504,7 @@ struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, cha
 
     server->gateway = gateway;
     server->refs = 1;
+    server->started_ms = clock_ms();
     server->slots.on_request = on_request;
     server->slots.on_pipe_closed = on_pipe_closed;
     int failed = slots_open(&server->slots, arena_cstr(arena, url));

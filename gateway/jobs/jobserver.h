@@ -22,4 +22,8 @@ struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, cha
  */
 void jobserver_stop(struct jobserver *server);
 
+/* Is a worker connected, and has one been heard of since it was last due to speak? In the first
+ * moments, before one had the time to come, it is taken for granted. */
+bool jobserver_has_worker(const struct jobserver *server);
+
 void jobserver_wake(struct jobserver *server); /* a job may be waiting: called on media events */

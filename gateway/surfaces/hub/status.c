@@ -3,9 +3,11 @@
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/exchange.h"
+#include "gateway/jobs/jobserver.h"
 #include "gateway/metrics.h"
 #include "gateway/realtime_gate.h"
 #include "gateway/surfaces/backup_repository/ready.h"
+#include "gateway/surroundings.h"
 #include "handlers.h"
 
 enum { METRICS_MAX_BYTES = 1 << 20 };
@@ -27,6 +29,16 @@ struct check {
     bool ok;
 };
 
+static void write_checks(struct json_writer *w, const char *name, const struct check *checks,
+                         size_t n)
+{
+    jw_key(w, name);
+    jw_object(w);
+    for (size_t i = 0; i < n; i++)
+        jw_str(w, checks[i].name, checks[i].ok ? SLICE("ok") : SLICE("failing"));
+    jw_object_end(w);
+}
+
 void hub_ready(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
@@ -37,9 +49,15 @@ void hub_ready(struct request *req)
     }
     bool store_fine = store_works(&req->task, gateway->store);
     bool has_memory = state_has_memory(&req->task, gateway->state);
+    bool folders_there = surroundings_has_folders(&req->task, gateway);
     const struct check checks[] = {
-        {"state", state_ready(gateway->state)},   {"memory", has_memory},
-        {"events", realtime_gate_hears(gateway)}, {"store", store_fine},
+        {"state", state_ready(gateway->state)},
+        {"memory", has_memory},
+        {"events", realtime_gate_hears(gateway)},
+        {"store", store_fine},
+        {"folders", folders_there},
+        {"dispatcher", surroundings_has_dispatcher(gateway->surroundings)},
+        {"worker", !gateway->jobs || jobserver_has_worker(gateway->jobs)},
         {"draining", !gateway->draining},
     };
     struct json_writer w;
@@ -52,11 +70,8 @@ void hub_ready(struct request *req)
     jw_init(&w, &out);
     jw_object(&w);
     jw_str(&w, "status", ready ? SLICE("ready") : SLICE("not ready"));
-    jw_key(&w, "checks");
-    jw_object(&w);
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
-        jw_str(&w, checks[i].name, checks[i].ok ? SLICE("ok") : SLICE("failing"));
-    jw_object_end(&w);
+    write_checks(&w, "components", checks, sizeof checks / sizeof checks[0]);
+    write_checks(&w, "checks", checks, sizeof checks / sizeof checks[0]); /* its older name */
     jw_object_end(&w);
     if (!ready)
         reply_header(req, "Retry-After", SLICE("1"));

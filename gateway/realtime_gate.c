@@ -79,7 +79,7 @@ static const struct {
 } resources[] = {
     {SLICE_INIT("media_updates"), may_see_media}, {SLICE_INIT("job_progress"), may_see_media},
     {SLICE_INIT("user_updates"), may_see_user},   {SLICE_INIT("collection_updates"), may_see_own},
-    {SLICE_INIT("session_updates"), may_see_own},
+    {SLICE_INIT("session_updates"), may_see_own}, {SLICE_INIT("webhook_updates"), may_see_own},
 };
 
 static enum err on_may_see(void *arg, struct task *task, const struct principal *principal,

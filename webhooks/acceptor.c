@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "state/commit.h"
 #include "state/stream.h"
 
 #include <string.h>
@@ -90,13 +91,34 @@ static void note_ready(struct shard *shard, const struct acceptance *items, size
         }
 }
 
+/* Its owner learns of it by an event. Whoever dies between the two commits tells it again. */
+static void tell_full(struct task *task, const struct shard *shard, struct slice id)
+{
+    struct state *state = shard->dispatcher->state;
+    const struct receiver *receiver = directory_find(shard->dispatcher->directory, id);
+
+    if (!receiver)
+        return;
+    struct commit *commit = commit_new(task, state, receiver->endpoint.partition);
+    struct event event = {.type = EVENT_WEBHOOK_BACKLOG_FULL,
+                          .owner = arena_dup(task->arena, receiver->endpoint.owner),
+                          .resource = id,
+                          .resource_type = SLICE("webhook")};
+
+    log_event(LOG_WARN, "backlog_full", F("endpoint", id), F("partition", shard->partition));
+    commit_event(commit, &event);
+    if (commit_send(commit) == OK)
+        delivery_full_told(task, state, shard->partition, id);
+}
+
 static enum round accept_events(struct task *task, struct shard *shard, const struct event *events,
                                 size_t n)
 {
     struct dispatcher *dispatcher = shard->dispatcher;
     struct acceptance *items = ARENA_ARRAY(task->arena, struct acceptance, n);
     struct head to = {.epoch = shard->cursor.epoch}, now;
-    uint64_t dropped;
+    struct slice *full;
+    size_t full_n;
 
     /* After the events were read: an endpoint that was made before one of them is known. */
     enum err err = directory_refresh(task, dispatcher->directory);
@@ -107,7 +129,7 @@ static enum round accept_events(struct task *task, struct shard *shard, const st
     memcpy(to.hash, events[n - 1].hash, sizeof to.hash);
     FAULT_POINT(WEBHOOK_BEFORE_ACCEPT);
     err = delivery_accept(task, dispatcher->state, shard->partition, &shard->cursor, &to, items, n,
-                          clock_unix_ms(), dispatcher->retention_s, &dropped, &now);
+                          clock_unix_ms(), &dispatcher->bounds, &full, &full_n, &now);
     FAULT_POINT(WEBHOOK_AFTER_ACCEPT);
     if (err == ERR_CONFLICT) {
         shard->cursor = now; /* another dispatcher was faster */
@@ -117,9 +139,8 @@ static enum round accept_events(struct task *task, struct shard *shard, const st
         return after_error(shard, err);
     shard->cursor = to;
     note_ready(shard, items, n);
-    if (dropped > 0)
-        log_event(LOG_WARN, "deliveries_dropped", F("partition", shard->partition),
-                  F("count", (long long)dropped));
+    for (size_t i = 0; i < full_n; i++)
+        tell_full(task, shard, full[i]);
     return ROUND_MORE;
 }
 

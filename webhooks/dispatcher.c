@@ -140,7 +140,7 @@ struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
     random_bytes(&name, sizeof name);
     snprintf(dispatcher->name, sizeof dispatcher->name, "%016llx", (unsigned long long)name);
     dispatcher->state = settings->state;
-    dispatcher->retention_s = settings->retention_s;
+    dispatcher->bounds = settings->bounds;
     dispatcher->grace_ms = settings->grace_ms;
     dispatcher->on_stopped = on_stopped;
     dispatcher->arg = arg;

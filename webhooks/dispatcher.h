@@ -3,7 +3,7 @@
  * flight is sent again; several may run side by side; while Redis is away everything waits. */
 #pragma once
 
-#include "state/state.h"
+#include "state/delivery.h"
 #include "state/target.h"
 
 struct dispatcher;
@@ -11,7 +11,7 @@ struct dispatcher;
 struct dispatcher_settings {
     struct state *state;                /* after state_wait() */
     const struct target_policy *policy; /* borrowed for life */
-    uint64_t retention_s;
+    struct delivery_bounds bounds;
     uint64_t grace_ms; /* see dispatcher_stop() */
 };
 

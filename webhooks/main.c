@@ -109,7 +109,7 @@ static void read_settings(void)
     (void)ok;
     program.settings.policy = &program.policy;
     program.settings.grace_ms = GRACE_MS;
-    program.settings.retention_s = config_number(program.config, "webhooks.retention");
+    program.settings.bounds = delivery_bounds_from(program.config);
     program.settings.state = state_open(durable, fleeting);
     if (!program.settings.state)
         process_fail("--redis or --redis-volatile is not a Redis URL");

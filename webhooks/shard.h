@@ -42,7 +42,8 @@ struct dispatcher {
     struct directory *directory;
     struct transfers *transfers;
     struct stream *stream;
-    uint64_t retention_s, grace_ms;
+    struct delivery_bounds bounds;
+    uint64_t grace_ms;
     struct shard *shards; /* [partitions] */
     unsigned fibers;      /* running */
     bool stopping;

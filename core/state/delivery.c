@@ -85,12 +85,24 @@ static bool parse_head(const struct redis_value *items, struct head *out)
     return true;
 }
 
+static bool says(const struct redis_value *reply, struct slice word)
+{
+    return reply->n > 0 && slice_eq(reply->items[0].text, word);
+}
+
+static void add_bounds(struct args *args, uint64_t now_ms, const struct delivery_bounds *bounds)
+{
+    add_number(args, now_ms);
+    add_number(args, bounds->retention_s);
+    add_number(args, bounds->pending_max);
+}
+
 /* {"ok", ...} or {"moved", epoch, offset, hash} */
 static enum err ok_or_moved(const struct redis_value *reply, struct head *from_now)
 {
-    if (reply->n > 0 && slice_eq(reply->items[0].text, SLICE("ok")))
+    if (says(reply, SLICE("ok")))
         return OK;
-    if (reply->n != 4 || !slice_eq(reply->items[0].text, SLICE("moved")))
+    if (reply->n != 4 || !says(reply, SLICE("moved")))
         return ERR_INTERNAL;
     if (!parse_head(reply->items + 1, from_now))
         *from_now = (struct head){0};
@@ -117,13 +129,22 @@ enum err delivery_cursor_open(struct task *task, struct state *state, unsigned p
     return reply.n == 3 && parse_head(reply.items, out) ? OK : ERR_INTERNAL;
 }
 
+struct delivery_bounds delivery_bounds_from(const struct config *config)
+{
+    return (struct delivery_bounds){
+        .retention_s = config_number(config, "webhooks.retention"),
+        .pending_max = config_number(config, "webhooks.pending_max"),
+    };
+}
+
 enum err delivery_accept(struct task *task, struct state *state, unsigned partition,
                          const struct head *from, const struct head *to,
                          const struct acceptance *items, size_t n, uint64_t now_ms,
-                         uint64_t retention_s, uint64_t *dropped, struct head *from_now)
+                         const struct delivery_bounds *bounds, struct slice **full, size_t *full_n,
+                         struct head *from_now)
 {
     struct redis_value reply;
-    size_t max = 6;
+    size_t max = 7;
 
     assert(from->epoch == to->epoch && to->offset == from->offset + n);
     for (size_t i = 0; i < n; i++)
@@ -133,8 +154,7 @@ enum err delivery_accept(struct task *task, struct state *state, unsigned partit
     add_number(&args, from->offset);
     add_number(&args, to->offset);
     add(&args, slice_from(to->hash));
-    add_number(&args, now_ms);
-    add_number(&args, retention_s);
+    add_bounds(&args, now_ms, bounds);
     for (size_t i = 0; i < n; i++) {
         add(&args, items[i].event_id);
         add(&args, items[i].type);
@@ -147,9 +167,21 @@ enum err delivery_accept(struct task *task, struct state *state, unsigned partit
     enum err err = call(task, state, partition, SLICE("webhook_accept"), &args, &reply);
     if (err == OK)
         err = ok_or_moved(&reply, from_now);
-    if (err == OK)
-        *dropped = reply.n == 2 ? number_of(reply.items[1].text) : 0;
+    *full_n = 0;
+    *full = ARENA_ARRAY(task->arena, struct slice, reply.n + 1);
+    for (size_t i = 1; err == OK && i < reply.n; i++)
+        (*full)[(*full_n)++] = reply.items[i].text;
     return err;
+}
+
+enum err delivery_full_told(struct task *task, struct state *state, unsigned partition,
+                            struct slice endpoint)
+{
+    struct args args = args_new(task, 1);
+    struct redis_value reply;
+
+    add(&args, endpoint);
+    return call(task, state, partition, SLICE("webhook_full_told"), &args, &reply);
 }
 
 /* -- Claim, finish, tick --------------------------------------------------------------------- */
@@ -306,11 +338,18 @@ enum err delivery_trim_events(struct task *task, struct state *state, unsigned p
     return err;
 }
 
+static enum err ok_none_or_full(const struct redis_value *reply)
+{
+    if (says(reply, SLICE("ok")))
+        return OK;
+    return says(reply, SLICE("full")) ? ERR_CONFLICT : ERR_NOT_FOUND;
+}
+
 enum err delivery_retry(struct task *task, struct state *state, struct slice endpoint,
                         struct slice event_id, struct slice owner, uint64_t now_ms,
-                        uint64_t retention_s)
+                        const struct delivery_bounds *bounds)
 {
-    struct args args = args_new(task, 5);
+    struct args args = args_new(task, 6);
     struct redis_value reply;
     unsigned partition;
 
@@ -319,18 +358,16 @@ enum err delivery_retry(struct task *task, struct state *state, struct slice end
     add(&args, endpoint);
     add(&args, event_id);
     add(&args, owner);
-    add_number(&args, now_ms);
-    add_number(&args, retention_s);
+    add_bounds(&args, now_ms, bounds);
     enum err err = call(task, state, partition, SLICE("webhook_retry"), &args, &reply);
-    if (err != OK)
-        return err;
-    return reply.n > 0 && slice_eq(reply.items[0].text, SLICE("ok")) ? OK : ERR_NOT_FOUND;
+    return err == OK ? ok_none_or_full(&reply) : err;
 }
 
 enum err delivery_send(struct task *task, struct state *state, struct slice endpoint,
-                       const struct acceptance *message, uint64_t now_ms, uint64_t retention_s)
+                       const struct acceptance *message, uint64_t now_ms,
+                       const struct delivery_bounds *bounds)
 {
-    struct args args = args_new(task, 7);
+    struct args args = args_new(task, 8);
     struct redis_value reply;
     unsigned partition;
     bool known = id_parse(message->event_id, SLICE("evt_"), state->partitions, &partition);
@@ -342,9 +379,27 @@ enum err delivery_send(struct task *task, struct state *state, struct slice endp
     add(&args, message->type);
     add(&args, message->body);
     add(&args, message->owner);
-    add_number(&args, now_ms);
-    add_number(&args, retention_s);
-    return call(task, state, partition, SLICE("webhook_send"), &args, &reply);
+    add_bounds(&args, now_ms, bounds);
+    enum err err = call(task, state, partition, SLICE("webhook_send"), &args, &reply);
+    return err == OK ? ok_none_or_full(&reply) : err;
+}
+
+enum err delivery_count(struct task *task, struct state *state, struct delivery_counts *out)
+{
+    enum err err = OK;
+
+    *out = (struct delivery_counts){0};
+    for (unsigned p = 0; p < state->partitions && err == OK; p++) {
+        struct redis_value counts;
+
+        err = state_command(task, state->durable, &counts, SLICE("HGETALL"),
+                            state_key(task->arena, p, "webhooks:counts"));
+        if (err != OK)
+            continue;
+        out->full += record_get_number(&counts, SLICE("full"));
+        out->refused += record_get_number(&counts, SLICE("refused"));
+    }
+    return err;
 }
 
 /* -- Listing --------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/config.h"
 #include "state/position.h"
 #include "state/state.h"
 
@@ -38,13 +39,28 @@ struct acceptance {
     size_t n;
 };
 
-/* Moves the cursor over the items, which follow it without a hole. *dropped: how many deliveries
- * gave way because their endpoint's backlog was full. ERR_CONFLICT: somebody else has moved the
- * cursor, and nothing was done; *from_now tells where it is. */
+struct delivery_bounds {
+    uint64_t retention_s; /* how long messages and deliveries are kept */
+    uint64_t pending_max; /* of an endpoint, in one partition */
+};
+
+/* The settings webhooks.retention and webhooks.pending_max. */
+struct delivery_bounds delivery_bounds_from(const struct config *config);
+
+/* Moves the cursor over the items, which follow it without a hole. A delivery for which its
+ * endpoint has no room is listed as dead, "backlog_full", and can be asked for again. *full: the
+ * endpoints that have such and whose owner was not told yet; see delivery_full_told().
+ * ERR_CONFLICT: somebody else has moved the cursor, and nothing was done; *from_now tells where it
+ * is. */
 enum err delivery_accept(struct task *task, struct state *state, unsigned partition,
                          const struct head *from, const struct head *to,
                          const struct acceptance *items, size_t n, uint64_t now_ms,
-                         uint64_t retention_s, uint64_t *dropped, struct head *from_now);
+                         const struct delivery_bounds *bounds, struct slice **full, size_t *full_n,
+                         struct head *from_now);
+
+/* Until half of the backlog is gone, delivery_accept() does not name this endpoint again. */
+enum err delivery_full_told(struct task *task, struct state *state, unsigned partition,
+                            struct slice endpoint);
 
 struct claim_want {
     struct slice endpoint;
@@ -107,14 +123,24 @@ enum err delivery_trim_events(struct task *task, struct state *state, unsigned p
 
 /* Sends a message again, now and with a fresh schedule, and ends the wait of its endpoint; also one
  * that the endpoint never saw, if it is `owner`'s (empty: anybody's). ERR_NOT_FOUND: there is no
- * such message (any more). */
+ * such message (any more); ERR_CONFLICT: the endpoint's backlog is full. */
 enum err delivery_retry(struct task *task, struct state *state, struct slice endpoint,
                         struct slice event_id, struct slice owner, uint64_t now_ms,
-                        uint64_t retention_s);
+                        const struct delivery_bounds *bounds);
 
-/* Queues a message that no event of the stream made, for one endpoint. */
+/* Queues a message that no event of the stream made, for one endpoint. ERR_CONFLICT: its backlog is
+ * full. */
 enum err delivery_send(struct task *task, struct state *state, struct slice endpoint,
-                       const struct acceptance *message, uint64_t now_ms, uint64_t retention_s);
+                       const struct acceptance *message, uint64_t now_ms,
+                       const struct delivery_bounds *bounds);
+
+/* Since the state was made, in all partitions. */
+struct delivery_counts {
+    uint64_t full;    /* times that an endpoint's backlog became full */
+    uint64_t refused; /* deliveries for which there was no room */
+};
+
+enum err delivery_count(struct task *task, struct state *state, struct delivery_counts *out);
 
 struct delivery {
     struct slice event_id, type;

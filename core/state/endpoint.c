@@ -6,8 +6,6 @@
 #include "state/id.h"
 #include "state/secret.h"
 
-#include <assert.h>
-
 enum { SECRET_BYTES = 24 };
 
 static const struct slice prefix = SLICE_INIT("whk_");
@@ -58,25 +56,75 @@ static struct slice new_secret(struct arena *arena)
                         SLICE_ARG(text_base64(arena, (struct slice){random, sizeof random})));
 }
 
-enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint,
-                         const struct once_claim *once)
+/* Counts all that each account ever made, so that two creations at once see each other. */
+static struct slice made_key(struct arena *arena, unsigned partition)
 {
-    struct arena *arena = task->arena;
-    bool known = id_parse(endpoint->owner, SLICE("user_"), state->partitions, &endpoint->partition);
+    return state_key(arena, partition, "endpoints:made");
+}
 
-    assert(known);
+/* *made: what a creation has to find unchanged. */
+static enum err room_for_one(struct task *task, struct state *state, uint64_t most,
+                             const struct endpoint *endpoint, struct slice *made)
+{
+    struct redis_value count, all;
+    struct endpoint *present;
+    size_t n;
+    enum err err = state_command(task, state->durable, &count, SLICE("HGET"),
+                                 made_key(task->arena, endpoint->partition), endpoint->owner);
+
+    *made = count.text;
+    if (err == OK)
+        err = state_command(task, state->durable, &all, SLICE("ZCARD"),
+                            list_key(task->arena, endpoint->partition));
+    if (err == OK)
+        err = endpoint_list(task, state, endpoint->partition, endpoint->owner, &present, &n);
+    if (err == OK && (n >= most || all.number >= ENDPOINTS_MAX))
+        return ERR_QUOTA_EXCEEDED;
+    return err;
+}
+
+struct creation {
+    struct endpoint *endpoint;
+    uint64_t most;
+    const struct once_claim *once;
+};
+
+static enum err create(struct task *task, struct state *state, void *arg)
+{
+    const struct creation *creation = arg;
+    struct endpoint *endpoint = creation->endpoint;
+    struct arena *arena = task->arena;
+    struct slice made;
+    enum err err = room_for_one(task, state, creation->most, endpoint, &made);
+
+    if (err != OK)
+        return err;
     endpoint->id = id_new(arena, prefix, endpoint->partition);
     endpoint->created_ms = endpoint->updated_ms = clock_unix_ms();
     if (!endpoint->secret.n)
         endpoint->secret = new_secret(arena);
 
     struct commit *commit = commit_new(task, state, endpoint->partition);
+    commit_require_field(commit, made_key(arena, endpoint->partition), endpoint->owner, made);
     record_create(commit, endpoint);
+    commit_write(commit, SLICE("HINCRBY"), made_key(arena, endpoint->partition), endpoint->owner,
+                 SLICE("1"));
     commit_write(commit, SLICE("ZADD"), list_key(arena, endpoint->partition),
                  record_number(arena, endpoint->created_ms), endpoint->id);
-    once_settle(commit, once, endpoint->id, record_key(arena, endpoint));
+    once_settle(commit, creation->once, endpoint->id, record_key(arena, endpoint));
     changed(commit);
-    return commit_send(commit);
+    err = commit_send(commit);
+    return err == ERR_CONFLICT && commit_failed_check(commit) == 0 ? ERR_OVERTAKEN : err;
+}
+
+enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
+                         struct endpoint *endpoint, const struct once_claim *once)
+{
+    struct creation creation = {endpoint, most, once};
+
+    if (!id_parse(endpoint->owner, SLICE("user_"), state->partitions, &endpoint->partition))
+        return ERR_NOT_FOUND;
+    return record_repeat(task, state, create, &creation);
 }
 
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,

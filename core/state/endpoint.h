@@ -10,10 +10,12 @@
  * the types that always go to webhooks. */
 bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 
-/* Fills in id, partition (the owner's), times, and the secret unless it is given. once may be NULL
- * (ERR_CONFLICT: its key made something else). */
-enum err endpoint_create(struct task *task, struct state *state, struct endpoint *endpoint,
-                         const struct once_claim *once);
+/* Fills in id, partition (the owner's), times, and the secret unless it is given. most: that an
+ * account may have; ERR_QUOTA_EXCEEDED: it has them, or its partition has ENDPOINTS_MAX;
+ * ERR_NOT_FOUND: there is no such account. once may be NULL (ERR_CONFLICT: its key made something
+ * else). */
+enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
+                         struct endpoint *endpoint, const struct once_claim *once);
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
                        struct endpoint *out);
 /* Loads the endpoint, has fn change it (URL, description, events, secrets, active and its reason),

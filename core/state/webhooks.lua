@@ -5,6 +5,9 @@
 --   message:<evt>          hash type body owner: stored once, for every endpoint, with an expiry
 --   delivery:<whk>:<evt>   hash state attempts next at type [lease leases log a0..a15]
 --   deliveries:<whk>       zset of evt by time of acceptance
+--   pending:<whk>          zset of evt that are pending, by when they became so; bounded
+--   full                   hash of whk whose `pending` has reached its bound: "news" or "told"
+--   webhooks:counts        hash full refused: how often that was, how many deliveries it refused
 --   q:<whk>                list of evt ready to be sent;  ready: set of the whk that have any
 --   due, leased            zsets of "<whk>:<evt>" by next attempt, by the lease's deadline
 --   held                   zset of whk by when their receivers may be called again: they said so,
@@ -14,7 +17,7 @@
 
 local KEPT_ATTEMPTS = 16
 local LEASES_MAX = 5
-local BACKLOG_MAX = 100000
+local LISTED_MAX = 100000
 local BATCH = 200
 local SKIPS_MAX = 100
 local QUIET_MS = 48 * 3600 * 1000
@@ -72,8 +75,30 @@ local function moved(tag)
     return {'moved', epoch, offset, hash}
 end
 
+local function set_pending(tag, whk, evt, now, retention)
+    local key = tag .. 'pending:' .. whk
+    redis.call('ZADD', key, now, evt)
+    redis.call('EXPIRE', key, retention)
+end
+
+local function end_pending(tag, whk, evt)
+    redis.call('ZREM', tag .. 'pending:' .. whk, evt)
+end
+
+-- Is there no room for one more? At half of the bound a full backlog counts as cleared.
+local function is_full(tag, whk, now, retention, most)
+    local key = tag .. 'pending:' .. whk
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', as_text(tonumber(now) - retention * 1000))
+    local n = redis.call('ZCARD', key)
+    if n * 2 <= most then
+        redis.call('HDEL', tag .. 'full', whk)
+    end
+    return n >= most
+end
+
 local function forget(tag, whk, evt)
     local member = pair(whk, evt)
+    end_pending(tag, whk, evt)
     redis.call('ZREM', tag .. 'due', member)
     redis.call('ZREM', tag .. 'leased', member)
     redis.call('DEL', delivery_key(tag, member))
@@ -85,23 +110,45 @@ local function add_message(tag, evt, event_type, body, owner, retention)
     redis.call('EXPIRE', key, retention)
 end
 
--- The new delivery of a message; past the bound an endpoint's oldest one gives way.
-local function add_delivery(tag, whk, evt, event_type, now, retention)
+-- Lists a new delivery. Past the list's bound the oldest gives way; one that is still pending leaves
+-- the list only.
+local function list_delivery(tag, whk, evt, now, retention)
     local index = tag .. 'deliveries:' .. whk
-    local key = delivery_key(tag, pair(whk, evt))
-    local dropped = 0
-    redis.call('HSET', key, 'state', 'pending', 'attempts', 0, 'next', now, 'at', now,
-        'type', event_type)
-    redis.call('EXPIRE', key, retention)
     redis.call('ZADD', index, now, evt)
     redis.call('ZREMRANGEBYSCORE', index, '-inf', as_text(tonumber(now) - retention * 1000))
     redis.call('EXPIRE', index, retention)
-    while redis.call('ZCARD', index) > BACKLOG_MAX do
-        forget(tag, whk, redis.call('ZPOPMIN', index)[1])
-        dropped = dropped + 1
+    while redis.call('ZCARD', index) > LISTED_MAX do
+        local oldest = redis.call('ZPOPMIN', index)[1]
+        if redis.call('HGET', delivery_key(tag, pair(whk, oldest)), 'state') ~= 'pending' then
+            forget(tag, whk, oldest)
+        end
     end
+end
+
+local function log_attempt(key, text)
+    local n = redis.call('HINCRBY', key, 'log', 1)
+    redis.call('HSET', key, 'a' .. as_text((n - 1) % KEPT_ATTEMPTS), text)
+end
+
+-- The new delivery of a message. False: too many are pending already; it is listed as dead, and can
+-- be asked for as long as its message is kept.
+local function add_delivery(tag, whk, evt, event_type, now, retention, most)
+    local key = delivery_key(tag, pair(whk, evt))
+    local full = is_full(tag, whk, now, retention, most)
+    redis.call('HSET', key, 'state', full and 'dead' or 'pending', 'attempts', 0, 'next', now,
+        'at', now, 'type', event_type)
+    redis.call('EXPIRE', key, retention)
+    list_delivery(tag, whk, evt, now, retention)
+    if full then
+        log_attempt(key, now .. ' 0 0 backlog_full')
+        redis.call('HINCRBY', tag .. 'webhooks:counts', 'refused', 1)
+        redis.call('HINCRBY', tag .. 'webhooks:counts', 'full',
+            redis.call('HSETNX', tag .. 'full', whk, 'news'))
+        return false
+    end
+    set_pending(tag, whk, evt, now, retention)
     enqueue(tag, whk, evt)
-    return dropped
+    return true
 end
 
 -- Where a cursor begins: at the start of the history while all of it is there, else at its head.
@@ -136,8 +183,9 @@ local function cursor_open(keys, args)
     return {epoch, offset, hash}
 end
 
--- accept {pN}:accepted epoch from_offset to_offset to_hash now retention_s [evt type body owner n
--- whk*n].. -> {"ok", deliveries dropped} | {"moved", epoch, offset, hash}
+-- accept {pN}:accepted epoch from_offset to_offset to_hash now retention_s pending_max [evt type
+-- body owner n whk*n].. -> {"ok", whk*} | {"moved", epoch, offset, hash}. Those whk whose backlog is
+-- full, which nobody was told yet.
 local function accept(keys, args)
     local tag = tag_of(keys[1])
     local epoch, offset = read_cursor(tag)
@@ -145,16 +193,33 @@ local function accept(keys, args)
         return moved(tag)
     end
     write_cursor(tag, epoch, args[3], args[4])
-    local now, retention, dropped, at = args[5], tonumber(args[6]), 0, 7
+    local now, retention, most, at = args[5], tonumber(args[6]), tonumber(args[7]), 8
+    local reply, seen = {'ok'}, {}
     while at <= #args do
         local evt, event_type, n = args[at], args[at + 1], tonumber(args[at + 4])
         add_message(tag, evt, event_type, args[at + 2], args[at + 3], retention)
         for i = at + 5, at + 4 + n do
-            dropped = dropped + add_delivery(tag, args[i], evt, event_type, now, retention)
+            local whk = args[i]
+            if not add_delivery(tag, whk, evt, event_type, now, retention, most) and
+                    not seen[whk] then
+                seen[whk] = true
+                if redis.call('HGET', tag .. 'full', whk) == 'news' then
+                    reply[#reply + 1] = whk
+                end
+            end
         end
         at = at + 5 + n
     end
-    return {'ok', as_text(dropped)}
+    return reply
+end
+
+-- full_told {pN}:accepted whk -> {}. Whom it concerns knows that its backlog is full.
+local function full_told(keys, args)
+    local full = tag_of(keys[1]) .. 'full'
+    if redis.call('HEXISTS', full, args[1]) == 1 then
+        redis.call('HSET', full, args[1], 'told')
+    end
+    return {}
 end
 
 -- Takes the next delivery of a queue that is still to be sent; nil when there is none. *skips*
@@ -172,6 +237,7 @@ local function take(tag, whk, skips)
                 return evt, key, message
             end
             redis.call('HSET', key, 'state', 'dead')
+            end_pending(tag, whk, evt)
         end
         skips.left = skips.left - 1
     end
@@ -204,19 +270,16 @@ local function claim(keys, args)
     return claimed
 end
 
-local function log_attempt(key, text)
-    local n = redis.call('HINCRBY', key, 'log', 1)
-    redis.call('HSET', key, 'a' .. as_text((n - 1) % KEPT_ATTEMPTS), text)
-end
-
 -- What each outcome of an attempt does beyond ending the lease.
 local OUTCOMES = {}
 
 function OUTCOMES.delivered(tag, whk, evt, key)
+    end_pending(tag, whk, evt)
     redis.call('HSET', key, 'state', 'delivered')
 end
 
 function OUTCOMES.dead(tag, whk, evt, key, cancelled)
+    end_pending(tag, whk, evt)
     if not cancelled then
         redis.call('HSET', key, 'state', 'dead')
     end
@@ -302,6 +365,7 @@ local function tick(keys, args)
         if pending and tonumber(redis.call('HGET', key, 'leases') or '0') < LEASES_MAX then
             enqueue(tag, whk, evt, true)
         elseif pending then
+            end_pending(tag, whk, evt)
             redis.call('HSET', key, 'state', 'dead')
             log_attempt(key, now .. ' 0 0 lease_expired')
         end
@@ -322,6 +386,7 @@ local function cancel_some(tag, whk, from)
         local key = delivery_key(tag, pair(whk, evt))
         if redis.call('HGET', key, 'state') == 'pending' then
             redis.call('HSET', key, 'state', 'cancelled')
+            end_pending(tag, whk, evt)
             redis.call('ZREM', tag .. 'due', pair(whk, evt))
         end
     end
@@ -344,6 +409,7 @@ local function cancel(keys, args)
     redis.call('DEL', tag .. 'q:' .. whk)
     redis.call('SREM', tag .. 'ready', whk)
     redis.call('ZREM', tag .. 'held', whk)
+    redis.call('HDEL', tag .. 'full', whk)
     if args[3] == 'purge' then
         return {purge_some(tag, whk)}
     end
@@ -356,27 +422,32 @@ local function release(keys, args)
     return {}
 end
 
--- retry {pN}:accepted whk evt owner now retention_s -> {"ok"} | {"none"}. Sends a message (again),
--- now and with a fresh schedule; also one that the endpoint never saw, when it is owner's (empty:
--- anybody's). One that waits is sent now; one that is on its way stays. Who asks for this does not
--- want to wait for the receiver either.
+-- retry {pN}:accepted whk evt owner now retention_s pending_max -> {"ok"} | {"none"} | {"full"}.
+-- Sends a message (again), now and with a fresh schedule; also one that the endpoint never saw, when
+-- it is owner's (empty: anybody's). One that waits is sent now; one that is on its way stays. Who
+-- asks for this does not want to wait for the receiver either.
 local function retry(keys, args)
     local tag, whk, evt, now = tag_of(keys[1]), args[1], args[2], args[4]
-    local retention = tonumber(args[5])
+    local retention, most = tonumber(args[5]), tonumber(args[6])
     local message = redis.call('HMGET', tag .. 'message:' .. evt, 'type', 'owner')
     if not message[1] or (args[3] ~= '' and args[3] ~= message[2]) then
         return {'none'}
     end
     local member = pair(whk, evt)
     local key = delivery_key(tag, member)
-    local held = redis.call('HMGET', key, 'state', 'lease')
-    if not held[1] then
-        add_delivery(tag, whk, evt, message[1], now, retention)
-    elseif held[1] == 'pending' and redis.call('ZREM', tag .. 'due', member) == 1 then
-        redis.call('HSET', key, 'next', now)
-        enqueue(tag, whk, evt)
-    elseif held[1] ~= 'pending' and not held[2] then
+    local was = redis.call('HMGET', key, 'state', 'lease')
+    local at_rest = was[1] and was[1] ~= 'pending' and not was[2]
+    if (at_rest or not was[1]) and is_full(tag, whk, now, retention, most) then
+        return {'full'}
+    end
+    if not was[1] then
+        add_delivery(tag, whk, evt, message[1], now, retention, most)
+    elseif at_rest then
         redis.call('HSET', key, 'state', 'pending', 'attempts', 0, 'next', now)
+        set_pending(tag, whk, evt, now, retention)
+        enqueue(tag, whk, evt)
+    elseif redis.call('ZREM', tag .. 'due', member) == 1 then
+        redis.call('HSET', key, 'next', now)
         enqueue(tag, whk, evt)
     end
     redis.call('EXPIRE', tag .. 'message:' .. evt, retention)
@@ -385,14 +456,19 @@ local function retry(keys, args)
     return {'ok'}
 end
 
--- send {pN}:accepted whk evt type body owner now retention_s -> {"ok"}. For messages that are no
--- events of the stream; a repetition changes nothing.
+-- send {pN}:accepted whk evt type body owner now retention_s pending_max -> {"ok"} | {"full"}. For
+-- messages that are no events of the stream; a repetition changes nothing.
 local function send(keys, args)
     local tag, whk, evt = tag_of(keys[1]), args[1], args[2]
-    if redis.call('EXISTS', delivery_key(tag, pair(whk, evt))) == 0 then
-        add_message(tag, evt, args[3], args[4], args[5], tonumber(args[7]))
-        add_delivery(tag, whk, evt, args[3], args[6], tonumber(args[7]))
+    local now, retention, most = args[6], tonumber(args[7]), tonumber(args[8])
+    if redis.call('EXISTS', delivery_key(tag, pair(whk, evt))) == 1 then
+        return {'ok'}
     end
+    if is_full(tag, whk, now, retention, most) then
+        return {'full'}
+    end
+    add_message(tag, evt, args[3], args[4], args[5], retention)
+    add_delivery(tag, whk, evt, args[3], now, retention, most)
     return {'ok'}
 end
 
@@ -466,6 +542,7 @@ end
 redis.register_function('webhook_accept', accept)
 redis.register_function('webhook_send', send)
 register('webhook_cursor_open', cursor_open)
+register('webhook_full_told', full_told)
 register('webhook_claim', claim)
 register('webhook_finish', finish)
 register('webhook_tick', tick)

@@ -2,13 +2,17 @@
 import base64
 import hashlib
 import hmac
+import json
 import os
+import re
 import signal
 import threading
 import time
 
 import pytest
+import requests
 from harness import PATIENCE_S, wait_for
+from socket_client import SocketClient
 
 
 def create(hub, session, url, events=("*",), **more):
@@ -207,6 +211,49 @@ def test_retry_after_holds_the_endpoint(hub, make_receiver, status):
     assert len(receiver.received) == 1
     data(session.patch(path, json={"url": elsewhere.url}))
     wait_for(lambda: len(elsewhere.received) >= 5, "what has waited")
+
+
+def metric(hub, name):
+    text = requests.get(hub.url + "/metrics", timeout=PATIENCE_S).text
+    return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
+
+
+def test_a_full_backlog_is_bounded_and_told(make_hub, make_receiver, photo):
+    hub = make_hub(env={"MEDIAHUB_WEBHOOKS_PENDING_MAX": "2", "MEDIAHUB_WEBHOOKS_PER_ACCOUNT": "2"})
+    session = hub.session()
+    receiver = make_receiver(lambda n: (429, {"Retry-After": "3600"}) if n == 1 else 200)
+    informed = make_receiver()
+    client = SocketClient(hub, hub.login(), ["webhook_updates"])
+    hook = create(hub, session, receiver.url)
+    create(hub, session, informed.url, ["webhook.backlog.full"])
+    answer = session.post(hub.api + "/webhooks", json={"url": receiver.url, "events": ["*"]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (507, "insufficient_storage")
+
+    path = f"{hub.api}/webhooks/{hook['id']}"
+    uploaded = [data(hub.upload(session, photo), 201)["id"]]
+    only_delivery(hub, session, hook, "pending", attempts=1)
+    uploaded += [data(hub.upload(session, photo), 201)["id"] for _ in range(3)]
+    listed = wait_for(lambda: len(d := deliveries(hub, session, hook)) == 4 and d, "four deliveries")
+    assert [d["state"] for d in listed] == ["dead", "dead", "pending", "pending"]
+    assert [[a["error"] for a in d["attempts"]] for d in listed[:2]] == [["backlog_full"]] * 2
+    assert session.post(path + "/test").status_code == 409
+    again = f"{path}/deliveries/{listed[0]['id']}/retry"
+    assert session.post(again).status_code == 409
+    client.wait_event("webhook.backlog.full", hook["id"])
+    wait_for(lambda: informed.received, "the news at the other endpoint")
+    assert metric(hub, "mediahub_webhook_backlogs_full_total") == 1
+    assert metric(hub, "mediahub_webhook_deliveries_refused_total") == 2
+
+    # The receiver is back: nothing was lost.
+    data(session.patch(path, json={"active": True}))
+    wait_for(lambda: len(receiver.received) >= 2, "what was pending")
+    data(session.post(f"{path}/deliveries/{listed[3]['id']}/retry"), 202)
+    for refused in listed[:2]:
+        wait_for(lambda: session.post(f"{path}/deliveries/{refused['id']}/retry").status_code == 202,
+                 "room for one more")
+    wait_for(lambda: {d["state"] for d in deliveries(hub, session, hook)} == {"delivered"}, "all four")
+    heard = {json.loads(r["body"])["data"]["id"] for r in receiver.received}
+    assert heard == set(uploaded) and informed.events() == ["webhook.backlog.full"]
 
 
 def test_what_was_missed_can_be_sent_later(hub, make_receiver, photo):

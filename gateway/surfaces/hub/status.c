@@ -9,6 +9,7 @@
 #include "gateway/surfaces/backup_repository/ready.h"
 #include "gateway/surroundings.h"
 #include "handlers.h"
+#include "state/delivery.h"
 
 enum { METRICS_MAX_BYTES = 1 << 20 };
 
@@ -79,6 +80,17 @@ void hub_ready(struct request *req)
     buf_fini(&out);
 }
 
+/* Of all dispatchers; left out while Redis is away. */
+static void write_deliveries(struct request *req, struct buf *out)
+{
+    struct delivery_counts counts;
+
+    if (delivery_count(&req->task, req->gateway->state, &counts) != OK)
+        return;
+    metrics_write(out, "mediahub_webhook_backlogs_full_total", "counter", counts.full);
+    metrics_write(out, "mediahub_webhook_deliveries_refused_total", "counter", counts.refused);
+}
+
 void hub_metrics(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
@@ -95,6 +107,7 @@ void hub_metrics(struct request *req)
                   password_work_kib(gateway->passwords));
     metrics_write(&out, "mediahub_password_waiting", "gauge", password_waiting(gateway->passwords));
     realtime_metrics(gateway->realtime, &out);
+    write_deliveries(req, &out);
     reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8",
               arena_dup(req->task.arena, buf_slice(&out)));
     buf_fini(&out);

@@ -10,10 +10,11 @@
 #include "state/id.h"
 #include "state/target.h"
 
+#include <inttypes.h>
+
 enum {
     WEBHOOK_JSON_MAX = 32 << 10,
     DELIVERY_JSON_MAX = 8 << 10,
-    WEBHOOKS_PER_USER = 100,
 };
 
 /* JSON */
@@ -183,9 +184,12 @@ static bool active_or_reply(struct request *req, const struct endpoint *endpoint
     return endpoint->active;
 }
 
-static uint64_t retention_s(const struct request *req)
+static void reply_not_queued(struct request *req, enum err err)
 {
-    return config_number(req->gateway->config, "webhooks.retention");
+    reply_error(req, err,
+                err == ERR_CONFLICT
+                    ? SLICE("This webhook has as many deliveries pending as it may have.")
+                    : SLICE_NONE);
 }
 
 /* Handlers */
@@ -223,23 +227,23 @@ void mediavault_webhooks_create(struct request *req)
 {
     struct endpoint endpoint = {
         .owner = req->principal.user_id, .owner_is_admin = req->principal.admin, .active = true};
-    struct endpoint given = {0}, *present;
-    size_t n;
+    struct endpoint given = {0};
+    uint64_t most = config_number(req->gateway->config, "webhooks.per_account");
 
     if (once_made(req).n) {
         reply_again(req);
         return;
     }
-    if (!body_or_reply(req, &given) || !list_or_reply(req, &present, &n))
+    if (!body_or_reply(req, &given))
         return;
     take_given(req->body, &given, &endpoint);
-    if (n >= WEBHOOKS_PER_USER) {
-        reply_error(req, ERR_CONFLICT, SLICE("An account can have 100 webhooks."));
-        return;
-    }
-    enum err err = endpoint_create(&req->task, req->gateway->state, &endpoint, req->once);
+    enum err err = endpoint_create(&req->task, req->gateway->state, most, &endpoint, req->once);
     if (err == OK)
         reply_created(req, &endpoint);
+    else if (err == ERR_QUOTA_EXCEEDED)
+        reply_error(
+            req, err,
+            arena_printf(req->task.arena, "An account can have %" PRIu64 " webhooks.", most));
     else if (err != ERR_CONFLICT)
         reply_error(req, err, SLICE_NONE);
     else if (once_overtaken_or_reply(req))
@@ -388,10 +392,11 @@ void mediavault_webhooks_test(struct request *req)
         .body = trial_body(req, &endpoint, now_ms),
         .owner = endpoint.owner,
     };
-    enum err err = delivery_send(&req->task, req->gateway->state, endpoint.id, &message, now_ms,
-                                 retention_s(req));
+    struct delivery_bounds bounds = delivery_bounds_from(req->gateway->config);
+    enum err err =
+        delivery_send(&req->task, req->gateway->state, endpoint.id, &message, now_ms, &bounds);
     if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+        reply_not_queued(req, err);
         return;
     }
     once_note(&req->task, req->gateway->state, req->once, message.event_id, SLICE_NONE);
@@ -401,7 +406,8 @@ void mediavault_webhooks_test(struct request *req)
 void mediavault_webhooks_deliveries(struct request *req)
 {
     struct page page = mediavault_page(req);
-    uint64_t since_ms = clock_unix_ms() - retention_s(req) * 1000;
+    uint64_t kept_ms = delivery_bounds_from(req->gateway->config).retention_s * 1000;
+    uint64_t since_ms = clock_unix_ms() - kept_ms;
     struct endpoint endpoint;
     struct delivery *list;
     struct json_writer w;
@@ -435,11 +441,12 @@ void mediavault_webhooks_retry(struct request *req)
 
     if (!load_or_reply(req, &endpoint) || !active_or_reply(req, &endpoint))
         return;
+    struct delivery_bounds bounds = delivery_bounds_from(req->gateway->config);
     enum err err = delivery_retry(&req->task, req->gateway->state, endpoint.id, event_id,
                                   endpoint.owner_is_admin ? SLICE_NONE : endpoint.owner,
-                                  clock_unix_ms(), retention_s(req));
+                                  clock_unix_ms(), &bounds);
     if (err != OK)
-        reply_error(req, err, SLICE_NONE);
+        reply_not_queued(req, err);
     else
         reply_queued(req, event_id);
 }

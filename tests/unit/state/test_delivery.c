@@ -10,6 +10,7 @@
 enum { RETENTION_S = 7 * 86400 };
 
 static const uint64_t now_ms = 1700000000000;
+static const struct delivery_bounds bounds = {RETENTION_S, 100};
 
 /* A history of n events in a partition; the cursor stands at its beginning. */
 struct scene {
@@ -49,13 +50,13 @@ static struct head head_at(const struct scene *scene, uint64_t offset)
     return head;
 }
 
-/* Accepts the first n events for all these endpoints. */
-static enum err accept_events(struct scene *scene, size_t n, const struct slice *endpoints,
-                              size_t count)
+/* Accepts the next n events for all these endpoints; *full_n: of how many the backlog is full. */
+static enum err accept_within(struct scene *scene, size_t n, const struct slice *endpoints,
+                              size_t count, const struct delivery_bounds *within,
+                              struct slice **full, size_t *full_n)
 {
     struct acceptance items[8];
     struct head to = head_at(scene, scene->cursor.offset + n), now;
-    uint64_t dropped = 99;
 
     for (size_t i = 0; i < n; i++)
         items[i] = (struct acceptance){scene->events[scene->cursor.offset + i],
@@ -65,11 +66,20 @@ static enum err accept_events(struct scene *scene, size_t n, const struct slice 
                                        endpoints,
                                        count};
     enum err err = delivery_accept(scene->task, scene->state, scene->partition, &scene->cursor, &to,
-                                   items, n, now_ms, RETENTION_S, &dropped, &now);
-    if (err == OK) {
-        assert_int_equal(dropped, 0);
+                                   items, n, now_ms, within, full, full_n, &now);
+    if (err == OK)
         scene->cursor = to;
-    }
+    return err;
+}
+
+static enum err accept_events(struct scene *scene, size_t n, const struct slice *endpoints,
+                              size_t count)
+{
+    struct slice *full;
+    size_t full_n;
+    enum err err = accept_within(scene, n, endpoints, count, &bounds, &full, &full_n);
+
+    assert_int_equal(full_n, 0);
     return err;
 }
 
@@ -222,7 +232,7 @@ static void retried(struct task *task, struct state *state)
     assert_int_equal(only(&scene, endpoint).attempt_count, 2);
 
     /* A person asks for it again: now, and with a fresh schedule. */
-    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, RETENTION_S),
+    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, &bounds),
                      OK);
     assert_int_equal(only(&scene, endpoint).state, DELIVERY_PENDING);
     assert_int_equal(claim(&scene, endpoint, 8, "f4", due_ms, &claimed), 1);
@@ -313,19 +323,18 @@ static void replayed(struct task *task, struct state *state)
     struct claimed *claimed;
 
     assert_int_equal(accept_events(&scene, 1, NULL, 0), OK);
+    assert_int_equal(delivery_retry(task, state, endpoint, event, SLICE("user_x"), now_ms, &bounds),
+                     ERR_NOT_FOUND);
     assert_int_equal(
-        delivery_retry(task, state, endpoint, event, SLICE("user_x"), now_ms, RETENTION_S),
+        delivery_retry(task, state, endpoint, SLICE("evt_x"), SLICE(""), now_ms, &bounds),
         ERR_NOT_FOUND);
-    assert_int_equal(
-        delivery_retry(task, state, endpoint, SLICE("evt_x"), SLICE(""), now_ms, RETENTION_S),
-        ERR_NOT_FOUND);
-    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, RETENTION_S),
+    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, &bounds),
                      OK);
     /* Asking again while it waits makes no second one. */
-    assert_int_equal(delivery_retry(task, state, endpoint, event, SLICE(""), now_ms, RETENTION_S),
-                     OK);
+    assert_int_equal(delivery_retry(task, state, endpoint, event, SLICE(""), now_ms, &bounds), OK);
     assert_int_equal(claim(&scene, endpoint, 8, "f1", now_ms, &claimed), 1);
-    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, 60), OK);
+    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, &bounds),
+                     OK);
     assert_int_equal(claim(&scene, endpoint, 8, "f2", now_ms, &claimed), 0);
 }
 
@@ -371,7 +380,7 @@ static void held_endpoints_wait(struct task *task, struct state *state)
     tick(&scene, now_ms + 6000, &next_ms);
     assert_int_equal(claim(&scene, held, 8, "g", now_ms + 6000, &claimed), 0);
     assert_int_equal(
-        delivery_retry(task, state, held, scene.events[0], scene.owner, now_ms, RETENTION_S), OK);
+        delivery_retry(task, state, held, scene.events[0], scene.owner, now_ms, &bounds), OK);
     assert_int_equal(claim(&scene, held, 1, "f", now_ms, &claimed), 1);
     hold(&scene, held, claimed[0].event_id, now_ms + 9000);
     assert_int_equal(delivery_release(task, state, 0, held), OK);
@@ -397,6 +406,82 @@ static void the_wait_is_told(struct task *task, struct state *state)
     hold(&scene, endpoint, scene.events[0], now_ms + 77000);
     assert_int_equal(delivery_cancel(task, state, 0, endpoint, false), OK);
     assert_int_equal(only(&scene, endpoint).next_ms, 0);
+}
+
+static enum err send_one(struct scene *scene, struct slice endpoint,
+                         const struct delivery_bounds *within)
+{
+    struct acceptance message = {.event_id = id_new(scene->task->arena, SLICE("evt_"), 0),
+                                 .type = SLICE("webhook.test"),
+                                 .body = SLICE("{}"),
+                                 .owner = scene->owner};
+
+    return delivery_send(scene->task, scene->state, endpoint, &message, now_ms, within);
+}
+
+/* What finds no room is listed, told once, counted, and can be asked for when there is room. */
+static void backlogs_are_bounded(struct task *task, struct state *state)
+{
+    static const struct delivery_bounds two = {RETENTION_S, 2};
+    struct scene scene = scene_open(task, state, 0, 8);
+    struct slice both[] = {whk(&scene), whk(&scene)}, endpoint = both[0], *full;
+    struct delivery_counts counts;
+    struct claimed *claimed;
+    struct delivery *list;
+    uint64_t total, next_ms;
+    size_t n;
+
+    assert_int_equal(accept_within(&scene, 2, both, 1, &two, &full, &n), OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(accept_within(&scene, 2, both, 2, &two, &full, &n), OK);
+    assert_int_equal(n, 1); /* once, though two were refused; and not the neighbour */
+    assert_true(slice_eq(full[0], endpoint));
+    assert_int_equal(accept_within(&scene, 1, both, 1, &two, &full, &n), OK);
+    assert_int_equal(n, 1); /* until somebody has told it */
+    assert_int_equal(delivery_full_told(task, state, 0, endpoint), OK);
+    assert_int_equal(accept_within(&scene, 1, both, 1, &two, &full, &n), OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(delivery_count(task, state, &counts), OK);
+    assert_int_equal(counts.full, 1);
+    assert_int_equal(counts.refused, 4);
+
+    assert_int_equal(delivery_list(task, state, endpoint, 0, false, 0, 0, 100, &list, &n, &total),
+                     OK);
+    assert_int_equal(total, 6);
+    for (size_t i = 0; i < n; i++) {
+        bool refused = !slice_eq(list[i].event_id, scene.events[0]) &&
+                       !slice_eq(list[i].event_id, scene.events[1]);
+
+        assert_int_equal(list[i].state, refused ? DELIVERY_DEAD : DELIVERY_PENDING);
+        assert_int_equal(list[i].attempt_count, refused);
+        assert_true(!refused || slice_eq(list[i].attempts[0].error, SLICE("backlog_full")));
+    }
+    assert_int_equal(
+        delivery_retry(task, state, endpoint, scene.events[2], scene.owner, now_ms, &two),
+        ERR_CONFLICT);
+    assert_int_equal(
+        delivery_retry(task, state, endpoint, scene.events[7], scene.owner, now_ms, &two),
+        ERR_NOT_FOUND);
+    assert_int_equal(send_one(&scene, endpoint, &two), ERR_CONFLICT);
+
+    /* A claim makes no room, a retry neither; an end does, and then the next full backlog is news.
+     */
+    assert_int_equal(claim(&scene, endpoint, 8, "f", now_ms, &claimed), 2);
+    assert_int_equal(finish(&scene, endpoint, scene.events[0], "f", OUTCOME_RETRY, now_ms + 5), 0);
+    assert_int_equal(send_one(&scene, endpoint, &two), ERR_CONFLICT);
+    assert_int_equal(finish(&scene, endpoint, scene.events[1], "f", OUTCOME_DELIVERED, 0), 0);
+    assert_int_equal(
+        delivery_retry(task, state, endpoint, scene.events[2], scene.owner, now_ms, &two), OK);
+    assert_int_equal(send_one(&scene, endpoint, &two), ERR_CONFLICT);
+    assert_int_equal(accept_within(&scene, 1, both, 1, &two, &full, &n), OK);
+    assert_int_equal(n, 1);
+    tick(&scene, now_ms + 5, &next_ms);
+    assert_int_equal(claim(&scene, endpoint, 8, "g", now_ms, &claimed), 2);
+    assert_int_equal(finish(&scene, endpoint, scene.events[0], "g", OUTCOME_DEAD, 0), 0);
+    assert_int_equal(delivery_cancel(task, state, 0, endpoint, false), OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(send_one(&scene, endpoint, &two), OK);
+    assert_int_equal(send_one(&scene, endpoint, &two), ERR_CONFLICT);
 }
 
 static void logs_are_capped(struct task *task, struct state *state)
@@ -445,10 +530,11 @@ static void listed_over_partitions(struct task *task, struct state *state)
             struct acceptance item = {
                 scene.events[i], SLICE("media.uploaded"), SLICE("{}"), scene.owner, &endpoint, 1};
             struct head to = head_at(&scene, i + 1), now;
-            uint64_t dropped;
+            struct slice *full;
+            size_t full_n;
 
             assert_int_equal(delivery_accept(task, state, p, &scene.cursor, &to, &item, 1,
-                                             now_ms + 10 * i + p, RETENTION_S, &dropped, &now),
+                                             now_ms + 10 * i + p, &bounds, &full, &full_n, &now),
                              OK);
             scene.cursor = to;
             order[11 - (3 * i + p)] = scene.events[i];
@@ -531,6 +617,7 @@ static void trimmed(struct task *task, struct state *state)
     X(replayed) \
     X(held_endpoints_wait) \
     X(the_wait_is_told) \
+    X(backlogs_are_bounded) \
     X(logs_are_capped) \
     X(listed_over_partitions) \
     X(health) \

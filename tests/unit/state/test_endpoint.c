@@ -1,6 +1,7 @@
 /* Endpoints of webhooks: the record, its lists, and what an endpoint wants to hear. */
 #include "state_fixture.h"
 
+#include "base/task.h"
 #include "state/endpoint.h"
 #include "state/id.h"
 
@@ -19,12 +20,12 @@ static void endpoints(struct task *task, struct state *state)
     size_t n;
 
     assert_int_equal(endpoint_version(task, state, last, &before), OK);
-    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &one, NULL), OK);
     assert_true(slice_starts_with(one.secret, SLICE("whsec_")) && one.secret.n == 6 + 32);
     other.owner = id_new(task->arena, SLICE("user_"), last);
     other.owner_is_admin = true;
     other.secret = SLICE("whsec_given");
-    assert_int_equal(endpoint_create(task, state, &other, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &other, NULL), OK);
     assert_int_equal(endpoint_version(task, state, last, &after), OK);
     assert_int_equal(after, before + 2);
 
@@ -98,7 +99,7 @@ static void disabling(struct task *task, struct state *state)
     struct slice elsewhere = SLICE("https://example.com/");
     struct endpoint got;
 
-    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &one, NULL), OK);
     assert_int_equal(endpoint_change(task, state, one.id, move, &elsewhere, &got), OK);
     assert_int_equal(endpoint_disable(task, state, &one, SLICE("410")), ERR_CONFLICT);
     assert_int_equal(endpoint_disable(task, state, &got, SLICE("410")), OK);
@@ -123,7 +124,7 @@ static void changes(struct task *task, struct state *state)
     struct endpoint got;
     struct redis_value health;
 
-    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &one, NULL), OK);
     struct slice first = one.secret, key = endpoint_health_key(task->arena, 0, one.id);
     redis_post(state->durable, SLICE("HSET"), key, SLICE("failing_since"), SLICE("1"));
     assert_int_equal(endpoint_change(task, state, one.id, close_down, task->arena, &one), OK);
@@ -150,6 +151,61 @@ static void changes(struct task *task, struct state *state)
 static void test_changes(void **unused)
 {
     with_state(1, changes);
+}
+
+struct maker {
+    struct task *task;
+    struct state *state;
+    struct slice owner;
+    unsigned *running, *made;
+};
+
+static void make_two(struct task *task, void *arg)
+{
+    const struct maker *maker = arg;
+    struct slice star = SLICE("*");
+
+    for (int i = 0; i < 2; i++) {
+        struct endpoint endpoint = {
+            .owner = maker->owner, .events = &star, .event_count = 1, .active = true};
+        enum err err = endpoint_create(task, maker->state, 5, &endpoint, NULL);
+
+        assert_true(err == OK || err == ERR_QUOTA_EXCEEDED);
+        *maker->made += err == OK;
+    }
+    --*maker->running;
+}
+
+/* However many are made at once, no account has more than it may have; deleted ones make room. */
+static void bound(struct task *task, struct state *state)
+{
+    unsigned running = 10, made = 0;
+    struct maker maker = {task, state, id_new(task->arena, SLICE("user_"), 0), &running, &made};
+    struct slice star = SLICE("*");
+    struct endpoint *list,
+        other = {.owner = id_new(task->arena, SLICE("user_"), 0),
+                 .events = &star,
+                 .event_count = 1},
+        stranger = {.owner = SLICE("user_of_no_partition")};
+    size_t n;
+
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(task_spawn(make_two, &maker));
+    WAIT_UNTIL(running == 0);
+    assert_int_equal(made, 5);
+    assert_int_equal(endpoint_list(task, state, 0, maker.owner, &list, &n), OK);
+    assert_int_equal(n, 5);
+    assert_int_equal(endpoint_create(task, state, 1, &other, NULL), OK);
+    assert_int_equal(endpoint_delete(task, state, &list[0]), OK);
+    running = 1;
+    make_two(task, &maker);
+    assert_int_equal(made, 6);
+    assert_int_equal(endpoint_create(task, state, 5, &stranger, NULL), ERR_NOT_FOUND);
+}
+
+static void test_bound(void **unused)
+{
+    with_state(1, bound);
 }
 
 static void test_wants(void **unused)
@@ -213,8 +269,8 @@ static void at_rest(struct task *task, struct state *state)
                            .active = true};
     struct endpoint other = one, got;
 
-    assert_int_equal(endpoint_create(task, state, &one, NULL), OK);
-    assert_int_equal(endpoint_create(task, state, &other, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &one, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &other, NULL), OK);
     struct slice sealed = kept(task, state, &one, field), secret = one.secret;
     assert_int_equal(seal_name(sealed).n, SEAL_NAME_BYTES);
     /* In another record, or another field of its own, it does not open; nothing else is harmed. */
@@ -248,7 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_rest),   cmocka_unit_test(test_wants),
         cmocka_unit_test(test_endpoints), cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_disabling),
+        cmocka_unit_test(test_disabling), cmocka_unit_test(test_bound),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -28,7 +28,7 @@ static void schemes_have_no_case(struct task *task, struct state *state)
                                     .event_count = 1,
                                     .active = true};
 
-        assert_int_equal(endpoint_create(task, state, &endpoint, NULL), OK);
+        assert_int_equal(endpoint_create(task, state, 100, &endpoint, NULL), OK);
         assert_int_equal(directory_refresh(task, directory), OK);
         const struct receiver *receiver = directory_find(directory, endpoint.id);
         assert_non_null(receiver);

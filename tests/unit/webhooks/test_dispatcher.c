@@ -14,6 +14,7 @@
 
 static struct arena *catchers;
 static const struct target_policy policy = {.everything = true};
+static const struct delivery_bounds bounds = {86400, 100};
 
 struct hub {
     struct task *task;
@@ -30,7 +31,7 @@ static void on_stopped(void *arg)
 
 static void dispatch(struct hub *hub)
 {
-    struct dispatcher_settings settings = {hub->state, &policy, 86400, 200};
+    struct dispatcher_settings settings = {hub->state, &policy, bounds, 200};
 
     hub->stopped = false;
     hub->dispatcher = dispatcher_start(&settings, on_stopped, hub);
@@ -60,7 +61,7 @@ static struct endpoint listen_at(struct hub *hub, const struct catcher *catcher,
     *names = slice_from(events);
     endpoint.event_count = 1;
     endpoint.url = arena_printf(hub->task->arena, "http://127.0.0.1:%d/hook?a=b", catcher->port);
-    assert_int_equal(endpoint_create(hub->task, hub->state, &endpoint, NULL), OK);
+    assert_int_equal(endpoint_create(hub->task, hub->state, 100, &endpoint, NULL), OK);
     return endpoint;
 }
 
@@ -154,7 +155,7 @@ static void heard_by_whom_it_concerns(struct task *task, struct state *state)
     everybody = foreign;
     everybody.owner = admin.owner;
     everybody.owner_is_admin = true;
-    assert_int_equal(endpoint_create(task, state, &everybody, NULL), OK);
+    assert_int_equal(endpoint_create(task, state, 100, &everybody, NULL), OK);
     happen(&hub, EVENT_MEDIA_UPLOADED);
     WAIT_UNTIL(catcher->requests == 2);
     WAIT_UNTIL(look(&hub, &own).state == DELIVERY_DELIVERED);
@@ -184,7 +185,8 @@ static void failed_and_asked_for_again(struct task *task, struct state *state)
 
     catcher->answer = ANSWER("200 OK");
     assert_int_equal(
-        delivery_retry(task, state, endpoint.id, event.id, hub.owner, clock_unix_ms(), 86400), OK);
+        delivery_retry(task, state, endpoint.id, event.id, hub.owner, clock_unix_ms(), &bounds),
+        OK);
     WAIT_UNTIL(look(&hub, &endpoint).state == DELIVERY_DELIVERED);
     assert_int_equal(look(&hub, &endpoint).attempt_count, 2);
     stop_dispatching(&hub);
@@ -319,8 +321,8 @@ static void sent_to_one(struct task *task, struct state *state)
     listen_at(&hub, catcher, "*");
     dispatch(&hub);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(delivery_send(task, state, endpoint.id, &message, clock_unix_ms(), 60),
-                         OK);
+        assert_int_equal(
+            delivery_send(task, state, endpoint.id, &message, clock_unix_ms(), &bounds), OK);
     WAIT_UNTIL(look(&hub, &endpoint).state == DELIVERY_DELIVERED);
     stop_dispatching(&hub);
     assert_int_equal(catcher->requests, 1);

@@ -297,7 +297,7 @@ static void dispatch(struct request *req)
     if (!within_rate_or_reply(req, &admission))
         return;
     if (insecure) {
-        reply_error(req, ERR_FORBIDDEN, SLICE("HTTPS is required here."));
+        reply_error(req, ERR_FORBIDDEN, SLICE(FORWARDED_HTTPS_REQUIRED));
         return;
     }
     if (!has_route_or_reply(req, misfit, allowed) || !is_allowed_or_reply(req, &admission) ||

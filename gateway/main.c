@@ -90,6 +90,12 @@ static void start_jobs(struct gateway *gateway)
         process_fail("cannot serve jobs on %.*s: %s", SLICE_ARG(url), problem);
 }
 
+static void on_hangup(void)
+{
+    if (program.gateway.connections)
+        connection_server_look(program.gateway.connections);
+}
+
 static void open_store(struct task *task, struct gateway *gateway)
 {
     const struct config *config = gateway->config;
@@ -218,14 +224,15 @@ static void *on_accept(struct connection *connection, const struct connection_ow
 static void open_connections(void)
 {
     struct gateway *gateway = &program.gateway;
-    struct slice certificate = config_text(gateway->config, "tls_cert");
-    struct slice key = config_text(gateway->config, "tls_key");
+    struct slice data = config_text(gateway->config, "data"), fingerprint, problem;
+    struct tls_files files = tls_files(gateway->config, program.arena, data);
     struct connection_tls tls = {0};
+    bool made;
 
-    if (certificate.n) {
-        tls.cert_path = arena_cstr(program.arena, certificate);
-        tls.key_path = arena_cstr(program.arena, key);
-    }
+    if (!tls_keep_own(gateway->config, program.arena, data, &fingerprint, &made, &problem))
+        process_fail("%.*s", SLICE_ARG(problem));
+    if (tls_wanted(gateway->config))
+        tls = (struct connection_tls){files.chain, files.key};
     gateway->connections = connection_server_new(loop_get(), &tls, on_accept);
     if (!gateway->connections)
         process_fail("the certificate or its key cannot be used");
@@ -263,6 +270,7 @@ int main(int argc, char **argv)
     open_state(gateway);
     open_connections();
     process_on_stop(loop_get(), on_stop, NULL);
+    process_on_hangup(on_hangup);
     if (!task_spawn(start, NULL))
         process_fail("no fiber is left at the start");
 

@@ -284,7 +284,7 @@ static bool query_has_token(const struct request *req)
 static enum err judge(const struct request *req, struct slice *detail)
 {
     if (config_bool(req->gateway->config, "mediavault.require_https") && !forwarded_is_safe(req)) {
-        *detail = SLICE("HTTPS is required here.");
+        *detail = SLICE(FORWARDED_HTTPS_REQUIRED);
         return ERR_FORBIDDEN;
     }
     if (req->head.method != METHOD_GET || req->head.minor_version < 1 ||

@@ -232,6 +232,13 @@ void child_kill_all(void)
             kill(child->pid, SIGKILL);
 }
 
+void child_signal_all(const char *prefix, int number)
+{
+    for (const struct child *child = watch.children; child; child = child->next)
+        if (child->pid && strncmp(child->spec.name, prefix, strlen(prefix)) == 0)
+            kill(child->pid, number);
+}
+
 bool child_is_ready(const struct child *child)
 {
     return child->ready;

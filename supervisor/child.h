@@ -41,6 +41,8 @@ void child_watch_end(void);
 struct child *child_start(const struct child_spec *spec);
 void child_stop(struct child *child, uint64_t grace_ms); /* past grace_ms: SIGKILL */
 void child_kill_all(void);                               /* SIGKILL to every one that runs */
+/* To every one that runs and whose name begins so. */
+void child_signal_all(const char *prefix, int number);
 bool child_is_ready(const struct child *child);
 bool child_is_gone(const struct child *child); /* stopped, will not come back */
 const char *child_name(const struct child *child);

@@ -2,14 +2,17 @@
  * alive, and stops them in order: what serves first, Redis last. */
 #include "supervisor/command.h"
 
+#include "base/addresses.h"
 #include "base/clock.h"
 #include "base/listen.h"
+#include "base/log.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "base/process.h"
+#include "base/timer.h"
 #include "base/tls.h"
 #include "bond/bond.h"
 #include "state/secret.h"
-#include "supervisor/addresses.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
@@ -29,6 +32,7 @@ enum {
     STOP_GRACE_MS = 15000, /* beyond the drain window; more than the gateway's own 10 s */
     REDIS_GRACE_MS = 30000,
     FIBERS_MAX = 16,
+    CERTIFICATE_LOOK_MS = 86400 * 1000,
 };
 
 struct hub {
@@ -42,6 +46,8 @@ struct hub {
     size_t servers_left, redis_left;
     bool admin_checked, announced, stopping;
     int exit_status;
+    struct slice data; /* its folder */
+    struct timer certificate_timer;
 };
 
 static void stop(struct hub *hub);
@@ -98,6 +104,7 @@ static bool is_redis(const struct hub *hub, const struct child *child)
 
 static void end_loop(struct hub *hub)
 {
+    timer_stop(&hub->certificate_timer);
     child_watch_end();
     process_stop_watching();
 }
@@ -137,6 +144,11 @@ static void stop(struct hub *hub)
         stop_redis(hub);
     for (size_t i = 0; i < count; i++)
         child_stop(hub->servers[i], grace_ms);
+}
+
+static void on_hangup(void)
+{
+    child_signal_all("gateway-", SIGHUP);
 }
 
 static void on_stop_signal(void *arg)
@@ -236,6 +248,31 @@ static void check_port(struct arena *arena, struct slice address)
     close(fd);
 }
 
+/* Of our own, if it is that: shown at the start, and when it is another one. Gateways see the
+ * change of the files by themselves. */
+static bool keep_certificate(struct hub *hub, struct arena *arena, struct slice *problem)
+{
+    struct slice fingerprint;
+    bool made;
+
+    if (!tls_keep_own(hub->config, arena, hub->data, &fingerprint, &made, problem))
+        return false;
+    if (fingerprint.n && (made || !hub->announced))
+        fprintf(stderr, "certificate of this hub, SHA-256: %.*s\n", SLICE_ARG(fingerprint));
+    return true;
+}
+
+static void on_certificate_due(struct timer *timer)
+{
+    struct arena *arena = arena_new();
+    struct slice problem;
+
+    if (!keep_certificate(CONTAINER_OF(timer, struct hub, certificate_timer), arena, &problem))
+        log_event(LOG_ERROR, "certificate_not_kept", F("problem", problem));
+    arena_free(arena);
+    timer_start(timer, CERTIFICATE_LOOK_MS, on_certificate_due);
+}
+
 static void prepare(struct hub *hub, int argc, char **argv)
 {
     struct slice problem, data;
@@ -247,6 +284,9 @@ static void prepare(struct hub *hub, int argc, char **argv)
         process_fail("the current folder is gone");
     data = data_folder_enter(hub->arena, config_text(hub->config, "data"), &problem);
     if (data.n == 0)
+        process_fail("%.*s", SLICE_ARG(problem));
+    hub->data = data;
+    if (!keep_certificate(hub, hub->arena, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
     /* Behind the lock, so that no other hub on this folder can have it. */
     check_port(hub->arena, config_text(hub->config, "listen"));
@@ -270,6 +310,8 @@ int command_run(int argc, char **argv)
         process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(hub.plan.redis_url));
     process_on_stop(loop_get(), on_stop_signal, &hub);
     process_on_second_signal(child_kill_all);
+    process_on_hangup(on_hangup);
+    timer_start(&hub.certificate_timer, CERTIFICATE_LOOK_MS, on_certificate_due);
     child_watch_begin(&watcher);
     start_redis(&hub);
     if (!task_spawn(open_state, &hub))

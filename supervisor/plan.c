@@ -174,8 +174,6 @@ struct slice plan_key_file(struct arena *arena, const struct config *config, str
 static const struct {
     const char *key, *variable;
 } paths[] = {
-    {"tls_cert", "TLS_CERT"},
-    {"tls_key", "TLS_KEY"},
     {"backup.config_path", "BACKUP_CONFIG_PATH"},
 };
 
@@ -198,6 +196,12 @@ static void add_common(struct arena *arena, const struct config *config, struct 
         list_add(arena, out,
                  setting(arena, paths[i].variable, absolute(arena, start_folder, path)));
     }
+    struct tls_files files = tls_files(config, arena, data);
+    list_add(arena, out, "MEDIAHUB_TLS=off"); /* if it is auto, we have made the files */
+    list_add(arena, out,
+             setting(arena, "TLS_CERT", absolute(arena, start_folder, slice_from(files.chain))));
+    list_add(arena, out,
+             setting(arena, "TLS_KEY", absolute(arena, start_folder, slice_from(files.key))));
     list_add(arena, out, setting(arena, "LISTEN_TLS", tls_address(config, arena)));
     for (char **line = config_environment(config, arena); *line; line++)
         list_add(arena, out, *line);

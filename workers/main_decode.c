@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     uint64_t pixels;
 
     process_init("decode");
+    process_ignore_hangup();
     /* Whoever started it, it dies with its worker. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (argc == 3 && strcmp(argv[1], "transcode") == 0 &&

@@ -1,5 +1,6 @@
 #include "base/config_rules.h"
 
+#include "base/certificate.h"
 #include "base/listen.h"
 #include "base/setting.h"
 #include "base/tls.h"
@@ -36,13 +37,19 @@ static const struct {
 } needs[] = {
     {"tls_cert", "tls_key", SLICE_INIT("is a certificate without its key, tls_key")},
     {"tls_key", "tls_cert", SLICE_INIT("is a key without its certificate, tls_cert")},
-    {"listen_tls", "tls_cert",
-     SLICE_INIT("is an address for HTTPS, which needs a certificate, "
-                "tls_cert")},
     {"redis_volatile", "redis",
      SLICE_INIT("is the second of two servers, of which the first, "
                 "redis, is not named")},
 };
+
+static void judge_tls(const struct rules *rules)
+{
+    if (text(rules, "listen_tls").n && !tls_wanted(rules->config))
+        fail(rules, "listen_tls",
+             SLICE("is an address for HTTPS, which needs a certificate: tls_cert, or tls = auto"));
+    if (text(rules, "tls_cert").n && slice_eq(text(rules, "tls"), SLICE("auto")))
+        fail(rules, "tls", SLICE("is a certificate of our own, and tls_cert names another"));
+}
 
 static bool is_wildcard(struct slice host)
 {
@@ -71,20 +78,11 @@ void config_rules_judge(const struct config *config, struct arena *arena, config
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if (text(&rules, needs[i].name).n && !text(&rules, needs[i].other).n)
             fail(&rules, needs[i].name, needs[i].fault);
+    judge_tls(&rules);
     judge_ports(&rules);
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
-
-static void judge_file(const struct rules *rules, const char *name, struct slice path)
-{
-    struct stat st;
-
-    if (stat(path.p, &st) != 0 || access(path.p, R_OK) != 0)
-        fail(rules, name, arena_printf(rules->arena, "cannot be read (%s)", strerror(errno)));
-    else if (S_ISDIR(st.st_mode))
-        fail(rules, name, SLICE("is a folder, not a file"));
-}
 
 static const char *parent_of(struct arena *arena, struct slice path)
 {
@@ -95,17 +93,37 @@ static const char *parent_of(struct arena *arena, struct slice path)
     return path.n ? arena_cstr(arena, path) : ".";
 }
 
+static bool is_readable(struct slice path)
+{
+    struct stat st;
+
+    return stat(path.p, &st) == 0 && !S_ISDIR(st.st_mode) && access(path.p, R_OK) == 0;
+}
+
+/* It may be missing where it can be made. */
+static bool can_be_made(struct arena *arena, struct slice path)
+{
+    return errno == ENOENT && access(parent_of(arena, path), W_OK | X_OK) == 0;
+}
+
+static void judge_file(const struct rules *rules, const char *name, struct slice path, bool made)
+{
+    struct stat st;
+
+    if (stat(path.p, &st) == 0 && S_ISDIR(st.st_mode))
+        fail(rules, name, SLICE("is a folder, not a file"));
+    else if (access(path.p, R_OK) != 0 && !(made && can_be_made(rules->arena, path)))
+        fail(rules, name, arena_printf(rules->arena, "cannot be read (%s)", strerror(errno)));
+}
+
 static void judge_folder(const struct rules *rules, const char *name, struct slice path, bool made)
 {
     struct stat st;
     int wanted = made ? R_OK | W_OK | X_OK : R_OK | X_OK;
 
     if (stat(path.p, &st) != 0) {
-        int why = errno;
-        if (why != ENOENT || !made || access(parent_of(rules->arena, path), W_OK | X_OK) != 0)
-            fail(rules, name,
-                 arena_printf(rules->arena, "cannot be used (%s)",
-                              strerror(why == ENOENT && made ? errno : why)));
+        if (!(made && can_be_made(rules->arena, path)))
+            fail(rules, name, arena_printf(rules->arena, "cannot be used (%s)", strerror(errno)));
     } else if (!S_ISDIR(st.st_mode)) {
         fail(rules, name, SLICE("is a file, not a folder"));
     } else if (access(path.p, wanted) != 0) {
@@ -139,6 +157,21 @@ static void judge_backup_folder(const struct rules *rules)
                       hint));
 }
 
+/* Of a pair that can be read. */
+static void judge_certificate(const struct rules *rules)
+{
+    struct slice chain = text(rules, "tls_cert"), key = text(rules, "tls_key"), fault;
+    bool in_key;
+
+    if (!chain.n || !key.n || !is_readable(chain) || !is_readable(key))
+        return;
+    struct certificate *certificate =
+        certificate_load(rules->arena, chain.p, key.p, &in_key, &fault);
+    if (!certificate)
+        fail(rules, in_key ? "tls_key" : "tls_cert", fault);
+    certificate_free(certificate);
+}
+
 void config_rules_judge_files(const struct config *config, struct arena *arena,
                               config_fault_fn *fault, void *arg)
 {
@@ -146,13 +179,16 @@ void config_rules_judge_files(const struct config *config, struct arena *arena,
     const struct setting *row;
 
     for (size_t at = 0; (row = setting_row(at)); at++) {
-        if (row->kind == SETTING_FILE && text(&rules, row->name).n &&
-            strcmp(row->name, "config") != 0 && /* it has been read */
-            strcmp(row->range, "made") != 0)
-            judge_file(&rules, row->name, text(&rules, row->name));
-        if (row->kind == SETTING_FOLDER && text(&rules, row->name).n)
-            judge_folder(&rules, row->name, text(&rules, row->name),
-                         strcmp(row->range, "made") == 0);
+        struct slice path = row->kind == SETTING_FILE || row->kind == SETTING_FOLDER
+                                ? text(&rules, row->name)
+                                : SLICE_NONE;
+        bool made = strcmp(row->range, "made") == 0;
+
+        if (path.n && row->kind == SETTING_FOLDER)
+            judge_folder(&rules, row->name, path, made);
+        else if (path.n && strcmp(row->name, "config") != 0) /* it has been read */
+            judge_file(&rules, row->name, path, made);
     }
+    judge_certificate(&rules);
     judge_backup_folder(&rules);
 }

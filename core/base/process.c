@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS_MAX = 64 << 10 };
@@ -23,11 +24,12 @@ static struct arena *arena;   /* process_arena() */
 static struct config *loaded; /* so that it is held, not leaked, on an early way out */
 
 static struct {
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     void (*fn)(void *arg);
     void *arg;
     void (*at_once)(void);
-    bool stopping;
+    void (*on_hangup)(void);
+    bool stopping, at_terminal;
 } stop;
 
 static bool is_supervised(void)
@@ -153,8 +155,14 @@ static void log_warnings(struct slice lines)
         log_event(LOG_WARN, "setting", F("text", line));
 }
 
+void process_ignore_hangup(void)
+{
+    signal(SIGHUP, SIG_IGN);
+}
+
 struct config *process_settings_to_start(int argc, char **argv)
 {
+    process_ignore_hangup();
     struct config *config = load_or_exit(argc, argv, EXIT_FAILURE, config_load_to_start);
     enum log_level level;
 
@@ -174,6 +182,7 @@ struct config *process_config(int argc, char **argv)
     }
     if (!is_supervised())
         return process_settings_to_start(argc - 1, argv + 1);
+    process_ignore_hangup();
     /* The supervisor has looked at the files; one that is gone since then ends nobody. */
     struct config *config = process_settings(argc - 1, argv + 1, EXIT_FAILURE);
     log_level_parse(config_text(config, "log.level"), &level);
@@ -194,8 +203,22 @@ void process_ready(void)
     unsetenv("MEDIAHUB_READY_FD");
 }
 
+/* The terminal that we were started at is gone: nobody could stop us by it any more. */
+static bool lost_terminal(void)
+{
+    struct termios terminal;
+
+    return stop.at_terminal && tcgetattr(STDIN_FILENO, &terminal) != 0;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
+    if (number == SIGHUP && !lost_terminal()) {
+        log_event(LOG_INFO, "hangup");
+        if (stop.on_hangup)
+            stop.on_hangup();
+        return;
+    }
     if (stop.stopping) {
         if (stop.at_once)
             stop.at_once();
@@ -218,9 +241,16 @@ void process_on_stop(uv_loop_t *loop, void (*fn)(void *arg), void *arg)
 {
     stop.stopping = false;
     stop.fn = fn;
+    stop.at_terminal = isatty(STDIN_FILENO);
     stop.arg = arg;
     watch_signal(loop, &stop.terminate, SIGTERM);
     watch_signal(loop, &stop.interrupt, SIGINT);
+    watch_signal(loop, &stop.hangup, SIGHUP);
+}
+
+void process_on_hangup(void (*fn)(void))
+{
+    stop.on_hangup = fn;
 }
 
 void process_on_second_signal(void (*fn)(void))
@@ -232,6 +262,7 @@ void process_stop_watching(void)
 {
     uv_close((uv_handle_t *)&stop.terminate, NULL);
     uv_close((uv_handle_t *)&stop.interrupt, NULL);
+    uv_close((uv_handle_t *)&stop.hangup, NULL);
 }
 
 void process_fail(const char *format, ...)

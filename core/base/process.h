@@ -28,8 +28,13 @@ struct config *process_config(int argc, char **argv);
 /* Tells the supervisor (one byte on the descriptor in MEDIAHUB_READY_FD, then closes it). */
 void process_ready(void);
 
-/* fn runs on the loop at the first SIGTERM or SIGINT; a second signal ends the process at once. */
+/* fn runs on the loop at the first SIGTERM or SIGINT; a second signal ends the process at once. So
+ * does the end of the terminal; any other SIGHUP means: read again what may have changed. */
 void process_on_stop(uv_loop_t *loop, void (*fn)(void *arg), void *arg);
+void process_on_hangup(void (*fn)(void));
+/* Without a loop, or until there is one: SIGHUP never ends what serves. The settings of a program
+ * that starts do it. */
+void process_ignore_hangup(void);
 /* fn runs just before the second signal ends the process. */
 void process_on_second_signal(void (*fn)(void));
 void process_stop_watching(void); /* closes the signal handles: the loop can end */

@@ -7,6 +7,13 @@
 #include "gateway/access/hops.h"
 #include "gateway/request.h"
 
+/* What a client is told that is not safe in that sense, and has to be. */
+#define FORWARDED_HTTPS_REQUIRED                                                                   \
+    "HTTPS is required here. Whoever runs the hub can start it with `--tls auto`, which serves "   \
+    "https:// on port 8443 with a certificate of its own; or name the proxy that speaks HTTPS "    \
+    "for it (trusted_proxies); or allow plain HTTP on a network that is trusted "                  \
+    "(mediavault.require_https = off)."
+
 const struct trusted_proxies *trusted_proxies_read(const struct config *config,
                                                    struct arena *arena);
 

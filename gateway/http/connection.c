@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
+#include "gateway/http/certificate_watch.h"
 
 #include <assert.h>
 #include <libwebsockets.h>
@@ -61,6 +62,8 @@ struct connection {
 struct connection_server {
     struct lws_context *context; /* set to NULL by libwebsockets when it is destroyed */
     struct lws_vhost *plain, *tls;
+    SSL_CTX *tls_context; /* of the vhost; NULL: no TLS */
+    struct certificate_watch *watch;
     void *(*on_accept)(struct connection *connection, const struct connection_owner **owner);
     size_t count;
     struct door *door;
@@ -312,6 +315,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_RAW_CLOSE:
         on_close(CAST_OBJ(struct connection, lws_get_opaque_user_data(wsi), CONNECTION_MAGIC));
         return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the TLS vhost is being made */
+        ((struct connection_server *)lws_context_user(lws_get_context(wsi)))->tls_context = user;
+        return certificate_watch_restrict(user) ? 0 : -1;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         ((struct connection_server *)lws_context_user(lws_get_context(wsi)))->waking = false;
         return 0;
@@ -363,8 +369,6 @@ static struct lws_vhost *make_vhost(struct lws_context *context, const char *nam
         info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
         info.ssl_cert_filepath = tls->cert_path;
         info.ssl_private_key_filepath = tls->key_path;
-        info.ssl_options_set =
-            SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
     }
     return lws_create_vhost(context, &info);
 }
@@ -396,6 +400,9 @@ struct connection_server *connection_server_new(
         server->plain = make_vhost(server->context, "plain", NULL);
     if (server->plain && with_tls)
         server->tls = make_vhost(server->context, "tls", tls);
+    if (server->tls && server->tls_context)
+        server->watch =
+            certificate_watch_start(loop, server->tls_context, tls->cert_path, tls->key_path);
     if (server->plain && (server->tls || !with_tls))
         return server;
     connection_server_free(server);
@@ -426,10 +433,18 @@ static void on_idle(uv_idle_t *idle)
  * that last step to a second call. */
 void connection_server_free(struct connection_server *server)
 {
+    certificate_watch_stop(server->watch);
+    server->watch = NULL;
     if (server->context)
         lws_context_destroy(server->context);
     assert(server->count == 0);
     uv_idle_start(&server->idle, on_idle);
+}
+
+void connection_server_look(struct connection_server *server)
+{
+    if (server->watch)
+        certificate_watch_look(server->watch);
 }
 
 size_t connection_count(const struct connection_server *server)

@@ -25,7 +25,7 @@ struct connection_owner {
 struct connection_server; /* the lws context and its vhosts */
 
 struct connection_tls {
-    const char *cert_path, *key_path; /* NULL: no TLS vhost */
+    const char *cert_path, *key_path; /* NULL: no TLS vhost; must live as long as the server */
 };
 
 struct connection_server *connection_server_new(
@@ -41,6 +41,8 @@ void connection_server_limit(struct connection_server *server, const struct door
 bool connection_server_is_full(const struct connection_server *server); /* accepting must wait */
 /* Takes an accepted socket. peer_ip is copied. False: it was refused and closed. */
 bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip);
+/* Reads the certificate again now; otherwise when its files change. */
+void connection_server_look(struct connection_server *server);
 size_t connection_count(const struct connection_server *server);
 
 bool connection_write(struct connection *connection, struct slice bytes); /* false: gone */

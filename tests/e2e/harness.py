@@ -129,6 +129,11 @@ class Hub:
             raise AssertionError("no ready line\n" + self.log_text()[-4000:]) from None
         assert line == f"mediahub ready {self.url}\n", (line, self.log_text()[-4000:])
 
+    def told(self):
+        """What else came on standard output with the ready line: it is written in one go."""
+        os.set_blocking(self.process.stdout.fileno(), False)
+        return self.process.stdout.peek().splitlines(True)
+
     def stop(self, sig=signal.SIGTERM):
         """Stops in order; fails when something is left or went wrong."""
         if not self.process:

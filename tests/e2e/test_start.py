@@ -52,8 +52,7 @@ def test_every_address_that_is_told_opens_the_hub(make_hub, host):
     hub = make_hub("--listen", f"{host}:{port}", start=False)
     hub.start(wait=False)
     first = hub.process.stdout.readline()
-    os.set_blocking(hub.process.stdout.fileno(), False)
-    lines = [first, *hub.process.stdout.peek().splitlines(True)]      # written in one go
+    lines = [first, *hub.told()]
     urls = [re.fullmatch(rf"mediahub ready (http://\S+:{port})\n", l.decode())[1] for l in lines]
     assert len(set(urls)) == len(urls)
     wildcard = host in ("", "0.0.0.0", "[::]")

@@ -231,8 +231,9 @@ def test_a_missing_program_is_named(make_standing, trace, name):
 
 
 def test_a_port_of_https_in_use(make_standing, tmp_path):
-    for name in ("cert.pem", "key.pem"):
-        (tmp_path / name).touch()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=hub", "-keyout", tmp_path / "key.pem",
+                    "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()

@@ -3,7 +3,10 @@ versions, plain bytes on the port, and a stop with connections open."""
 import hashlib
 import http.client
 import json
+import os
+import pathlib
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -11,7 +14,7 @@ import subprocess
 import pytest
 import requests
 import websocket
-from harness import PATIENCE_S, free_port, wait_for
+from harness import PATIENCE_S, descendants, free_port, wait_for
 
 LARGE_BYTES = 50 << 20
 
@@ -178,16 +181,167 @@ def test_stop_with_connections_in_every_state(tls, session, photo):
         s.close()
 
 
-@pytest.mark.parametrize("cert,key,told", [
-    ("none.pem", "key.pem", "none.pem"), ("cert.pem", "none.pem", "none.pem"),
-    ("key.pem", "key.pem", "gateway: the certificate or its key cannot be used")])
-def test_a_certificate_that_cannot_be_used(make_hub, certificate, cert, key, told):
-    hub = make_hub("--tls-cert", str(certificate / cert), "--tls-key", str(certificate / key),
+def make_certificate(folder, name, *options):
+    """A pair of files; both are exchanged in one step each, as whoever renews does."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", folder / "key.new", "-out", folder / "cert.new",
+                    *(options or ("-nodes", "-days", "2"))], check=True, capture_output=True)
+    (folder / "key.new").rename(folder / "key.pem")
+    (folder / "cert.new").rename(folder / "cert.pem")
+
+
+def write_faulty(folder, fault):
+    """Returns the option of the file that is at fault."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    if fault == "encrypted key":
+        make_certificate(folder, "hub", "-passout", "pass:secret", "-days", "2")
+        return "--tls-key"
+    make_certificate(folder, "hub")
+    if fault == "no certificate":
+        cert.unlink()
+    elif fault == "no key":
+        key.unlink()
+    elif fault == "garbage certificate":
+        cert.write_bytes(b"\x00\xff" * 500)
+    elif fault == "half a certificate":
+        cert.write_bytes(cert.read_bytes()[:300])
+    elif fault == "garbage key":
+        key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    elif fault == "exchanged":
+        cert.write_bytes(key.read_bytes())
+    elif fault == "another's key":
+        other = folder / "other"
+        other.mkdir()
+        make_certificate(other, "other")
+        (other / "key.pem").rename(key)
+    elif fault == "a folder":
+        key.unlink()
+        key.mkdir()
+    elif fault == "expired":
+        subprocess.run(["openssl", "x509", "-in", cert, "-signkey", key, "-days", "-1", "-out", cert],
+                       check=True, capture_output=True)
+    return "--tls-key" if "key" in fault or fault == "a folder" else "--tls-cert"
+
+
+@pytest.mark.parametrize("fault", [
+    "no certificate", "no key", "garbage certificate", "half a certificate", "garbage key",
+    "exchanged", "another's key", "a folder", "encrypted key", "expired"])
+def test_a_certificate_that_cannot_be_used(make_hub, tmp_path, fault):
+    option = write_faulty(tmp_path, fault)
+    hub = make_hub("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"),
                    "--listen-tls", f"127.0.0.1:{free_port()}", start=False)
-    hub.expect_deaths()
     hub.start(wait=False)
     assert hub.process.wait(PATIENCE_S) == 1
     hub._forget_process()
-    said = [line for line in hub.log_text().splitlines() if not line.startswith("{")
-            and "makecontext" not in line]
-    assert told in said[0], said
+    said = [line for line in hub.log_text().splitlines() if not line.startswith("{")]
+    assert len(said) == 1 and said[0].startswith(f"mediahub: {option}: "), said
+    assert str(tmp_path / ("key.pem" if option == "--tls-key" else "cert.pem")) in said[0]
+    assert "child_started" not in hub.log_text() and not hub.data.exists()
+
+
+@pytest.mark.filterwarnings("ignore:ssl.OP_NO:DeprecationWarning")
+@pytest.mark.parametrize("ciphers,version,spoken", [
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", "TLSv1.2", True),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLSv1.2", True),
+    ("ECDHE-ECDSA-AES128-SHA256", "TLSv1.2", False), ("ECDHE-ECDSA-AES256-SHA", "TLSv1.2", False),
+    ("ECDHE-ECDSA-AES128-CCM", "TLSv1.2", False), ("aRSA:kRSA", "TLSv1.2", False),
+    ("DHE", "TLSv1.2", False), ("ALL", "TLSv1.3", True)])
+def test_only_ecdhe_with_aead(tls, ciphers, version, spoken):
+    offer = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    offer.check_hostname, offer.verify_mode = False, ssl.CERT_NONE
+    offer.maximum_version = offer.minimum_version = getattr(ssl.TLSVersion, version.replace(".", "_"))
+    offer.set_ciphers(ciphers + ":@SECLEVEL=0")
+    if not spoken:
+        with pytest.raises(OSError):
+            connect(tls, offer)
+        return
+    with connect(tls, offer) as s:
+        name, protocol, _ = s.cipher()
+        assert protocol == version and ("GCM" in name or "CHACHA20" in name)
+
+
+def served(port):
+    """The name in the certificate that a new connection sees."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as s:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with context.wrap_socket(s) as wrapped:
+            found = re.search(rb"renewed-\d|first", wrapped.getpeercert(binary_form=True))
+            return found[0].decode()
+
+
+def test_a_renewed_certificate_is_taken_up(make_hub, tmp_path):
+    make_certificate(tmp_path, "first")
+    port = free_port()
+    hub = make_hub("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"),
+                   "--listen-tls", f"127.0.0.1:{port}", "--gateways", "2")
+    before = descendants(hub.process.pid)
+    context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    hub.tls_port = port
+    with connect(hub, context) as old:
+        make_certificate(tmp_path, "renewed-1")                     # by watching the files
+        wait_for(lambda: {served(port) for _ in range(8)} == {"renewed-1"}, "the renewed one")
+        (tmp_path / "cert.pem").write_text("garbage")               # the one before stays
+        hub.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: hub.log_text().count('"certificate_refused"') >= 2, "the refusals")
+        assert served(port) == "renewed-1"
+        make_certificate(tmp_path, "renewed-2")
+        hub.process.send_signal(signal.SIGHUP)                      # at once
+        wait_for(lambda: {served(port) for _ in range(8)} == {"renewed-2"}, "the second one", 5)
+        old.sendall(b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n")
+        assert old.recv(65536).startswith(b"HTTP/1.1 200")
+    assert descendants(hub.process.pid) == before
+
+
+def test_no_hangup_kills(make_hub):
+    def hears_or_ignores(pid):
+        masks = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return any(int(mask, 16) >> signal.SIGHUP - 1 & 1
+                   for mask in re.findall(r"^Sig(?:Ign|Cgt):\s*(\w+)", masks, re.M))
+
+    hub = make_hub()
+    wait_for(lambda: hub.pids("mediahub-decode"), "the decoder")
+    before = descendants(hub.process.pid)
+    wait_for(lambda: all(map(hears_or_ignores, before)), "the start of all")
+    for pid in [hub.process.pid, *before]:
+        os.kill(pid, signal.SIGHUP)
+    session = hub.session()
+    assert session.get(hub.api + "/users/me", timeout=PATIENCE_S).status_code == 200
+    wait_for(lambda: hub.log_text().count('"hangup"') >= 3, "the hangups")
+    assert descendants(hub.process.pid) == before
+
+
+def test_a_certificate_of_our_own(make_hub):
+    port = free_port()
+    hub = make_hub("--tls", "auto", "--listen-tls", f"0.0.0.0:{port}")
+    made = hub.data / "tls/cert.pem"
+    assert (hub.data / "tls/key.pem").stat().st_mode & 0o777 == 0o600
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(made.read_text())).hexdigest().upper()
+    shown = ":".join(digest[i:i + 2] for i in range(0, 64, 2))
+    assert f"certificate of this hub, SHA-256: {shown}\n" in hub.log_text()
+    context = ssl.create_default_context(cafile=made)
+    urls = [line.decode().split()[-1] for line in hub.told() if b"https://" in line]
+    assert urls
+    for host in {url.split("/")[2].rsplit(":")[0] for url in urls} | {"localhost", socket.gethostname()}:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as s:
+            with context.wrap_socket(s, server_hostname=host) as wrapped:
+                assert wrapped.version() == "TLSv1.3"
+    hub.stop()
+    hub.start()
+    assert hub.log_text().count(shown) == 2                         # the same one
+    hub.stop()
+    made.write_text("garbage")
+    hub.start()
+    again = ssl.create_default_context(cafile=made)
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as s:
+        again.wrap_socket(s, server_hostname="localhost").close()
+
+
+def test_a_plain_request_from_elsewhere_is_told_the_way_on(make_hub):
+    hub = make_hub(env={"MEDIAHUB_TRUSTED_PROXIES": "127.0.0.1"})
+    answer = requests.get(hub.api + "/media", headers={"X-Forwarded-For": "192.168.1.7"},
+                          timeout=PATIENCE_S)
+    assert answer.status_code == 403
+    for word in ("--tls auto", "8443", "trusted_proxies", "mediavault.require_https"):
+        assert word in answer.text

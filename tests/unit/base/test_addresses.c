@@ -1,4 +1,4 @@
-#include "supervisor/addresses.h"
+#include "base/addresses.h"
 
 #include "base/listen.h"
 #include "unit.h"

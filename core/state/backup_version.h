@@ -1,32 +1,14 @@
 /* backup_version.h: versions of backups, kept in collections. All of it lives in one partition,
  * BACKUP_PARTITION, since a collection has many uploaders:
  *   "{pN}:backup_collections"                  names of all that ever had a version
- *   "{pN}:backup:<collection>"                 last number given, count and bytes of what is kept
  *   "{pN}:backup_versions:<collection>"        the numbers that are kept, sorted
- *   "{pN}:backup_version:<collection>:<n>"     the record; its blob is counted as in blob.h
- * Numbers only grow, also when versions are removed. */
+ * and the records `backup_stock` and `backup_version` in schemas/records.yaml. A version's blob is
+ * counted as in blob.h. Numbers only grow, also when versions are removed. */
 #pragma once
 
-#include "state/state.h"
+#include "records.h"
 
 enum { BACKUP_PARTITION = 0, BACKUP_LIST_MAX = 1000, BACKUP_REMOVED_MAX = 100 };
-
-struct backup_version {
-    struct slice id; /* UUID, version 4 (RFC 9562) */
-    struct slice collection;
-    uint64_t number; /* from 1 */
-    struct slice filename;
-    uint64_t size; /* bytes */
-    struct slice sha256;
-    struct slice session_id, user; /* who uploaded it: the session and the name */
-    uint64_t created_ms, updated_ms;
-};
-
-/* What a collection has. */
-struct backup_stock {
-    uint64_t last; /* the highest number that was given; 0: none yet */
-    uint64_t count, bytes;
-};
 
 enum err backup_stock_load(struct task *task, struct state *state, struct slice collection,
                            struct backup_stock *out);
@@ -44,8 +26,8 @@ enum err backup_version_load(struct task *task, struct state *state, struct slic
 
 /* Gives the version its id, number (stock->last + 1) and times, and keeps it; the versions in
  * `removed` (at most BACKUP_REMOVED_MAX) go in the same commit. Emits collection.version.uploaded
- * for `owner`, with the collection as its resource. ERR_CONFLICT: the collection is no longer as
- * `stock` says, or it has changed; nothing was done. */
+ * for `owner`, with the collection as its resource. ERR_OVERTAKEN: the collection is no longer
+ * as `stock` says; nothing was done. */
 enum err backup_version_add(struct task *task, struct state *state,
                             const struct backup_stock *stock, struct backup_version *version,
                             struct slice owner, const struct backup_version *removed, size_t n);

@@ -2,7 +2,6 @@
 
 #include "state/endpoint.h"
 #include "state/id.h"
-#include "state/record.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -10,25 +9,12 @@
 
 enum { LIST_MAX = 100 };
 
-static const struct slice state_names[] = {
-    [DELIVERY_PENDING] = SLICE_INIT("pending"),
-    [DELIVERY_DELIVERED] = SLICE_INIT("delivered"),
-    [DELIVERY_DEAD] = SLICE_INIT("dead"),
-    [DELIVERY_CANCELLED] = SLICE_INIT("cancelled"),
-};
-
 static const struct slice outcome_names[] = {
     [OUTCOME_DELIVERED] = SLICE_INIT("delivered"),
     [OUTCOME_DEAD] = SLICE_INIT("dead"),
     [OUTCOME_RETRY] = SLICE_INIT("retry"),
     [OUTCOME_RELEASE] = SLICE_INIT("release"),
 };
-
-struct slice delivery_state_name(enum delivery_state state)
-{
-    assert(state < sizeof state_names / sizeof state_names[0]);
-    return state_names[state];
-}
 
 /* -- Arguments and replies of the functions -------------------------------------------------- */
 
@@ -490,66 +476,60 @@ static enum err find(struct task *task, struct state *state, struct slice since,
     return OK;
 }
 
-static enum delivery_state parse_state(struct slice name)
+static struct slice note_at(const struct delivery_record *record, struct slice name)
 {
-    for (size_t i = 0; i < sizeof state_names / sizeof state_names[0]; i++)
-        if (slice_eq(name, state_names[i]))
-            return (enum delivery_state)i;
-    return DELIVERY_DEAD;
+    for (size_t i = 0; i < record->note_count; i++)
+        if (slice_eq(record->notes[i].name, name))
+            return record->notes[i].value;
+    return SLICE_NONE;
 }
 
-/* The log is a ring of fields a0..a15; "log" counts all that were ever written. */
-static void read_attempts(struct arena *arena, const struct redis_value *record,
+/* Out of the ring, oldest first. */
+static void read_attempts(struct arena *arena, const struct delivery_record *record,
                           struct delivery *out)
 {
-    uint64_t written = record_get_number(record, SLICE("log"));
-    uint64_t kept = written < DELIVERY_ATTEMPTS_KEPT ? written : DELIVERY_ATTEMPTS_KEPT;
+    uint64_t kept = record->noted < DELIVERY_ATTEMPTS_KEPT ? record->noted : DELIVERY_ATTEMPTS_KEPT;
 
     out->attempts = ARENA_ARRAY(arena, struct delivery_attempt, kept + 1);
-    for (uint64_t i = written - kept; i < written; i++) {
-        struct slice field = arena_printf(arena, "a%" PRIu64, i % DELIVERY_ATTEMPTS_KEPT);
+    for (uint64_t i = record->noted - kept; i < record->noted; i++) {
+        struct slice name = arena_printf(arena, "a%" PRIu64, i % DELIVERY_ATTEMPTS_KEPT);
 
-        if (parse_attempt(redis_field(record, field), &out->attempts[out->attempt_count]))
+        if (parse_attempt(note_at(record, name), &out->attempts[out->attempt_count]))
             out->attempt_count++;
     }
 }
 
-static void read_record(struct arena *arena, const struct redis_value *record, struct delivery *out)
+static struct delivery delivery_of(struct arena *arena, const struct delivery_record *record,
+                                   uint64_t held_ms)
 {
-    out->type = redis_field(record, SLICE("type"));
-    out->state = parse_state(redis_field(record, SLICE("state")));
-    out->accepted_ms = record_get_number(record, SLICE("at"));
-    if (out->state == DELIVERY_PENDING)
-        out->next_ms = record_get_number(record, SLICE("next"));
-    read_attempts(arena, record, out);
+    struct delivery delivery = {.event_id = record->event_id,
+                                .type = record->type,
+                                .state = record->state,
+                                .accepted_ms = record->accepted_ms};
+
+    if (record->state == DELIVERY_PENDING)
+        delivery.next_ms = record->next_ms > held_ms ? record->next_ms : held_ms;
+    read_attempts(arena, record, &delivery);
+    return delivery;
 }
 
 /* All records in one round trip; one that expired meanwhile is left out. */
 static enum err read_found(struct task *task, struct state *state, struct slice endpoint,
                            const struct found *found, size_t n, struct delivery *out, size_t *out_n)
 {
-    struct redis_call *calls[LIST_MAX];
-    enum err err = OK;
+    struct delivery_record *records = ARENA_ARRAY(task->arena, struct delivery_record, n);
+    size_t there = n;
 
+    for (size_t i = 0; i < n; i++)
+        records[i] = (struct delivery_record){
+            .partition = found[i].partition, .endpoint = endpoint, .event_id = found[i].event_id};
+    enum err err = record_load_many(task, state, records, &there);
     *out_n = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct slice key = state_key(task->arena, found[i].partition, "delivery:%.*s:%.*s",
-                                     SLICE_ARG(endpoint), SLICE_ARG(found[i].event_id));
-        calls[i] = redis_send(state->durable, REDIS_ARGV(SLICE("HGETALL"), key), 2);
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct redis_value record;
-        enum err failed = redis_await(task, calls[i], &record);
+    for (size_t i = 0; i < n && *out_n < there; i++) {
+        const struct delivery_record *record = &records[*out_n];
 
-        if (failed != OK)
-            err = failed;
-        if (err != OK || record.type != REDIS_LIST || record.n == 0)
-            continue;
-        out[*out_n] = (struct delivery){.event_id = found[i].event_id};
-        read_record(task->arena, &record, &out[*out_n]);
-        if (out[*out_n].state == DELIVERY_PENDING && out[*out_n].next_ms < found[i].held_ms)
-            out[*out_n].next_ms = found[i].held_ms;
-        ++*out_n;
+        if (slice_eq(record->event_id, found[i].event_id))
+            out[(*out_n)++] = delivery_of(task->arena, record, found[i].held_ms);
     }
     return err;
 }

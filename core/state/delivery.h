@@ -13,18 +13,14 @@
 #pragma once
 
 #include "base/config.h"
+#include "records.h"
 #include "state/position.h"
-#include "state/state.h"
 
 enum {
     DELIVERY_LEASE_MS = 20000, /* longer than an attempt can take */
     DELIVERY_BATCH_MAX = 64,   /* items per claim or finish */
     DELIVERY_ATTEMPTS_KEPT = 16,
 };
-
-enum delivery_state { DELIVERY_PENDING, DELIVERY_DELIVERED, DELIVERY_DEAD, DELIVERY_CANCELLED };
-
-struct slice delivery_state_name(enum delivery_state state);
 
 /* The accept cursor; made when there is none: at the beginning of the history if that is still
  * there, else at its head. lost (or NULL): a cursor that the history does not have (any more); it

@@ -1,23 +1,12 @@
-/* granted_access.h: logins of the Backup Repository: one record for each token, named by the
- * SHA-256 of the token's text: "{pN}:granted:<id>" in its user's partition, and per user
+/* granted_access.h: logins of the Backup Repository: one record for each token (`granted_access`
+ * in schemas/records.yaml) in its user's partition, and per user
  * "{pN}:granted_to:<user id>" (sorted set by creation). A record stays after its end, so that one
  * can look up who had access: for GRANTED_KEPT_S, and only the newest GRANTED_MAX of a user. */
 #pragma once
 
-#include "state/state.h"
+#include "records.h"
 
 enum { GRANTED_KEPT_S = 90 * 86400, GRANTED_MAX = 10000, GRANTED_LIST_MAX = 100 };
-
-struct granted_access {
-    struct slice id; /* 64 lower-case hexadecimal digits */
-    struct slice user_id;
-    unsigned partition;
-    struct slice user;       /* the name that logged in */
-    struct slice access_key; /* its name; empty: the user's own password */
-    struct slice description, requester_ip;
-    bool deactivated;
-    uint64_t created_ms, updated_ms, expires_ms;
-};
 
 /* Everything is the caller's to fill in but updated_ms. ERR_CONFLICT: this token has its record. */
 enum err granted_access_create(struct task *task, struct state *state,

@@ -200,21 +200,6 @@ struct slice record_key_as(struct arena *arena, const struct record_shape *shape
 
 /* -- Reading ---------------------------------------------------------------------------------- */
 
-static void take_map(struct arena *arena, const struct record_field *field,
-                     const struct redis_value *fields, void *record)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i + 1 < fields->n; i += 2)
-        n += slice_starts_with(fields->items[i].text, field->prefix);
-    struct record_entry *entries = ARENA_ARRAY(arena, struct record_entry, n);
-    *MEMBER(struct record_entry *, record, field->offset) = entries;
-    *MEMBER(size_t, record, field->count_offset) = n;
-    for (size_t i = 0; i + 1 < fields->n; i += 2)
-        if (slice_starts_with(fields->items[i].text, field->prefix))
-            *entries++ = (struct record_entry){fields->items[i].text, fields->items[i + 1].text};
-}
-
 /* Everything but the key is empty; the key's texts become ours. */
 static void prepare(struct arena *arena, const struct record_shape *shape, void *record)
 {
@@ -251,6 +236,30 @@ static const struct record_field *row_of(const struct record_shape *shape, struc
     return NULL;
 }
 
+static bool is_entry(const struct record_shape *shape, const struct record_field *map,
+                     struct slice name)
+{
+    size_t at = 0;
+
+    return slice_starts_with(name, map->prefix) && !row_of(shape, name, &at);
+}
+
+static void take_map(struct arena *arena, const struct record_shape *shape,
+                     const struct record_field *field, const struct redis_value *fields,
+                     void *record)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i + 1 < fields->n; i += 2)
+        n += is_entry(shape, field, fields->items[i].text);
+    struct record_entry *entries = ARENA_ARRAY(arena, struct record_entry, n);
+    *MEMBER(struct record_entry *, record, field->offset) = entries;
+    *MEMBER(size_t, record, field->count_offset) = n;
+    for (size_t i = 0; i + 1 < fields->n; i += 2)
+        if (is_entry(shape, field, fields->items[i].text))
+            *entries++ = (struct record_entry){fields->items[i].text, fields->items[i + 1].text};
+}
+
 static bool take_fields(struct arena *arena, const struct record_shape *shape,
                         const struct redis_value *fields, void *record)
 {
@@ -268,7 +277,7 @@ static bool take_fields(struct arena *arena, const struct record_shape *shape,
     }
     for (size_t i = 0; i < shape->n; i++)
         if (shape->fields[i].type == RECORD_MAP)
-            take_map(arena, &shape->fields[i], fields, record);
+            take_map(arena, shape, &shape->fields[i], fields, record);
     return true;
 }
 
@@ -542,30 +551,4 @@ enum err record_change_as(struct task *task, struct state *state, const struct r
     struct change change = {shape, record, fn, arg};
 
     return record_repeat(task, state, change_once, &change);
-}
-struct slice record_flag(bool flag)
-{
-    return flag ? SLICE("1") : SLICE("0");
-}
-
-uint64_t record_get_number(const struct redis_value *fields, struct slice field)
-{
-    uint64_t number;
-
-    return slice_to_u64(redis_field(fields, field), &number) ? number : 0;
-}
-
-bool record_get_flag(const struct redis_value *fields, struct slice field)
-{
-    return slice_eq(redis_field(fields, field), SLICE("1"));
-}
-
-struct slice record_join(struct arena *arena, const struct slice *texts, size_t n)
-{
-    return join(arena, texts, n);
-}
-
-struct slice *record_split(struct arena *arena, struct slice joined, size_t *n)
-{
-    return split(arena, joined, n);
 }

@@ -80,9 +80,3 @@ enum err record_change_as(struct task *task, struct state *state, const struct r
                           void *record, record_change_fn *fn, void *arg);
 
 struct slice record_number(struct arena *arena, uint64_t number); /* as a record keeps it */
-
-struct slice record_flag(bool flag);                                              /* "1" or "0" */
-uint64_t record_get_number(const struct redis_value *fields, struct slice field); /* absent: 0 */
-bool record_get_flag(const struct redis_value *fields, struct slice field);
-struct slice record_join(struct arena *arena, const struct slice *texts, size_t n);
-struct slice *record_split(struct arena *arena, struct slice joined, size_t *n);

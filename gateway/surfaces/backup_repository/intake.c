@@ -13,7 +13,6 @@
 
 enum {
     LEASE_MS = 4000, /* for so long the upload of a gateway that died stands in the way */
-    COMMIT_TRIES = 5,
     MS_PER_S = 1000,
 };
 
@@ -182,26 +181,41 @@ static struct slice owner_of(struct arena *arena, const struct backup_person *pe
                                                  : backup_user_id(arena, SLICE(""));
 }
 
+struct recording {
+    struct intake *intake;
+    struct slice owner;
+    struct backup_version *version;
+    bool again;
+};
+
 /* Somebody else's version came first, when the lease could not tell: plan again. */
+static enum err record_once(struct task *task, struct state *state, void *arg)
+{
+    struct recording *recording = arg;
+    struct intake *intake = recording->intake;
+    struct backup_version *version = recording->version;
+    enum err err = recording->again ? plan(intake) : OK;
+
+    recording->again = true;
+    if (err == OK && version->size > intake->room)
+        err = refuse_size(intake);
+    if (err != OK)
+        return err;
+    version->filename =
+        backup_filename(task->arena, intake->collection->filename_template, intake->stock.last + 1);
+    return backup_version_add(task, state, &intake->stock, version, recording->owner,
+                              intake->surplus, intake->surplus_count);
+}
+
 static enum err record(struct intake *intake, const struct backup_person *person,
                        struct backup_version *version)
 {
     struct task *task = &intake->req->task;
-    struct slice owner = owner_of(task->arena, person);
-    enum err err = ERR_CONFLICT;
+    struct recording recording = {
+        .intake = intake, .owner = owner_of(task->arena, person), .version = version};
+    enum err err = record_repeat(task, intake->req->gateway->state, record_once, &recording);
 
-    for (unsigned i = 0; i < COMMIT_TRIES && err == ERR_CONFLICT; i++) {
-        err = i ? plan(intake) : OK;
-        if (err == OK && version->size > intake->room)
-            err = refuse_size(intake);
-        if (err != OK)
-            break;
-        version->filename = backup_filename(task->arena, intake->collection->filename_template,
-                                            intake->stock.last + 1);
-        err = backup_version_add(task, intake->req->gateway->state, &intake->stock, version, owner,
-                                 intake->surplus, intake->surplus_count);
-    }
-    return err == ERR_CONFLICT ? ERR_STATE_UNAVAILABLE : err;
+    return err == ERR_OVERTAKEN ? ERR_STATE_UNAVAILABLE : err;
 }
 
 /* Who pipes a backup into an upload ends the body in good order also when the backup has failed,

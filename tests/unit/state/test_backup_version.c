@@ -130,11 +130,11 @@ static void overtaken(struct task *task, struct state *state)
     seen[1] = stock_of(task, state, "c");
     add(task, state, "c", HASH_A, 10, 1); /* as many as before, and others */
     seen[2] = stock_of(task, state, "c");
-    seen[2].last++;
+    seen[2].rev++;
     assert_int_equal(backup_version_after(task, state, SLICE("c"), 0, 1, &oldest, &n), OK);
     for (size_t i = 0; i < COUNT_OF(seen); i++) {
         assert_int_equal(backup_version_add(task, state, &seen[i], &late, owner(task), oldest, n),
-                         ERR_CONFLICT);
+                         ERR_OVERTAKEN);
         now = stock_of(task, state, "c");
         assert_true(now.last == 2 && now.count == 1 && now.bytes == 10);
         assert_false(is_referenced(task, state, HASH_B));

@@ -382,8 +382,8 @@ enum err delivery_count(struct task *task, struct state *state, struct delivery_
                             state_key(task->arena, p, "webhooks:counts"));
         if (err != OK)
             continue;
-        out->full += record_get_number(&counts, SLICE("full"));
-        out->refused += record_get_number(&counts, SLICE("refused"));
+        out->full += number_of(redis_field(&counts, SLICE("full")));
+        out->refused += number_of(redis_field(&counts, SLICE("refused")));
     }
     return err;
 }

@@ -29,7 +29,8 @@ def tracked():
     if shutil.which("git"):
         listed = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=ROOT, capture_output=True,
                                 text=True)
-        if listed.returncode == 0:
+        # A copy inside somebody else's checkout has nothing listed.
+        if listed.returncode == 0 and listed.stdout:
             return [name for name in listed.stdout.split() if (ROOT / name).exists()]
     return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.[ch]")
                   if "build" not in path.relative_to(ROOT).parts)

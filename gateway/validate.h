@@ -3,28 +3,16 @@
  */
 #pragma once
 
+#include "base/text_rule.h"
 #include "gateway/reply.h"
 
 enum field_type { FIELD_STRING, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_STRING_ARRAY };
-/* EMAIL: the grammar of HTML's <input type=email>; URL: absolute, http or https, with a host,
- * ASCII; DATE_TIME: RFC 3339; USERNAME: ASCII letters, digits, '.', '-', '_';
- * LINE: no control characters. */
-enum field_format {
-    FORMAT_NONE,
-    FORMAT_EMAIL,
-    FORMAT_URL,
-    FORMAT_DATE_TIME,
-    FORMAT_USERNAME,
-    FORMAT_LINE
-};
-
 struct body_field {
     struct slice name;
     enum field_type type;
-    enum field_format format;
     bool required, nullable;
-    uint64_t min_length, max_length; /* characters; items of an array: of each */
-    int64_t minimum, maximum;        /* of integers */
+    struct text_rule rule;    /* of a string; items of an array: of each */
+    int64_t minimum, maximum; /* of integers */
     uint64_t min_items, max_items;
     const struct slice *values; /* enum; NULL, or ends with an empty slice */
     bool clamp;                 /* an integer above maximum is lowered to it */

@@ -443,9 +443,9 @@ class Field:
 
     def c_row(self, values):
         return (f"    {{.name = SLICE_INIT({c_text(self.name)}), .type = {self.type}, "
-                f".format = {self.format},\n     .required = {str(self.required).lower()}, "
-                f".nullable = {str(self.nullable).lower()},\n     .min_length = {self.length[0]}, "
-                f".max_length = {self.length[1]}, .minimum = {self.range[0]}, "
+                f".rule.format = {self.format},\n     .required = {str(self.required).lower()}, "
+                f".nullable = {str(self.nullable).lower()},\n     .rule.min_length = {self.length[0]}, "
+                f".rule.max_length = {self.length[1]}, .minimum = {self.range[0]}, "
                 f".maximum = {self.range[1]},\n     .min_items = {self.items[0]}, "
                 f".max_items = {self.items[1]}, .values = {values}, "
                 f".clamp = {str(self.clamp).lower()}}},")

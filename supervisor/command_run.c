@@ -206,15 +206,16 @@ static void give_up(struct hub *hub, struct slice problem)
 static void open_state(struct task *task, void *arg)
 {
     struct hub *hub = arg;
-    struct slice password = SLICE_NONE, problem = SLICE_NONE;
+    struct first_start first = {.not_looked_at = false};
+    struct slice problem = SLICE_NONE;
     enum err err = check_state(task, hub, &problem);
 
     if (hub->stopping)
         return;
     if (err == OK) {
         start_servers(hub); /* beside which the password is hashed */
-        err = first_start_admin(task, hub->state, hub->config, &password);
-        problem = err == OK ? SLICE_NONE : err_row(err)->message;
+        err = first_start_admin(task, hub->state, hub->config, &first);
+        problem = first.problem.n || err == OK ? first.problem : err_row(err)->message;
     }
     if (hub->stopping)
         return;
@@ -222,8 +223,13 @@ static void open_state(struct task *task, void *arg)
         give_up(hub, problem);
         return;
     }
-    if (password.n)
-        fprintf(stderr, "admin password: %.*s\n", SLICE_ARG(password));
+    if (first.password.n)
+        fprintf(stderr, "admin password: %.*s\n", SLICE_ARG(first.password));
+    if (first.not_looked_at)
+        fprintf(stderr,
+                "mediahub: MEDIAHUB_ADMIN_PASSWORD is not looked at: this hub has accounts "
+                "already; a new password is given by mediahub user password %.*s\n",
+                SLICE_ARG(config_text(hub->config, "admin_user")));
     state_close(hub->state);
     hub->state = NULL;
     hub->admin_checked = true;

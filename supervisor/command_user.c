@@ -1,43 +1,65 @@
-/* mediahub user add NAME [--admin] [--email E] [options]: makes an account in a running hub. The
- * password is read from standard input, one line. */
+/* mediahub user add NAME [--admin] [--email E] [options]: makes an account.
+ * mediahub user password NAME [options]: gives one a new password, for whoever has lost it.
+ * Both read the password from standard input, one line, and work on a hub that runs as on one that
+ * is stopped. */
 #include "supervisor/command.h"
 #include "supervisor/command_read.h"
+#include "supervisor/visit.h"
 
-#include "base/loop.h"
 #include "base/password.h"
 #include "base/process.h"
+#include "base/text_rule.h"
 #include "state/account.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { STATE_WAIT_MS = 5000, FIBERS_MAX = 4, PASSWORD_MIN = 8, PASSWORD_MAX = 1024 };
+enum { PASSWORD_BYTES_MAX = 4096 };
 
-struct add {
+struct request {
     struct account account;
-    struct state *state;
-    struct slice password;
-    int exit_status;
+    struct slice name, password;
 };
 
-static void add_account(struct task *task, void *arg)
+/* What REST would refuse is refused here, in its words. */
+static void check_rule(struct arena *arena, enum account_rule rule, const char *what,
+                       struct slice text)
 {
-    struct add *add = arg;
-    enum err err = state_wait(task, add->state, 1, STATE_WAIT_MS);
+    struct slice fault = account_rule_fault(arena, rule, text);
 
-    add->account.password_hash = password_hash_now(task->arena, add->password);
-    if (err == OK)
-        err = account_create(task, add->state, &add->account);
-    if (err == OK)
-        printf("%.*s\n", SLICE_ARG(add->account.id));
-    else if (err == ERR_CONFLICT)
-        fprintf(stderr, "mediahub: this user name or e-mail address is taken\n");
-    else
-        fprintf(stderr, "mediahub: %.*s\n", SLICE_ARG(err_row(err)->message));
-    add->exit_status = err == OK ? EXIT_SUCCESS : EXIT_FAILURE;
-    state_close(add->state);
+    if (fault.n)
+        process_fail("the %s is not accepted: %.*s", what, SLICE_ARG(fault));
+}
+
+static void read_password(struct visit *visit)
+{
+    struct request *request = visit->arg;
+
+    request->password = command_read_secret(visit->arena, "password", PASSWORD_BYTES_MAX);
+    check_rule(visit->arena, ACCOUNT_PASSWORD, "password", request->password);
+}
+
+static int failed(const struct visit *visit, enum err err)
+{
+    return visit_failed(visit, "%.*s", SLICE_ARG(err_row(err)->message));
+}
+
+/* -- add -------------------------------------------------------------------------------------- */
+
+static int add_account(struct task *task, struct visit *visit)
+{
+    struct request *request = visit->arg;
+    struct account *account = &request->account;
+
+    account->password_hash = password_hash_now(task->arena, request->password);
+    enum err err = account_create(task, visit->state, account);
+    if (err == ERR_CONFLICT)
+        return visit_failed(visit, "this user name or e-mail address is taken");
+    if (err != OK)
+        return failed(visit, err);
+    printf("%.*s\n", SLICE_ARG(account->id));
+    return EXIT_SUCCESS;
 }
 
 /* Takes its own options out of argv; what is left are settings. */
@@ -56,33 +78,74 @@ static int take_options(int argc, char **argv, struct account *account)
     return left;
 }
 
+static int user_add(struct visit *visit, int argc, char **argv)
+{
+    struct request *request = visit->arg;
+    struct account *account = &request->account;
+
+    *account = (struct account){.username = request->name, .is_active = true};
+    visit_begin(visit, take_options(argc, argv, account), argv);
+    check_rule(visit->arena, ACCOUNT_USERNAME, "user name", account->username);
+    check_rule(visit->arena, ACCOUNT_EMAIL, "e-mail address", account->email);
+    read_password(visit);
+    return visit_run(visit, add_account);
+}
+
+/* -- password --------------------------------------------------------------------------------- */
+
+static enum err take_hash(struct account *now, void *arg)
+{
+    const struct slice *hash = arg;
+
+    now->password_hash = *hash;
+    return OK;
+}
+
+static int set_password(struct task *task, struct visit *visit)
+{
+    const struct request *request = visit->arg;
+    struct slice hash = password_hash_now(task->arena, request->password);
+    struct account account;
+    enum err err = account_find(task, visit->state, request->name, &account);
+
+    if (err == OK)
+        err = account_change(task, visit->state, account.id, take_hash, &hash, &account);
+    if (err == ERR_NOT_FOUND)
+        return visit_failed(visit, "there is no user %.*s", SLICE_ARG(request->name));
+    if (err != OK)
+        return failed(visit, err);
+    printf("the password of %.*s is changed\n", SLICE_ARG(account.username));
+    return EXIT_SUCCESS;
+}
+
+static int user_password(struct visit *visit, int argc, char **argv)
+{
+    visit_begin(visit, argc, argv);
+    read_password(visit);
+    return visit_run(visit, set_password);
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *word;
+    int (*fn)(struct visit *visit, int argc, char **argv); /* argv: behind the name */
+} words[] = {
+    {"add", user_add},
+    {"password", user_password},
+};
+
 int command_user(int argc, char **argv)
 {
-    struct arena *arena = process_arena();
-    struct add add = {.account = {.is_active = true}, .exit_status = EXIT_FAILURE};
+    static struct request request;
+    static struct visit visit = {.arg = &request};
 
-    if (argc < 2 || strcmp(argv[0], "add") != 0 || argv[1][0] == '-')
-        process_fail("usage: mediahub user add NAME [--admin] [--email E] [options]");
-    add.account.username = slice_from(argv[1]);
-    argc = take_options(argc - 2, argv + 2, &add.account);
-    struct config *config = process_settings(argc, argv + 2, EXIT_FAILURE);
-    add.password = command_read_secret(arena, "password", PASSWORD_MAX);
-    if (add.password.n < PASSWORD_MIN)
-        process_fail("the password must have at least %d characters", PASSWORD_MIN);
-
-    struct slice url = config_text(config, "redis"),
-                 fleeting = config_text(config, "redis_volatile");
-    if (url.n == 0) {
-        if (chdir(config_text(config, "data").p) != 0)
-            process_fail("there is no data folder %s", config_text(config, "data").p);
-        url = SLICE("unix:run/state.sock");
-        fleeting = SLICE("unix:run/volatile.sock");
+    for (size_t i = 0; i < sizeof words / sizeof *words && argc >= 2; i++) {
+        if (strcmp(argv[0], words[i].word) != 0 || argv[1][0] == '-')
+            continue;
+        request.name = slice_from(argv[1]);
+        return words[i].fn(&visit, argc - 2, argv + 2);
     }
-    loop_init(FIBERS_MAX);
-    add.state = state_open(url, fleeting);
-    if (!add.state || !task_spawn(add_account, &add))
-        process_fail("%.*s is not the URL of a Redis server", SLICE_ARG(url));
-    uv_run(loop_get(), UV_RUN_DEFAULT);
-    config_free(config);
-    return loop_fini() ? add.exit_status : EXIT_FAILURE;
+    process_fail("usage: mediahub user add NAME [--admin] [--email E] [options], or "
+                 "mediahub user password NAME [options]");
 }

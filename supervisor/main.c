@@ -13,6 +13,8 @@ static int command_help(int argc, char **argv)
         "usage: mediahub [run] [options]          start the hub\n"
         "       mediahub user add NAME [--admin] [--email E] [options]\n"
         "                                         make an account; password on standard input\n"
+        "       mediahub user password NAME [options]\n"
+        "                                         a new password, from standard input\n"
         "       mediahub check [--repair] [options]\n"
         "                                         compare files and records; 0: all is well\n"
         "       mediahub config check [options]   try every setting, and the files it names\n"

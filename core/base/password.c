@@ -264,3 +264,10 @@ struct slice password_hash_now(struct arena *arena, struct slice password)
     assert(good);
     return arena_dup(arena, slice_from(made));
 }
+
+bool password_holds_now(struct arena *arena, struct slice password, struct slice phc)
+{
+    return password_phc_acceptable(phc) &&
+           crypto_pwhash_str_verify(arena_cstr(arena, phc), password.p ? password.p : "",
+                                    password.n) == 0;
+}

@@ -57,3 +57,4 @@ uint64_t password_work_kib(const struct password_thread *thread);
 size_t password_waiting(const struct password_thread *thread);
 /* Blocking, for the command line. */
 struct slice password_hash_now(struct arena *arena, struct slice password);
+bool password_holds_now(struct arena *arena, struct slice password, struct slice phc);

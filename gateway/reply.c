@@ -257,7 +257,16 @@ struct buf *reply_writer(struct request *req)
         buf_init(&req->writer, REPLY_MAX_BYTES);
         arena_defer(req->task.arena, free_writer, &req->writer);
     }
+    buf_clear(&req->writer);
     return &req->writer;
+}
+
+struct json_writer reply_json(struct request *req)
+{
+    struct json_writer w;
+
+    jw_init(&w, reply_writer(req));
+    return w;
 }
 
 /* Small answers always may. */
@@ -287,11 +296,11 @@ static void send_body(struct request *req, int status, const char *content_type,
     }
 }
 
-void reply_page(struct request *req, struct slice json, const struct page *page)
+void reply_written_page(struct request *req, const struct page *page)
 {
     struct buf *envelope = envelope_buf();
 
-    req->surface->wrap_data(req, envelope, json, page);
+    req->surface->wrap_data(req, envelope, buf_slice(&req->writer), page);
     send_body(req, 200, "application/json", buf_slice(envelope), envelope->overflow);
 }
 
@@ -301,6 +310,11 @@ void reply_data(struct request *req, int status, struct slice json)
 
     req->surface->wrap_data(req, envelope, json, NULL);
     send_body(req, status, "application/json", buf_slice(envelope), envelope->overflow);
+}
+
+void reply_written(struct request *req, int status)
+{
+    reply_data(req, status, buf_slice(&req->writer));
 }
 
 static void send_error(struct request *req, enum err why, struct slice detail,

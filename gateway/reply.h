@@ -8,20 +8,22 @@
 
 enum { REPLY_MAX_BYTES = 64 << 20 }; /* of an answer's body, files apart */
 
-/* Where a handler writes what it answers: one of the request's own, empty at first. It takes
+/* Where a handler writes what it answers: one of the request's own, emptied by each call. It takes
  * REPLY_MAX_BYTES; an answer that outgrew them is a 500 in its place, whatever reply_* says. */
 struct buf *reply_writer(struct request *req);
+struct json_writer reply_json(struct request *req); /* at the beginning of it */
 
 /* Adds a header to the answer to come; call before the reply_* that answers. */
 void reply_header(struct request *req, const char *name, struct slice value);
 
 /* The body is the surface's `data`, already serialised JSON. */
 void reply_data(struct request *req, int status, struct slice json);
+void reply_written(struct request *req, int status); /* what the writer holds */
 /* A list: `data` is a JSON array; the surface adds its pagination. */
 struct page {
     uint64_t number, size, total, count;
 };
-void reply_page(struct request *req, struct slice json, const struct page *page);
+void reply_written_page(struct request *req, const struct page *page);
 /* Status, slug and default message from the table; detail may be empty, fields may be NULL. */
 struct field_error {
     struct slice field, message;

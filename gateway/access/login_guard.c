@@ -131,10 +131,8 @@ static bool passes_or_reply(struct request *req, struct login_guard *guard, bool
         guard->asker.known = slice_to_u64(noted.text, &guard->mark_ms);
     if (err == OK)
         err = also;
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return false;
-    }
     if (failures.used >= failures.limit) {
         reply_later(req, &failures);
         return false;
@@ -155,10 +153,8 @@ bool login_guard_enter_or_reply(struct request *req, const struct login_subject 
     if (!passes_or_reply(req, guard, &braked))
         return false;
     enum err err = password_turn_take(&req->task, passwords, &guard->asker);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return false;
-    }
     if (passes_or_reply(req, guard, &braked) && (!braked || pace_or_reply(req, guard)))
         return true;
     password_turn_end(passwords);

@@ -12,7 +12,6 @@
 
 enum {
     REFRESH_GRACE_S = 10 * 60, /* how long after its end a token can still be exchanged */
-    ANSWER_MAX_BYTES = 1 << 20,
 };
 
 /* --- sessions ----------------------------------------------------------------------------------
@@ -89,18 +88,6 @@ static void write_person(struct json_writer *w, const struct backup_person *pers
     jw_array_end(w);
 }
 
-static void reply_written(struct request *req, struct buf *out)
-{
-    reply_data(req, 200, buf_slice(out));
-    buf_fini(out);
-}
-
-static void begin_answer(struct json_writer *w, struct buf *out)
-{
-    buf_init(out, ANSWER_MAX_BYTES);
-    jw_init(w, out);
-}
-
 /* --- logging in --------------------------------------------------------------------------------
  */
 
@@ -171,13 +158,11 @@ static bool prove_or_reply(struct request *req, const struct credentials *given,
 
 static void reply_login(struct request *req, const struct login *login)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    begin_answer(&w, &out);
     write_login(&w, login);
     reply_header(req, "Cache-Control", SLICE("no-store"));
-    reply_written(req, &out);
+    reply_written(req, 200);
 }
 
 void backup_repository_login(struct request *req)
@@ -202,9 +187,7 @@ void backup_repository_login(struct request *req)
     }
     if (err == ERR_VALIDATION)
         reply_error(req, err, SLICE("operationsScope is no list of grants, or too long"));
-    else if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    else if (ok_or_reply(req, err))
         reply_login(req, &login);
 }
 
@@ -212,10 +195,8 @@ void backup_repository_login(struct request *req)
  * theirs. */
 static void reply_refresh(struct request *req, const struct login *login)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    begin_answer(&w, &out);
     jw_object(&w);
     jw_int(&w, "code", 200);
     jw_key(&w, "data");
@@ -225,8 +206,7 @@ static void reply_refresh(struct request *req, const struct login *login)
     jw_str(&w, "token", login->token);
     jw_object_end(&w);
     reply_header(req, "Cache-Control", SLICE("no-store"));
-    reply_raw(req, 200, "application/json", buf_slice(&out));
-    buf_fini(&out);
+    reply_raw(req, 200, "application/json", buf_slice(w.out));
 }
 
 void backup_repository_refresh(struct request *req)
@@ -252,17 +232,15 @@ void backup_repository_refresh(struct request *req)
 void backup_repository_whoami(struct request *req)
 {
     const struct backup_caller *caller = backup_caller_of(req);
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    begin_answer(&w, &out);
     jw_object(&w);
     write_person(&w, &caller->person);
     jw_key(&w, "grantedAccess");
     write_access(&w, &caller->access);
     jw_str(&w, "sessionId", caller->access.id);
     jw_object_end(&w);
-    reply_written(req, &out);
+    reply_written(req, 200);
 }
 
 /* Anyone may view whom they share an e-mail address with: themselves, mostly. A narrowed session
@@ -287,14 +265,12 @@ void backup_repository_user(struct request *req)
     } else if (err != OK) {
         reply_error(req, err, SLICE_NONE);
     } else {
-        struct json_writer w;
-        struct buf out;
+        struct json_writer w = reply_json(req);
 
-        begin_answer(&w, &out);
         jw_object(&w);
         write_person(&w, &person);
         jw_object_end(&w);
-        reply_written(req, &out);
+        reply_written(req, 200);
     }
 }
 
@@ -318,10 +294,8 @@ static enum err user_id_of(struct request *req, struct slice name, struct slice 
 
 static void reply_list(struct request *req, const struct granted_access *list, size_t n)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    begin_answer(&w, &out);
     jw_object(&w);
     jw_key(&w, "grantedAccesses");
     jw_array(&w);
@@ -329,7 +303,7 @@ static void reply_list(struct request *req, const struct granted_access *list, s
         write_access(&w, &list[i]);
     jw_array_end(&w);
     jw_object_end(&w);
-    reply_written(req, &out);
+    reply_written(req, 200);
 }
 
 void backup_repository_tokens(struct request *req)
@@ -351,9 +325,7 @@ void backup_repository_tokens(struct request *req)
         err = user_id_of(req, name, &user_id, &partition);
     if (err == OK)
         err = granted_access_list(&req->task, req->gateway->state, user_id, partition, &list, &n);
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    if (ok_or_reply(req, err))
         reply_list(req, list, n);
 }
 
@@ -362,16 +334,14 @@ void backup_repository_tokens(struct request *req)
 
 static void reply_logout(struct request *req, struct slice revoked)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    begin_answer(&w, &out);
     jw_object(&w);
     jw_str(&w, "message", SLICE("JWT was revoked"));
     jw_str(&w, "revokedSessionId", revoked);
     jw_str(&w, "sessionId", backup_caller_of(req)->access.id);
     jw_object_end(&w);
-    reply_written(req, &out);
+    reply_written(req, 200);
 }
 
 /* A narrowed session may end itself alone. */
@@ -405,8 +375,6 @@ void backup_repository_logout(struct request *req)
     }
     if (err == OK)
         err = granted_access_revoke(&req->task, state, &access);
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    if (ok_or_reply(req, err))
         reply_logout(req, access.id);
 }

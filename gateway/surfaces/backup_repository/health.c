@@ -3,8 +3,6 @@
 #include "base/crypto.h"
 #include "gateway/surfaces/backup_repository/surface.h"
 
-enum { ANSWER_MAX_BYTES = 64 << 10 };
-
 static void write_check(struct json_writer *w, struct arena *arena,
                         const struct health_check *check)
 {
@@ -22,12 +20,9 @@ static void write_check(struct json_writer *w, struct arena *arena,
 void health_reply(struct request *req, const struct health_check *checks, size_t n)
 {
     struct arena *arena = req->task.arena;
-    struct json_writer w;
-    struct buf data, answer;
+    struct json_writer w = reply_json(req);
     bool well = true;
 
-    buf_init(&data, ANSWER_MAX_BYTES);
-    jw_init(&w, &data);
     jw_object(&w);
     jw_key(&w, "health");
     jw_array(&w);
@@ -38,17 +33,15 @@ void health_reply(struct request *req, const struct health_check *checks, size_t
     jw_array_end(&w);
     jw_object_end(&w);
     if (well) {
-        reply_data(req, 200, buf_slice(&data));
-    } else {
-        buf_init(&answer, ANSWER_MAX_BYTES);
-        jw_init(&w, &answer);
-        jw_object(&w);
-        backup_write_error(&w, buf_slice(&data), SLICE("one of checks failed"));
-        jw_object_end(&w);
-        reply_raw(req, 500, "application/json", buf_slice(&answer));
-        buf_fini(&answer);
+        reply_written(req, 200);
+        return;
     }
-    buf_fini(&data);
+    struct slice data = arena_dup(arena, buf_slice(w.out));
+    w = reply_json(req);
+    jw_object(&w);
+    backup_write_error(&w, data, SLICE("one of checks failed"));
+    jw_object_end(&w);
+    reply_raw(req, 500, "application/json", buf_slice(w.out));
 }
 
 bool health_code_given(const struct request *req, struct slice sha256)

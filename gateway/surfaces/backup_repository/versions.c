@@ -10,8 +10,6 @@
 #include "gateway/surfaces/backup_repository/surface.h"
 #include "handlers.h"
 
-enum { LIST_MAX_BYTES = 4 << 20 };
-
 /* --- the collection ----------------------------------------------------------------------------
  */
 
@@ -58,17 +56,13 @@ static void write_version(struct json_writer *w, const struct backup_version *ve
 
 static void reply_version(struct request *req, const struct backup_version *version)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    buf_init(&out, LIST_MAX_BYTES);
-    jw_init(&w, &out);
     jw_object(&w);
     jw_key(&w, "version");
     write_version(&w, version);
     jw_object_end(&w);
-    reply_data(req, 200, buf_slice(&out));
-    buf_fini(&out);
+    reply_written(req, 200);
 }
 
 /* --- uploading ---------------------------------------------------------------------------------
@@ -167,8 +161,6 @@ void backup_repository_versions(struct request *req)
 {
     struct backup_collection collection;
     struct backup_version *versions;
-    struct json_writer w;
-    struct buf out;
     size_t n;
 
     if (!find_collection_or_reply(req, &collection))
@@ -180,12 +172,9 @@ void backup_repository_versions(struct request *req)
     }
     enum err err = backup_version_newest(&req->task, req->gateway->state, collection.name,
                                          BACKUP_LIST_MAX, &versions, &n);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
-    buf_init(&out, LIST_MAX_BYTES);
-    jw_init(&w, &out);
+    struct json_writer w = reply_json(req);
     jw_object(&w);
     jw_key(&w, "versions");
     jw_array(&w);
@@ -193,8 +182,7 @@ void backup_repository_versions(struct request *req)
         write_version(&w, &versions[i]);
     jw_array_end(&w);
     jw_object_end(&w);
-    reply_data(req, 200, buf_slice(&out));
-    buf_fini(&out);
+    reply_written(req, 200);
 }
 
 /* --- health ------------------------------------------------------------------------------------
@@ -257,10 +245,8 @@ void backup_repository_health(struct request *req)
     if (err == OK)
         err = backup_version_newest(&req->task, req->gateway->state, collection.name,
                                     BACKUP_LIST_MAX, &versions, &n);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
     const struct health_check checks[] = {
         {SLICE("BackupWindowValidator"), check_window(arena, &collection, n ? versions : NULL)},
         {SLICE("VersionsSizeValidator"), check_sizes(arena, &collection, versions, n)},

@@ -11,8 +11,6 @@
 #include "handlers.h"
 #include "state/delivery.h"
 
-enum { METRICS_MAX_BYTES = 1 << 20 };
-
 void hub_root(struct request *req)
 {
     reply_data(req, 200, SLICE("{\"message\":\"Mediahub is running.\"}"));
@@ -61,14 +59,11 @@ void hub_ready(struct request *req)
         {"worker", !gateway->jobs || jobserver_has_worker(gateway->jobs)},
         {"draining", !gateway->draining},
     };
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
     bool ready = true;
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         ready = ready && checks[i].ok;
-    buf_init(&out, 1 << 10);
-    jw_init(&w, &out);
     jw_object(&w);
     jw_str(&w, "status", ready ? SLICE("ready") : SLICE("not ready"));
     write_checks(&w, "components", checks, sizeof checks / sizeof checks[0]);
@@ -76,8 +71,7 @@ void hub_ready(struct request *req)
     jw_object_end(&w);
     if (!ready)
         reply_header(req, "Retry-After", SLICE("1"));
-    reply_data(req, ready ? 200 : 503, arena_dup(req->task.arena, buf_slice(&out)));
-    buf_fini(&out);
+    reply_written(req, ready ? 200 : 503);
 }
 
 /* Of all dispatchers; left out while Redis is away. */
@@ -94,21 +88,18 @@ static void write_deliveries(struct request *req, struct buf *out)
 void hub_metrics(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
-    struct buf out;
+    struct buf *out = reply_writer(req);
 
-    buf_init(&out, METRICS_MAX_BYTES);
-    metrics_write_requests(&out);
-    metrics_write(&out, "mediahub_connections", "gauge", connection_count(gateway->connections));
-    metrics_write(&out, "mediahub_uploads", "gauge", exchange_uploads());
-    metrics_write(&out, "mediahub_fibers", "gauge", fiber_count());
-    metrics_write(&out, "mediahub_state_connects_total", "counter",
+    metrics_write_requests(out);
+    metrics_write(out, "mediahub_connections", "gauge", connection_count(gateway->connections));
+    metrics_write(out, "mediahub_uploads", "gauge", exchange_uploads());
+    metrics_write(out, "mediahub_fibers", "gauge", fiber_count());
+    metrics_write(out, "mediahub_state_connects_total", "counter",
                   redis_connects(gateway->state->durable));
-    metrics_write(&out, "mediahub_password_work_kib_total", "counter",
+    metrics_write(out, "mediahub_password_work_kib_total", "counter",
                   password_work_kib(gateway->passwords));
-    metrics_write(&out, "mediahub_password_waiting", "gauge", password_waiting(gateway->passwords));
-    realtime_metrics(gateway->realtime, &out);
-    write_deliveries(req, &out);
-    reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8",
-              arena_dup(req->task.arena, buf_slice(&out)));
-    buf_fini(&out);
+    metrics_write(out, "mediahub_password_waiting", "gauge", password_waiting(gateway->passwords));
+    realtime_metrics(gateway->realtime, out);
+    write_deliveries(req, out);
+    reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(out));
 }

@@ -72,10 +72,8 @@ void mediavault_auth_login(struct request *req)
         return;
     enum err err = session_create(&req->task, req->gateway->state, account.id, account.partition,
                                   account.is_admin, &session, &refresh_token);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
     account_note_login(req->gateway->state, &account, clock_unix_ms());
     reply_session(req, &session, refresh_token);
 }
@@ -117,10 +115,8 @@ static void reply_registered_again(struct request *req)
     struct login_guard guard;
     enum err err = account_load(&req->task, req->gateway->state, once_made(req), &account);
 
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
     struct login_subject subject = {
         .name = account.username, .user_id = account.id, .partition = account.partition};
     if (!login_guard_enter_or_reply(req, &subject, &guard))
@@ -129,7 +125,7 @@ static void reply_registered_again(struct request *req)
                           json_get_slice(req->body, "password"), account.password_hash);
     login_guard_leave(req, &guard, err);
     if (err == OK)
-        reply_data(req, 201, mediavault_user_json(req->task.arena, &account));
+        mediavault_user_reply(req, 201, &account);
     else if (err == ERR_UNAUTHORIZED)
         once_refuse(req);
     else
@@ -164,8 +160,6 @@ void mediavault_auth_register(struct request *req)
                   record_key(req->task.arena, &account));
     if (err == ERR_CONFLICT)
         reply_error(req, err, SLICE("This user name or e-mail address is taken."));
-    else if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
-        reply_data(req, 201, mediavault_user_json(req->task.arena, &account));
+    else if (ok_or_reply(req, err))
+        mediavault_user_reply(req, 201, &account);
 }

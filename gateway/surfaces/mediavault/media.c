@@ -7,11 +7,6 @@
 #include "handlers.h"
 #include "store/variant.h"
 
-enum {
-    MEDIA_JSON_MAX = 256 << 10,
-    LIST_JSON_MAX = MEDIAVAULT_PAGE_SIZE_MAX * MEDIA_JSON_MAX,
-};
-
 static bool is_owner(const struct request *req, const struct media *media)
 {
     return slice_eq(req->principal.user_id, media->owner);
@@ -35,9 +30,7 @@ bool mediavault_media_load_or_reply(struct request *req, enum media_right right,
         err = ERR_NOT_FOUND;
     if (err == OK && right == MEDIA_CHANGE && !may_change(req, out))
         err = ERR_FORBIDDEN;
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    return ok_or_reply(req, err);
 }
 
 static bool has_tag(const struct media *media, struct slice tag)
@@ -224,17 +217,10 @@ void mediavault_media_write(struct json_writer *w, struct request *req, const st
 
 void mediavault_media_reply(struct request *req, int status, const struct media *media)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    buf_init(&out, MEDIA_JSON_MAX);
-    jw_init(&w, &out);
     mediavault_media_write(&w, req, media);
-    if (out.overflow)
-        reply_error(req, ERR_INTERNAL, SLICE_NONE);
-    else
-        reply_data(req, status, buf_slice(&out));
-    buf_fini(&out);
+    reply_written(req, status);
 }
 
 /* Handlers */
@@ -254,9 +240,7 @@ void mediavault_media_delete(struct request *req)
     if (!mediavault_media_load_or_reply(req, MEDIA_CHANGE, &media))
         return;
     enum err err = media_delete(&req->task, req->gateway->state, &media);
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    if (ok_or_reply(req, err))
         reply_data(req, 200,
                    arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"deleted\":true}",
                                 SLICE_ARG(media.id)));
@@ -293,10 +277,8 @@ void mediavault_media_update(struct request *req)
         return;
     enum err err = media_change(&req->task, req->gateway->state, request_param(req, "id"),
                                 take_body, req, &media);
-    if (err == OK)
+    if (ok_or_reply(req, err))
         mediavault_media_reply(req, 200, &media);
-    else
-        reply_error(req, err, SLICE_NONE);
 }
 
 /* The schema has checked the words. */
@@ -331,17 +313,13 @@ static bool filter_or_reply(struct request *req, const struct page *page, struct
 
 static void reply_list(struct request *req, const struct media *media, const struct page *page)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    buf_init(&out, LIST_JSON_MAX);
-    jw_init(&w, &out);
     jw_array(&w);
     for (size_t i = 0; i < page->count; i++)
         mediavault_media_write(&w, req, &media[i]);
     jw_array_end(&w);
-    reply_page(req, buf_slice(&out), page);
-    buf_fini(&out);
+    reply_written_page(req, page);
 }
 
 void mediavault_media_list(struct request *req)
@@ -354,10 +332,8 @@ void mediavault_media_list(struct request *req)
     if (!filter_or_reply(req, &page, &filter))
         return;
     enum err err = media_list(&req->task, req->gateway->state, &filter, &media, &n, &page.total);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
     page.count = n;
     reply_list(req, media, &page);
 }

@@ -52,10 +52,8 @@ static void reply_variant(struct request *req, const struct media *media, enum v
     }
     enum err err =
         store_variant_open(&req->task, req->gateway->store, media->sha256, row->file, &fd, &size);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
     download_reply(req,
                    &(struct download){
                        .fd = fd,
@@ -114,10 +112,8 @@ static void reply_original(struct request *req, const struct media *media)
     if (!mask_or_reply(req, media, &mask))
         return;
     enum err err = store_blob_open(&req->task, req->gateway->store, media->sha256, &fd, &size);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
     download_reply(req, &(struct download){
                             .fd = fd,
                             .size = size,

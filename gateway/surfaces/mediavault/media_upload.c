@@ -37,10 +37,8 @@ static void reply_again(struct request *req)
     struct media media;
     enum err err = media_load(&req->task, req->gateway->state, once_made(req), &media);
 
-    if (err == OK)
+    if (ok_or_reply(req, err))
         reply_created(req, &media);
-    else
-        reply_error(req, err, SLICE_NONE);
 }
 
 /* The file by its hash, its name, and all that is said of it: two forms with other boundaries are

@@ -7,8 +7,6 @@
 
 #include <inttypes.h>
 
-enum { TOKEN_ANSWER_MAX = 16 << 10 };
-
 /* What the client asked, below the prefix it used: "/media?type=image&page=3". */
 static struct slice page_link(const struct request *req, uint64_t number, uint64_t size)
 {
@@ -204,11 +202,10 @@ static void write_token(struct json_writer *w, const struct mediavault_token *to
 
 void mediavault_reply_token(struct request *req, const struct mediavault_token *token)
 {
+    struct buf *out = reply_writer(req);
     struct json_writer w;
-    struct buf out;
 
-    buf_init(&out, TOKEN_ANSWER_MAX);
-    begin(&w, &out, true);
+    begin(&w, out, true);
     write_token(&w, token);
     jw_key(&w, "data");
     jw_object(&w);
@@ -216,6 +213,5 @@ void mediavault_reply_token(struct request *req, const struct mediavault_token *
     jw_object_end(&w);
     end(req, &w, true, NULL, NULL);
     reply_header(req, "Cache-Control", SLICE("no-store"));
-    reply_raw(req, 200, "application/json", buf_slice(&out));
-    buf_fini(&out);
+    reply_raw(req, 200, "application/json", buf_slice(out));
 }

@@ -5,15 +5,10 @@
 #include "gateway/gateway.h"
 #include "handlers.h"
 
-enum { USER_JSON_MAX = 16 << 10 };
-
-struct slice mediavault_user_json(struct arena *arena, const struct account *account)
+void mediavault_user_reply(struct request *req, int status, const struct account *account)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    buf_init(&out, USER_JSON_MAX);
-    jw_init(&w, &out);
     jw_object(&w);
     jw_str(&w, "id", account->id);
     jw_str_or_null(&w, "email", account->email);
@@ -26,9 +21,7 @@ struct slice mediavault_user_json(struct arena *arena, const struct account *acc
     jw_time(&w, "created_at", account->created_ms);
     jw_time(&w, "updated_at", account->updated_ms);
     jw_object_end(&w);
-    struct slice json = arena_dup(arena, buf_slice(&out));
-    buf_fini(&out);
-    return json;
+    reply_written(req, status);
 }
 
 void mediavault_users_me(struct request *req)
@@ -36,10 +29,8 @@ void mediavault_users_me(struct request *req)
     struct account account;
     enum err err = account_load(&req->task, req->gateway->state, req->principal.user_id, &account);
 
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
-        reply_data(req, 200, mediavault_user_json(req->task.arena, &account));
+    if (ok_or_reply(req, err))
+        mediavault_user_reply(req, 200, &account);
 }
 
 static void reply_field(struct request *req, struct slice field, struct slice message)
@@ -69,10 +60,8 @@ static bool prove_password_or_reply(struct request *req, struct new_password *ou
         return false;
     }
     enum err err = account_load(&req->task, req->gateway->state, req->principal.user_id, &account);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return false;
-    }
     const struct login_subject subject = {.name = account.username,
                                           .user_id = account.id,
                                           .partition = account.partition,
@@ -89,9 +78,7 @@ static bool prove_password_or_reply(struct request *req, struct new_password *ou
     out->proved_hash = account.password_hash;
     if (err == OK)
         err = password_hash(&req->task, passwords, &guard.asker, password, &out->hash);
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    return ok_or_reply(req, err);
 }
 
 /* null and absent differ: null empties the field. */
@@ -134,8 +121,6 @@ void mediavault_users_me_update(struct request *req)
         reply_error(req, err,
                     profile.password_moved ? SLICE("The password was changed meanwhile.")
                                            : SLICE("This e-mail address is taken."));
-    else if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
-        reply_data(req, 200, mediavault_user_json(req->task.arena, &account));
+    else if (ok_or_reply(req, err))
+        mediavault_user_reply(req, 200, &account);
 }

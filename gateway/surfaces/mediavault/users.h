@@ -5,4 +5,4 @@
 #include "state/account.h"
 
 /* Never the password's hash. */
-struct slice mediavault_user_json(struct arena *arena, const struct account *account);
+void mediavault_user_reply(struct request *req, int status, const struct account *account);

@@ -12,11 +12,6 @@
 
 #include <inttypes.h>
 
-enum {
-    WEBHOOK_JSON_MAX = 32 << 10,
-    DELIVERY_JSON_MAX = 8 << 10,
-};
-
 /* JSON */
 
 static void write_webhook(struct json_writer *w, const struct endpoint *endpoint, bool with_secret)
@@ -42,17 +37,10 @@ static void write_webhook(struct json_writer *w, const struct endpoint *endpoint
 static void reply_webhook(struct request *req, int status, const struct endpoint *endpoint,
                           bool with_secret)
 {
-    struct json_writer w;
-    struct buf out;
+    struct json_writer w = reply_json(req);
 
-    buf_init(&out, WEBHOOK_JSON_MAX);
-    jw_init(&w, &out);
     write_webhook(&w, endpoint, with_secret);
-    if (out.overflow)
-        reply_error(req, ERR_INTERNAL, SLICE_NONE);
-    else
-        reply_data(req, status, buf_slice(&out));
-    buf_fini(&out);
+    reply_written(req, status);
 }
 
 static void write_attempt(struct json_writer *w, const struct delivery_attempt *attempt)
@@ -172,9 +160,7 @@ static bool load_or_reply(struct request *req, struct endpoint *out)
 
     if (err == OK && !req->principal.admin && !slice_eq(out->owner, req->principal.user_id))
         err = ERR_NOT_FOUND;
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    return ok_or_reply(req, err);
 }
 
 static bool active_or_reply(struct request *req, const struct endpoint *endpoint)
@@ -199,9 +185,7 @@ static bool list_or_reply(struct request *req, struct endpoint **list, size_t *n
     enum err err = endpoint_list(&req->task, req->gateway->state, req->principal.partition,
                                  req->principal.user_id, list, n);
 
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    return ok_or_reply(req, err);
 }
 
 static void reply_created(struct request *req, const struct endpoint *endpoint)
@@ -217,10 +201,8 @@ static void reply_again(struct request *req)
     struct endpoint endpoint;
     enum err err = endpoint_load(&req->task, req->gateway->state, once_made(req), &endpoint);
 
-    if (err == OK)
+    if (ok_or_reply(req, err))
         reply_created(req, &endpoint);
-    else
-        reply_error(req, err, SLICE_NONE);
 }
 
 void mediavault_webhooks_create(struct request *req)
@@ -254,14 +236,11 @@ void mediavault_webhooks_list(struct request *req)
 {
     struct page page = mediavault_page(req);
     struct endpoint *list;
-    struct json_writer w;
-    struct buf out;
     size_t n;
 
     if (!list_or_reply(req, &list, &n))
         return;
-    buf_init(&out, MEDIAVAULT_PAGE_SIZE_MAX * WEBHOOK_JSON_MAX);
-    jw_init(&w, &out);
+    struct json_writer w = reply_json(req);
     jw_array(&w);
     for (uint64_t i = (page.number - 1) * page.size; i < n && page.count < page.size; i++) {
         write_webhook(&w, &list[i], false);
@@ -269,8 +248,7 @@ void mediavault_webhooks_list(struct request *req)
     }
     jw_array_end(&w);
     page.total = n;
-    reply_page(req, buf_slice(&out), &page);
-    buf_fini(&out);
+    reply_written_page(req, &page);
 }
 
 void mediavault_webhooks_get(struct request *req)
@@ -284,9 +262,7 @@ void mediavault_webhooks_get(struct request *req)
 static void reply_changed(struct request *req, enum err err, const struct endpoint *endpoint,
                           bool with_secret)
 {
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    if (ok_or_reply(req, err))
         reply_webhook(req, 200, endpoint, with_secret);
 }
 
@@ -355,9 +331,7 @@ void mediavault_webhooks_delete(struct request *req)
     if (!load_or_reply(req, &endpoint))
         return;
     enum err err = endpoint_delete(&req->task, req->gateway->state, &endpoint);
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    if (ok_or_reply(req, err))
         reply_data(req, 200,
                    arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"deleted\":true}",
                                 SLICE_ARG(endpoint.id)));
@@ -410,8 +384,6 @@ void mediavault_webhooks_deliveries(struct request *req)
     uint64_t since_ms = clock_unix_ms() - kept_ms;
     struct endpoint endpoint;
     struct delivery *list;
-    struct json_writer w;
-    struct buf out;
     size_t n;
 
     if (!load_or_reply(req, &endpoint))
@@ -419,19 +391,15 @@ void mediavault_webhooks_deliveries(struct request *req)
     enum err err = delivery_list(&req->task, req->gateway->state, endpoint.id, endpoint.partition,
                                  endpoint.owner_is_admin, since_ms, (page.number - 1) * page.size,
                                  page.size, &list, &n, &page.total);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return;
-    }
-    buf_init(&out, MEDIAVAULT_PAGE_SIZE_MAX * DELIVERY_JSON_MAX);
-    jw_init(&w, &out);
+    struct json_writer w = reply_json(req);
     jw_array(&w);
     for (size_t i = 0; i < n; i++)
         write_delivery(&w, &list[i]);
     jw_array_end(&w);
     page.count = n;
-    reply_page(req, buf_slice(&out), &page);
-    buf_fini(&out);
+    reply_written_page(req, &page);
 }
 
 void mediavault_webhooks_retry(struct request *req)

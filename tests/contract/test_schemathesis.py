@@ -1,8 +1,8 @@
 """Schemathesis over both served documents: what they say is tried, as far as it can be generated,
 and held against what the hub does. It comes from PyPI (requirements.txt) into an environment of its
 own under build/, and is run in release only, where it takes a few minutes."""
+import fcntl
 import hashlib
-import os
 import pathlib
 import shutil
 import subprocess
@@ -35,16 +35,18 @@ def install(folder):
 
 @pytest.fixture(scope="module")
 def schemathesis():
-    """The program, in an environment that belongs to just these requirements."""
-    mark = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    folder = ENVIRONMENT / mark
-    if not folder.exists():
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        unfinished = ENVIRONMENT / f"{mark}.{os.getpid()}"
-        install(unfinished)
-        unfinished.rename(folder)
-    # By its interpreter: the scripts name the folder in which they were made.
-    return [folder / "bin/python", "-m", "schemathesis.cli"]
+    """The program, in an environment that belongs to just these requirements; tests that run side by
+    side wait for whoever installs it."""
+    folder = ENVIRONMENT / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    ENVIRONMENT.mkdir(parents=True, exist_ok=True)
+    with open(ENVIRONMENT / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            for old in filter(pathlib.Path.is_dir, ENVIRONMENT.iterdir()):
+                shutil.rmtree(old)
+            install(folder)
+            (folder / "complete").touch()
+    return folder / "bin/schemathesis"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_the_document_is_what_is_done(schemathesis, trial, tmp_path, name):
     base, login, options = RUNS[name]
     url = trial.url + base
     done = subprocess.run(
-        [*schemathesis, "--config-file", HERE / "schemathesis.toml", "run", url + "/openapi.json",
+        [schemathesis, "--config-file", HERE / "schemathesis.toml", "run", url + "/openapi.json",
          "--url", url, "--header", "Authorization: Bearer " + login(trial), "--no-color",
          "--max-examples", EXAMPLES, "--seed", "1", *options],
         cwd=tmp_path, capture_output=True, text=True, timeout=RUN_S)

@@ -3,8 +3,7 @@
 #include "base/clock.h"
 #include "gateway/reply.h"
 
-bool conditions_hold_or_reply(struct request *req, const struct validators *now,
-                              struct slice caching)
+static enum precondition_verdict judge(const struct request *req, const struct validators *now)
 {
     const struct preconditions given = {
         .if_match = request_list(req, "If-Match"),
@@ -13,7 +12,19 @@ bool conditions_hold_or_reply(struct request *req, const struct validators *now,
         .if_unmodified_since = request_header(req, "If-Unmodified-Since"),
         .reads = req->head.method == METHOD_GET || req->head.method == METHOD_HEAD,
     };
-    enum precondition_verdict verdict = precondition_judge(&given, now);
+
+    return precondition_judge(&given, now);
+}
+
+enum err conditions_of_change(const struct request *req, const struct validators *now)
+{
+    return judge(req, now) == PRECONDITION_HOLDS ? OK : ERR_PRECONDITION_FAILED;
+}
+
+bool conditions_hold_or_reply(struct request *req, const struct validators *now,
+                              struct slice caching)
+{
+    enum precondition_verdict verdict = judge(req, now);
 
     if (verdict == PRECONDITION_FAILED) {
         reply_error(req, ERR_PRECONDITION_FAILED, SLICE_NONE);

@@ -115,11 +115,19 @@ enum err media_change(struct task *task, struct state *state, struct slice id, m
     return record_change(task, state, out, change_media, &change);
 }
 
+struct deletion {
+    struct slice id;
+    struct change judge;
+};
+
 static enum err delete_once(struct task *task, struct state *state, void *arg)
 {
-    struct media *media = arg;
+    const struct deletion *deletion = arg;
+    struct media found = {.id = deletion->id}, *media = &found;
     enum err err = record_load(task, state, media);
 
+    if (err == OK && deletion->judge.fn)
+        err = deletion->judge.fn(media, deletion->judge.arg);
     if (err != OK)
         return err;
     struct commit *commit = commit_new(task, state, media->partition);
@@ -132,11 +140,17 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     return commit_send(commit);
 }
 
+enum err media_delete_if(struct task *task, struct state *state, struct slice id,
+                         media_change_fn *fn, void *arg)
+{
+    struct deletion deletion = {id, {fn, arg}};
+
+    return record_repeat(task, state, delete_once, &deletion);
+}
+
 enum err media_delete(struct task *task, struct state *state, const struct media *media)
 {
-    struct media now = {.id = media->id};
-
-    return record_repeat(task, state, delete_once, &now);
+    return media_delete_if(task, state, media->id, NULL, NULL);
 }
 
 /* What an event tells of a media when nothing else is said. */

@@ -1,5 +1,6 @@
 """Header fields as foreign clients and proxies send them: lists over several lines, ports that need
 not be there, conditions, codings, versions."""
+import concurrent.futures
 import gzip
 import json
 
@@ -155,3 +156,51 @@ def test_conditions_on_documents(hub):
     for status, headers in [(304, {"If-None-Match": etag}), (200, {"If-Match": etag}),
                             (412, {"If-Match": '"x"'})]:
         assert requests.get(url, headers=headers, timeout=PATIENCE_S).status_code == status
+
+
+def test_conditions_on_changes(hub, photo):
+    session = hub.session()
+    media_id = hub.upload(session, photo).json()["data"]["id"]
+    hub.wait_status(session, media_id, "ready")
+    url = f"{hub.api}/media/{media_id}"
+    first = session.get(url, timeout=PATIENCE_S).headers["ETag"]
+    assert session.get(url, headers={"If-None-Match": first}, timeout=PATIENCE_S).status_code == 304
+
+    def change(title, **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return session.patch(url, json={"title": title}, headers=headers, timeout=PATIENCE_S)
+
+    changed = change("second", If_Match=f'"x", {first}')
+    assert changed.status_code == 200
+    second = changed.headers["ETag"]
+    assert second != first and session.get(url, timeout=PATIENCE_S).headers["ETag"] == second
+    updated = changed.json()["data"]["updated_at"]
+    refused = change("third", If_Match=first)
+    assert refused.status_code == 412 and refused.json()["error"]["code"] == "precondition_failed"
+    assert change("third", If_Match=f"W/{second}").status_code == 412
+    assert change("third", If_None_Match="*").status_code == 412
+    assert change("third", If_Unmodified_Since="Sun, 06 Nov 1994 08:49:37 GMT").status_code == 412
+    data = session.get(url, timeout=PATIENCE_S).json()["data"]
+    assert (data["title"], data["updated_at"]) == ("second", updated)
+    for headers in ({"If_Match": "*"}, {"If_Unmodified_Since": "Fri, 31 Dec 2100 00:00:00 GMT"}):
+        assert change("third", **headers).status_code == 200
+    assert session.delete(url, headers={"If-Match": second}, timeout=PATIENCE_S).status_code == 412
+    assert change("", If_Match=first).status_code == 400       # what is wrong anyway comes first
+    now = session.get(url, timeout=PATIENCE_S).headers["ETag"]
+    assert session.delete(url, headers={"If-Match": now}, timeout=PATIENCE_S).status_code == 200
+    assert session.delete(url, headers={"If-Match": "*"}, timeout=PATIENCE_S).status_code == 404
+
+
+def test_of_changes_on_one_condition_one_is_made(hub, photo):
+    session = hub.session()
+    media_id = hub.upload(session, photo).json()["data"]["id"]
+    hub.wait_status(session, media_id, "ready")
+    url = f"{hub.api}/media/{media_id}"
+    for _ in range(10):
+        etag = session.get(url, timeout=PATIENCE_S).headers["ETag"]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda i: session.patch(
+                url, json={"title": f"by {i}"}, headers={"If-Match": etag}, timeout=PATIENCE_S), range(4)))
+        made = [answer.json()["data"]["title"] for answer in answers if answer.status_code == 200]
+        assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+        assert session.get(url, timeout=PATIENCE_S).json()["data"]["title"] == made[0]

@@ -11,32 +11,24 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-bool layout_is_hash(const char *name)
+bool layout_is_hash(struct slice name)
 {
-    size_t n = 0;
-
-    while (is_hex(name[n]))
-        n++;
-    return n == SHA256_HEX && !name[n];
-}
-
-static void assert_hash(struct slice sha256_hex)
-{
-    assert(sha256_hex.n == SHA256_HEX);
-    for (size_t i = 0; i < sha256_hex.n; i++)
-        assert(is_hex(sha256_hex.p[i]));
+    for (size_t i = 0; i < name.n; i++)
+        if (!is_hex(name.p[i]))
+            return false;
+    return name.n == SHA256_HEX;
 }
 
 void layout_blob(char out[STORE_PATH_MAX], struct slice sha256_hex)
 {
-    assert_hash(sha256_hex);
+    assert(layout_is_hash(sha256_hex));
     snprintf(out, STORE_PATH_MAX, "blobs/%.2s/%.2s/%.*s", sha256_hex.p, sha256_hex.p + 2,
              SLICE_ARG(sha256_hex));
 }
 
 void layout_variants(char out[STORE_PATH_MAX], struct slice sha256_hex)
 {
-    assert_hash(sha256_hex);
+    assert(layout_is_hash(sha256_hex));
     snprintf(out, STORE_PATH_MAX, "variants/%.*s", SLICE_ARG(sha256_hex));
 }
 
@@ -44,19 +36,19 @@ void layout_variant(char out[STORE_PATH_MAX], struct slice sha256_hex, struct sl
 {
     size_t at;
 
-    assert_hash(sha256_hex);
+    assert(layout_is_hash(sha256_hex));
     assert(file.n > 0 && file.n < 64 && file.p[0] != '.' && !slice_find(file, '/', &at));
     snprintf(out, STORE_PATH_MAX, "variants/%.*s/%.*s", SLICE_ARG(sha256_hex), SLICE_ARG(file));
 }
 
 void layout_trashed_blob(char out[STORE_PATH_MAX], struct slice sha256_hex)
 {
-    assert_hash(sha256_hex);
+    assert(layout_is_hash(sha256_hex));
     snprintf(out, STORE_PATH_MAX, "trash/%.*s", SLICE_ARG(sha256_hex));
 }
 
 void layout_trashed_variants(char out[STORE_PATH_MAX], struct slice sha256_hex)
 {
-    assert_hash(sha256_hex);
+    assert(layout_is_hash(sha256_hex));
     snprintf(out, STORE_PATH_MAX, "trash/%.*s" LAYOUT_TRASHED_VARIANTS, SLICE_ARG(sha256_hex));
 }

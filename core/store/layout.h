@@ -5,7 +5,7 @@
 
 #include "store/store.h"
 
-bool layout_is_hash(const char *name);
+bool layout_is_hash(struct slice name);
 void layout_blob(char out[STORE_PATH_MAX], struct slice sha256_hex);
 void layout_variants(char out[STORE_PATH_MAX], struct slice sha256_hex); /* the folder of all */
 void layout_variant(char out[STORE_PATH_MAX], struct slice sha256_hex, struct slice file);

@@ -334,6 +334,8 @@ enum err store_blob_open(struct task *task, struct store *store, struct slice sh
 {
     struct opening opening = {.store = store, .sha256_hex = sha256_hex};
 
+    if (!layout_is_hash(sha256_hex))
+        return ERR_NOT_FOUND;
     layout_blob(opening.path, sha256_hex);
     return open_on_pool(task, &opening, fd, size);
 }

@@ -40,7 +40,8 @@ enum err store_check_room(const struct store *store, uint64_t more);
  * Suspends. */
 bool store_works(struct task *task, struct store *store);
 
-/* Opens for reading; size in bytes. ERR_NOT_FOUND. The descriptor is the caller's. A miss looks in
+/* Opens for reading; size in bytes. ERR_NOT_FOUND, also when this is no hash: workers get it from
+ * elsewhere. The descriptor is the caller's. A miss looks in
  * trash/ and brings blob and variants back. */
 enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
                          uint64_t *size);

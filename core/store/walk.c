@@ -72,7 +72,8 @@ static bool take(int at, const char *name, struct store_entry *entry)
         return false;
     memcpy(entry->hex, name, n);
     entry->hex[n] = '\0';
-    if (!layout_is_hash(entry->hex) || fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (!layout_is_hash(slice_from(entry->hex)) ||
+        fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     entry->size = (uint64_t)info.st_size;
     entry->changed_ms = store_time_ms(&info.st_mtim);

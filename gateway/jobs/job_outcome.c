@@ -46,6 +46,14 @@ static bool next_number(struct slice *rest, uint64_t below, uint64_t *out)
     return slice_split(*rest, ':', &part, rest) && slice_to_u64(part, out) && *out < below;
 }
 
+/* What belongs together stands together, whatever a worker says. */
+static bool stands_in(unsigned partition, struct slice id, struct slice prefix, unsigned partitions)
+{
+    unsigned its;
+
+    return id_parse(id, prefix, partitions, &its) && its == partition;
+}
+
 bool job_token_parse(struct slice token, unsigned partitions, struct job *out)
 {
     uint64_t kind, lane;
@@ -61,8 +69,9 @@ bool job_token_parse(struct slice token, unsigned partitions, struct job *out)
     out->lease = token;
     out->kind = (enum job_kind)kind;
     out->lane = (enum job_lane)lane;
-    return token.n && out->owner.n && out->media_id.n &&
-           id_parse(out->id, SLICE("job_"), partitions, &out->partition);
+    return token.n && id_parse(out->id, SLICE("job_"), partitions, &out->partition) &&
+           stands_in(out->partition, out->media_id, SLICE("media_"), partitions) &&
+           stands_in(out->partition, out->owner, SLICE("user_"), partitions);
 }
 
 /* ---- what to make ---- */

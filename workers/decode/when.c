@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+static const int64_t last_second = 253402300799; /* of the year 9999, which a western zone passes */
+
 static bool digits(struct slice *s, size_t n, int *out)
 {
     uint64_t value;
@@ -69,7 +71,8 @@ bool when_parse(struct slice s, char separator, struct slice offset, uint64_t *u
     tm.tm_mon -= 1;
     int day = tm.tm_mday;
     int64_t seconds = (int64_t)timegm(&tm) - offset_s;
-    if (seconds < 0 || tm.tm_mday != day) /* the 31st of a shorter month rolled over */
+    if (seconds < 0 || seconds > last_second ||
+        tm.tm_mday != day) /* the 31st of a shorter month rolled over */
         return false;
     *unix_ms = (uint64_t)seconds * 1000;
     return true;

@@ -611,11 +611,11 @@ static void test_tokens(void **unused)
                       .partition = 2,
                       .kind = JOB_TRANSCODE,
                       .lane = LANE_ON_DEMAND,
-                      .media_id = SLICE("media_1"),
-                      .owner = SLICE("user_1"),
+                      .media_id = id_new(arena, SLICE("media_"), 2),
+                      .owner = id_new(arena, SLICE("user_"), 2),
                       .attempt = 3,
                       .lease = SLICE("-a_b")};
-    struct job back;
+    struct job back, astray = job, foreign = job;
     struct slice token = job_token(arena, &job);
     static const char *const wrong[] = {"", "x", ":::::::", "job_1:m:o:0:0:1:f"};
 
@@ -625,6 +625,10 @@ static void test_tokens(void **unused)
     assert_true(back.partition == 2 && back.kind == JOB_TRANSCODE && back.lane == LANE_ON_DEMAND);
     assert_int_equal(back.attempt, 3);
     assert_false(job_token_parse(token, 2, &back));
+    astray.media_id = id_new(arena, SLICE("media_"), 1);
+    foreign.owner = id_new(arena, SLICE("user_"), 0);
+    assert_false(job_token_parse(job_token(arena, &astray), 3, &back));
+    assert_false(job_token_parse(job_token(arena, &foreign), 3, &back));
     for (size_t i = 0; i <= token.n - job.lease.n; i++)
         assert_false(job_token_parse((struct slice){token.p, i}, 3, &back));
     for (size_t i = 0; i < COUNT_OF(wrong); i++)

@@ -29,7 +29,18 @@ static void open_missing(struct task *task, void *arg)
     struct store *store = open_here("missing");
     uint64_t size;
     int fd;
+    static const char *const no_hashes[] = {
+        "",
+        "abc",
+        "../../../../etc/passwd",
+        "..........................................................passwd",
+        "G123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "A123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"};
 
+    for (size_t i = 0; i < COUNT_OF(no_hashes); i++)
+        assert_int_equal(store_blob_open(task, store, slice_from(no_hashes[i]), &fd, &size),
+                         ERR_NOT_FOUND);
     assert_int_equal(store_blob_open(task, store, SLICE(HASH), &fd, &size), ERR_NOT_FOUND);
     assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.webp"), &fd, &size),
                      ERR_NOT_FOUND);

@@ -309,6 +309,58 @@ def test_a_hung_receiver_delays_no_other(hub, make_receiver, photo):
     release.set()
 
 
+# A label that is longer than names can have: no name server is asked for it.
+NOWHERE = "http://" + "a" * 64 + ".invalid:9000/hook"
+
+
+def test_a_name_that_leads_nowhere_harms_no_neighbour(hub, make_receiver):
+    """Also not when it is tried again; hub.check_log() sees a dispatcher that dies."""
+    session = hub.session()
+    receiver = make_receiver()
+    typo, healthy = create(hub, session, NOWHERE), create(hub, session, receiver.url)
+    paths = [f"{hub.api}/webhooks/{hook['id']}" for hook in (typo, healthy)]
+    lost = data(session.post(paths[0] + "/test"), 202)["id"]
+    sent = []
+    for n in range(1, 5):
+        only_delivery(hub, session, typo, "pending", attempts=n)
+        sent.append(data(session.post(paths[1] + "/test"), 202)["id"])
+        data(session.post(f"{paths[0]}/deliveries/{lost}/retry"), 202)
+    tried = only_delivery(hub, session, typo, "pending", attempts=5)["attempts"]
+    assert {(a["status"], a["error"]) for a in tried} == {(None, "name_not_resolved")}
+    wait_for(lambda: len(receiver.received) == 4, "the neighbour's messages")
+    assert [r["headers"]["webhook-id"] for r in receiver.received] == sent
+    assert len(hub.pids("mediahub-webhooks")) == 1
+
+
+def records_of(hub, session, hook):
+    return {d["id"]: (d["state"], [a["status"] for a in d["attempts"]])
+            for d in deliveries(hub, session, hook, per_page=100)}
+
+
+def test_a_dispatcher_killed_again_and_again_records_each_once(hub, make_receiver):
+    """In mid-attempt each time: all arrive, and none has two records of one attempt."""
+    hub.expect_deaths()
+    session = hub.session()
+    receiver = make_receiver(lambda n: threading.Event().wait(0.2) or 200)
+    hook = create(hub, session, receiver.url)
+    path = f"{hub.api}/webhooks/{hook['id']}/test"
+    sent, killed = [], []
+    for _ in range(3):
+        before = len(receiver.received)
+        sent += [data(session.post(path), 202)["id"] for _ in range(10)]
+        wait_for(lambda: len(receiver.received) > before, "an attempt under way")
+        killed.append(dispatcher(hub))
+        os.kill(killed[-1], signal.SIGKILL)
+        wait_for(lambda: set(hub.pids("mediahub-webhooks")) - set(killed), "the next dispatcher")
+    wait_for(lambda: set(records_of(hub, session, hook)) == set(sent) and
+             {s for s, _ in records_of(hub, session, hook).values()} == {"delivered"},
+             "all thirty", timeout_s=2 * PATIENCE_S)
+    assert {tuple(tried) for _, tried in records_of(hub, session, hook).values()} == {(200,)}
+    ids = [r["headers"]["webhook-id"] for r in receiver.received]
+    assert set(ids) == set(sent)
+    assert len(ids) <= len(sent) + 3 * 8      # twice only what was in flight at a death
+
+
 def test_a_killed_dispatcher_loses_nothing(hub, make_receiver, photo):
     hub.expect_deaths()
     session = hub.session()

@@ -198,6 +198,36 @@ static bool make_inside(struct arena *arena, const char *name, struct slice *pro
     return true;
 }
 
+static bool make_here(struct arena *arena, const char *name, struct slice *problem)
+{
+    if (!is_private(arena, name, problem))
+        return false;
+    if (look() != HOLDS_NOTHING || access("store", F_OK) == 0) {
+        *problem =
+            arena_printf(arena, "there is something in %s already: name an empty folder", name);
+        return false;
+    }
+    return is_ours(arena, name, true, problem) && make_inside(arena, name, problem);
+}
+
+struct slice data_folder_make(struct arena *arena, struct slice path, struct slice *problem)
+{
+    char *absolute = arena_alloc(arena, PATH_MAX);
+    const char *name = arena_cstr(arena, path);
+    int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool made = make_folder(name);
+
+    if (!made)
+        *problem = arena_printf(arena, "the folder %s cannot be made: %s", name, strerror(errno));
+    made = made && go_in(arena, name, absolute, problem) && make_here(arena, name, problem);
+    if (back >= 0) {
+        if (fchdir(back) != 0)
+            made = false;
+        close(back);
+    }
+    return made ? slice_from(absolute) : SLICE_NONE;
+}
+
 struct slice data_folder_enter(struct arena *arena, struct slice path, struct slice *problem)
 {
     char *absolute = arena_alloc(arena, PATH_MAX);

@@ -12,6 +12,10 @@
  * version, it is in use. Blocking. */
 struct slice data_folder_enter(struct arena *arena, struct slice path, struct slice *problem);
 
+/* Makes a folder in which there is nothing yet a hub's, and stays where we are. The absolute path,
+ * or an empty slice with one sentence in *problem: there is something already. Takes no lock. */
+struct slice data_folder_make(struct arena *arena, struct slice path, struct slice *problem);
+
 /* Goes into a folder that is a hub's already, and takes the lock unless a hub has it: *running. As
  * above otherwise. */
 struct slice data_folder_visit(struct arena *arena, struct slice path, bool *running,

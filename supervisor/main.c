@@ -18,6 +18,10 @@ static int command_help(int argc, char **argv)
         "       mediahub check [--repair] [options]\n"
         "                                         compare files and records; 0: all is well\n"
         "       mediahub config check [options]   try every setting, and the files it names\n"
+        "       mediahub backup FOLDER [--without-key] [options]\n"
+        "                                         all of a hub, while it runs\n"
+        "       mediahub restore FOLDER [options]\n"
+        "                                         a new data folder and store of a back-up\n"
         "       mediahub key rotate [--now] [options]\n"
         "                                         new signing keys; --now: the old ones end at "
         "once\n"
@@ -43,6 +47,8 @@ static const struct {
     {"run", command_run},
     {"check", command_check},
     {"config", command_config},
+    {"backup", command_backup},
+    {"restore", command_restore},
     {"key", command_key},
     {"store", command_store},
     {"user", command_user},

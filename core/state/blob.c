@@ -1,5 +1,7 @@
 #include "state/blob.h"
 
+#include "base/crypto.h"
+
 #include <assert.h>
 
 enum { US_PER_MS = 1000 };
@@ -59,6 +61,33 @@ enum err blob_known_since(struct task *task, struct state *state, uint64_t *unix
             return ERR_NOT_FOUND;
         if (epoch_us / US_PER_MS > *unix_ms)
             *unix_ms = epoch_us / US_PER_MS;
+    }
+    return OK;
+}
+
+enum err blob_scan(struct task *task, struct state *state, unsigned partition, uint64_t *cursor,
+                   struct slice **hashes, size_t *n)
+{
+    struct arena *arena = task->arena;
+    struct slice start = blob_key(arena, partition, SLICE(""));
+    struct redis_value reply;
+    enum err err = state_command(task, state->durable, &reply, SLICE("SCAN"),
+                                 arena_printf(arena, "%llu", (unsigned long long)*cursor),
+                                 SLICE("MATCH"), arena_printf(arena, "%.*s*", SLICE_ARG(start)),
+                                 SLICE("COUNT"), arena_printf(arena, "%d", BLOBS_MAX));
+
+    *n = 0;
+    if (err != OK)
+        return err;
+    if (reply.n != 2 || !slice_to_u64(reply.items[0].text, cursor))
+        return ERR_INTERNAL;
+    const struct redis_value *keys = &reply.items[1];
+    *hashes = ARENA_ARRAY(arena, struct slice, keys->n + 1);
+    for (size_t i = 0; i < keys->n; i++) {
+        struct slice hash = slice_from_offset(keys->items[i].text, start.n);
+
+        if (hash.n == SHA256_HEX)
+            (*hashes)[(*n)++] = hash;
     }
     return OK;
 }

@@ -12,6 +12,11 @@ struct slice blob_key(struct arena *arena, unsigned partition, struct slice sha2
 enum err blob_referenced(struct task *task, struct state *state, const struct slice *hashes,
                          size_t n, bool *out);
 
+/* A page of the hashes that a partition refers to; *cursor is 0 at first, and again at the end.
+ * What is referred to all the while is seen, perhaps twice. */
+enum err blob_scan(struct task *task, struct state *state, unsigned partition, uint64_t *cursor,
+                   struct slice **hashes, size_t *n);
+
 /* Since when (Unix ms) the references are complete: the beginning of the youngest history. What is
  * older may have been referred to by records that are lost, so nothing can be said about it.
  * ERR_NOT_FOUND: a partition has no history yet. */

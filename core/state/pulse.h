@@ -5,6 +5,7 @@
 #include "state/state.h"
 
 #define PULSE_DISPATCHER SLICE("dispatcher")
+#define PULSE_BACKUP SLICE("backup") /* while it lives, no content leaves the store */
 
 enum { PULSE_PERIOD_MS = 1000, PULSE_LIFE_MS = 3000 };
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "state/blob.h"
+#include "state/pulse.h"
 #include "store/trash.h"
 #include "store/walk.h"
 
@@ -173,6 +174,8 @@ enum err collector_round(struct task *task, struct collector *collector)
     uint64_t now_ms = clock_unix_ms();
 
     if (!collector->walk && clock_ms() < collector->pause_until_ms)
+        return OK;
+    if (pulse_feel(task, collector->state, PULSE_BACKUP) == OK)
         return OK;
     round->collector = collector;
     round->unused_since_ms = now_ms > collector->after_ms ? now_ms - collector->after_ms : 0;

@@ -34,11 +34,32 @@ static enum err find_route(struct request *req, unsigned *allowed)
     return *allowed ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND;
 }
 
+/* What is for whoever runs the hub alone has an address of its own, or none. */
+static bool is_served_here(const struct request *req)
+{
+    return req->route->inside ? req->inside == req->gateway->has_inside : !req->inside;
+}
+
+static void see_past_proxies(struct request *req)
+{
+    struct visitor visitor = {.peer_ip = req->peer_ip, .tls = req->tls};
+
+    forwarded_apply(req->task.arena, req->gateway->proxies, &req->head, &visitor);
+    req->peer_ip = visitor.peer_ip;
+    req->peer_hidden = visitor.peer_hidden;
+    req->tls = visitor.tls;
+    req->host = visitor.host;
+}
+
 static void identify(struct request *req, enum err *misfit, unsigned *allowed)
 {
     request_choose_id(req);
-    forwarded_apply(req);
+    see_past_proxies(req);
     *misfit = find_route(req, allowed);
+    if (req->route && !is_served_here(req)) {
+        req->route = NULL;
+        *misfit = ERR_NOT_FOUND;
+    }
     req->surface = req->route ? req->route->surface : router_surface(req->path);
     if (!req->route || req->route->body_kind != BODY_STREAM)
         req->task.deadline_ms = clock_ms() + REQUEST_DEADLINE_MS;
@@ -46,7 +67,7 @@ static void identify(struct request *req, enum err *misfit, unsigned *allowed)
 
 static bool lacks_https(const struct request *req)
 {
-    if (!req->surface->require_https || forwarded_is_safe(req))
+    if (!req->surface->require_https || request_is_safe(req))
         return false;
     char *name = arena_cstr(req->task.arena, arena_printf(req->task.arena, "%.*s.require_https",
                                                           SLICE_ARG(req->surface->name)));
@@ -93,12 +114,13 @@ static void give_back(struct request *req, struct admission *admission)
 }
 
 /* Credentials that are wrong at first sight are nobody's. */
-static void choose_quota(struct request *req, struct admission *admission, enum rate_policy policy)
+static void choose_quota(struct request *req, struct admission *admission, enum rate rate)
 {
     static const struct principal nobody = {.kind = PRINCIPAL_NONE};
     const struct authentication *authentication = &admission->authentication;
 
-    rate_quota_choose(req, policy, authentication->refusal ? &nobody : &authentication->principal,
+    rate_quota_choose(req->task.arena, &req->gateway->limits, rate, req->peer_ip,
+                      authentication->refusal ? &nobody : &authentication->principal,
                       &admission->quota);
 }
 
@@ -106,13 +128,13 @@ static void choose_quota(struct request *req, struct admission *admission, enum 
 static void admit(struct request *req, struct admission *admission, bool anonymous)
 {
     const struct authenticator *authenticator = req->surface->authenticator;
-    enum rate_policy policy = req->route ? req->route->policy : req->surface->policy;
+    enum rate rate = req->route ? req->route->rate : req->surface->rate;
 
     admission->now_ms = clock_unix_ms();
-    if (authenticator && !anonymous && (req->route || policy != POLICY_NONE))
+    if (authenticator && !anonymous && (req->route || rate != RATE_NONE))
         authenticator->begin(req, &admission->authentication);
-    if (policy != POLICY_NONE) {
-        choose_quota(req, admission, policy);
+    if (rate != RATE_NONE) {
+        choose_quota(req, admission, rate);
         send_count(req, admission);
     }
     admission->err = authentication_end(&req->task, req->gateway, &admission->authentication);
@@ -130,9 +152,9 @@ static void recount(struct request *req, struct admission *admission)
         return;
     if (quota->free_if_refused) {
         give_back(req, admission);
-    } else if (quota->rate == RATE_USER || quota->rate == RATE_API_KEY) {
+    } else if (quota->counter.n && rate_quota_is_callers(quota)) {
         give_back(req, admission);
-        choose_quota(req, admission, POLICY_DEFAULT);
+        choose_quota(req, admission, RATE_DEFAULT);
         send_count(req, admission);
         take_count(req, admission);
     }
@@ -287,8 +309,8 @@ static void dispatch(struct request *req)
     enum err misfit;
 
     identify(req, &misfit, &allowed);
-    if (cors_is_preflight(req)) {
-        cors_reply_preflight(req);
+    if (cors_is_preflight(&req->head)) {
+        reply_empty(req, 204);
         return;
     }
     bool insecure = lacks_https(req);

@@ -34,5 +34,6 @@ struct gateway {
     const struct slice *cors_origins; /* ends with an empty one */
     struct surroundings *surroundings;
     uint64_t started_ms;
+    bool has_inside; /* metrics.listen is set */
     bool draining;
 };

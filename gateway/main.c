@@ -39,7 +39,7 @@ enum {
 static struct program {
     struct gateway gateway;
     struct arena *arena;
-    struct listener *plain, *tls;
+    struct listener *plain, *tls, *inside;
     struct upload_shares uploads;
     struct housekeeping *housekeeping;
     struct keyring_watch *keyring_watch;
@@ -69,12 +69,16 @@ static void open_listeners(void)
     struct slice plain = config_text(gateway->config, "listen"), problem;
     struct slice tls = tls_address(gateway->config, program.arena);
 
-    program.plain =
-        listener_open(loop_get(), gateway->connections, plain, false, program.arena, &problem);
+    program.plain = listener_open(loop_get(), gateway->connections, plain, ENTRY_PLAIN,
+                                  program.arena, &problem);
     if (program.plain && tls.n)
-        program.tls =
-            listener_open(loop_get(), gateway->connections, tls, true, program.arena, &problem);
-    if (!program.plain || (tls.n && !program.tls))
+        program.tls = listener_open(loop_get(), gateway->connections, tls, ENTRY_TLS, program.arena,
+                                    &problem);
+    struct slice inside = config_text(gateway->config, "metrics.listen");
+    if (program.plain && inside.n && (!tls.n || program.tls))
+        program.inside = listener_open(loop_get(), gateway->connections, inside, ENTRY_INSIDE,
+                                       program.arena, &problem);
+    if (!program.plain || (tls.n && !program.tls) || (inside.n && !program.inside))
         process_fail("%.*s", SLICE_ARG(problem));
 }
 
@@ -186,6 +190,7 @@ static void on_stop(void *arg)
     gateway->draining = true; /* also for start(), if it still waits for Redis */
     listener_close(program.plain);
     listener_close(program.tls);
+    listener_close(program.inside);
     if (gateway->realtime)
         realtime_drain(gateway->realtime, window_ms);
     exchange_drain();
@@ -261,6 +266,7 @@ int main(int argc, char **argv)
     gateway->config = config;
     gateway->started_ms = clock_ms();
     rate_limits_read(config, &gateway->limits);
+    gateway->has_inside = config_text(config, "metrics.listen").n > 0;
     upload_shares_init(&program.uploads, config);
     gateway->uploads = &program.uploads;
     gateway->proxies = trusted_proxies_read(config, program.arena);

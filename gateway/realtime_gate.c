@@ -6,11 +6,12 @@
 #include "gateway/access/authentication.h"
 #include "gateway/access/cors.h"
 #include "gateway/access/forwarded.h"
+#include "gateway/access/jws.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/origin.h"
 #include "gateway/jobs/jobserver.h"
-#include "gateway/reply.h"
+#include "gateway/router.h"
 #include "handlers.h"
 #include "state/media.h"
 
@@ -40,6 +41,21 @@ static struct realtime_limits limits_from(const struct config *config)
 
 /* --- what realtime asks ------------------------------------------------------------------------
  */
+
+/* Both halves, where every refusal is ERR_UNAUTHORIZED. token: of any surface, or an API key
+ * ("mvk_..."). */
+static enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
+                                   struct principal *out)
+{
+    const struct authenticator *by = router_authenticator(jws_audience(task->arena, token));
+    struct authentication authentication = {.by = by, .refusal = ERR_UNAUTHORIZED};
+
+    if (by)
+        by->begin_token(task->arena, gateway, token, &authentication);
+    enum err err = authentication_end(task, gateway, &authentication);
+    *out = authentication.principal;
+    return authentication_refused(err) ? ERR_UNAUTHORIZED : err;
+}
 
 static enum err on_authenticate(void *arg, struct task *task, struct slice token,
                                 struct principal *out)
@@ -271,7 +287,7 @@ static bool origin_is_welcome(const struct request *req)
 {
     struct slice origin = request_header(req, "Origin");
 
-    return !origin.n || cors_allows(req->gateway, origin) ||
+    return !origin.n || cors_allows(req->gateway->cors_origins, origin) ||
            origin_is_host(origin, req->tls, req->host);
 }
 
@@ -283,7 +299,7 @@ static bool query_has_token(const struct request *req)
 
 static enum err judge(const struct request *req, struct slice *detail)
 {
-    if (config_bool(req->gateway->config, "mediavault.require_https") && !forwarded_is_safe(req)) {
+    if (config_bool(req->gateway->config, "mediavault.require_https") && !request_is_safe(req)) {
         *detail = SLICE(FORWARDED_HTTPS_REQUIRED);
         return ERR_FORBIDDEN;
     }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/access/cors.h"
+#include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
 #include "gateway/once_gate.h"
 #include "gateway/router.h"
@@ -167,7 +168,7 @@ static void add_common(struct buf *out, struct request *req)
     add(out, SLICE("X-Request-Id"), req->task.request_id);
     if (req->has_window && req->surface->rate_headers)
         add_window(out, &req->window);
-    cors_add_headers(req, out);
+    cors_add_headers(req->gateway->cors_origins, &req->head, out);
     for (const struct reply_header *header = req->headers; header; header = header->next)
         add(out, header->name, header->value);
 }

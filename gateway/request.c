@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "gateway/access/forwarded.h"
 #include "gateway/http/exchange.h"
 #include "gateway/router.h"
 #include "state/id.h"
@@ -61,7 +62,8 @@ struct request *request_new(struct gateway *gateway, struct exchange *exchange, 
     req->gateway = gateway;
     req->exchange = exchange;
     req->peer_ip = arena_dup(arena, exchange_peer_ip(exchange));
-    req->tls = exchange_is_tls(exchange);
+    req->tls = exchange_entry(exchange) == ENTRY_TLS;
+    req->inside = exchange_entry(exchange) == ENTRY_INSIDE;
     req->started_us = clock_us();
     req->head = *head;
     /* Also of a head that is refused: the path decides whose form the answer has. */
@@ -98,6 +100,12 @@ void request_choose_id(struct request *req)
     struct slice given = request_header(req, "X-Request-Id");
 
     req->task.request_id = is_request_id(given) ? given : id_new(req->task.arena, SLICE("req_"), 0);
+}
+
+bool request_is_safe(const struct request *req)
+{
+    return forwarded_is_safe(&(struct visitor){
+        .peer_ip = req->peer_ip, .peer_hidden = req->peer_hidden, .tls = req->tls});
 }
 
 struct slice request_header(const struct request *req, const char *name)

@@ -35,6 +35,7 @@ struct request {
     size_t query_count;
     bool target_read;
     struct slice peer_ip; /* of the client, or of the proxy that hides it */
+    bool inside;          /* came by the address for whoever runs the hub */
     bool peer_hidden;
     bool tls;          /* as the client came */
     struct slice host; /* what the client calls us: Host, or what a trusted proxy says of it */
@@ -63,6 +64,9 @@ void request_read_target(struct request *req);
 void request_choose_id(struct request *req);
 /* The methods of `bits` (1 << METHOD_*) as an Allow header's value, with OPTIONS. */
 struct slice request_methods(struct arena *arena, unsigned bits);
+
+/* Did it come by TLS, or never leave this machine? Once it is known who the client is. */
+bool request_is_safe(const struct request *req);
 
 struct slice request_header(const struct request *req, const char *name);
 /* All lines of a field that is a list, as one list; p is NULL where there is none. */

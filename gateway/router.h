@@ -3,6 +3,7 @@
  * handler. Path ownership between surfaces: by prefix, the longest first. */
 #pragma once
 
+#include "gateway/access/rate.h"
 #include "gateway/reply.h"
 
 enum auth_scheme {
@@ -12,16 +13,6 @@ enum auth_scheme {
     AUTH_LINK = 4,
     AUTH_OPTIONAL = 8
 }; /* or-ed; OPTIONAL: anonymous is allowed as well */
-
-/* Whose requests are counted together, and how many of them pass: gateway/rate.h. */
-enum rate_policy {
-    POLICY_NONE,
-    POLICY_DEFAULT, /* by user or key, else by address */
-    POLICY_HEALTH,
-    POLICY_BACKUP,
-    POLICY_BACKUP_LOGIN,
-    POLICY_BACKUP_HEALTH,
-};
 
 /* JSON: validated against the route's schema. TEXT: collected, read by the handler. STREAM: read by
  * the handler as it arrives. */
@@ -40,7 +31,8 @@ struct route {
     handler_fn *handler;
     unsigned auth;   /* enum auth_scheme */
     unsigned scopes; /* enum scope that are needed */
-    enum rate_policy policy;
+    bool inside;     /* for whoever runs the hub: at metrics.listen alone, where that is set */
+    enum rate rate;
     enum body_kind body_kind;
     bool once; /* takes an Idempotency-Key: gateway/once_gate.h */
     uint64_t max_body_bytes;
@@ -57,7 +49,7 @@ struct surface {
     void (*wrap_error)(struct request *req, struct buf *out, enum err why, struct slice message,
                        const struct field_error *errors, size_t n);
     const struct authenticator *authenticator; /* NULL: nobody proves himself here */
-    enum rate_policy policy;                   /* of paths without a route */
+    enum rate rate;                            /* of paths without a route */
     bool rate_headers;                         /* X-RateLimit-* on every answer */
     bool require_https;                        /* setting <name>.require_https */
     bool unknown_method_is_unknown_path; /* 404 instead of 405; `Allow` says which there are */

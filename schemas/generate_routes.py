@@ -1,6 +1,6 @@
 """OpenAPI schemas -> the gateway's tables.
 
-    generate_routes.py OUT ERRORS_YAML ROUTER_H PRINCIPAL_H SURFACE...
+    generate_routes.py OUT ERRORS_YAML RATES_DEF SCOPES_DEF SURFACE...
 
 A surface is a YAML file or a folder of them (api.yaml holds what is shared, the others are merged
 into it; the format is explained at the top of mediavault/api.yaml). Written into OUT:
@@ -57,10 +57,14 @@ def byte_count(value):
     return int(match[1]) << {"": 0, "k": 10, "M": 20, "G": 30}[match[2]]
 
 
-def enumerators(header, prefix):
-    """The names that a C header's enumerators have after prefix: what may be used is said there."""
-    text = pathlib.Path(header).read_text(encoding="utf-8")
-    return {name.lower() for name in re.findall(rf"\b{prefix}_([A-Z_]+)\b", text)}
+def table_names(path, row):
+    """The first words of a table's rows: what may be used is said there."""
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    return {name.lower() for name in re.findall(rf"^{row}\(([A-Z_]+),", text, re.M)}
+
+
+def rate_policies(rates_def):
+    return {"none", "default"} | table_names(rates_def, "RATE")
 
 
 class Surface:
@@ -216,6 +220,8 @@ class Operation:
              f"x-handler must be a C name that begins with {surface.name}_")
         need(row.get("summary"), "summary is missing")
         self.policy = row.get("x-rate-policy", "default")
+        self.inside = row.get("x-inside", False)
+        need(isinstance(self.inside, bool), "x-inside is true or false")
         need(self.policy in surface.policies, f"there is no rate policy {self.policy!r}")
         self.read_security()
         self.parameters = [surface.resolve(p)
@@ -407,7 +413,8 @@ class Operation:
                 f".handler = {self.handler}, .auth = {self.auth},\n .scopes = "
                 + (" | ".join("SCOPE_" + s.replace(":", "_").upper() for s in self.scopes)
                    or "SCOPE_NONE")
-                + f", .policy = POLICY_{self.policy.upper()}, .body_kind = {self.body_kind},\n "
+                + f", .rate = RATE_{self.policy.upper()}, .inside = {str(self.inside).lower()}, "
+                f".body_kind = {self.body_kind},\n "
                 f".once = {str(bool(self.once)).lower()}, "
                 f".max_body_bytes = {self.max_body}, .body = {Table.pointer(self.body)}, "
                 f".query = {Table.pointer(self.query)}}},")
@@ -552,10 +559,10 @@ def documents_c(surfaces):
         yield f"const struct slice {surface.name}_openapi_etag = SLICE_INIT(\"\\\"{tag}\\\"\");\n"
 
 
-def main(out, errors_yaml, router_h, principal_h, *paths):
+def main(out, errors_yaml, rates_def, scopes_def, *paths):
     with open(errors_yaml, encoding="utf-8") as file:
         errors = yaml.safe_load(file)["errors"]
-    policies, scopes = enumerators(router_h, "POLICY"), enumerators(principal_h, "SCOPE")
+    policies, scopes = rate_policies(rates_def), table_names(scopes_def, "SCOPE")
     surfaces = [Surface(path, errors, policies, scopes) for path in paths]
     operations = [operation for surface in surfaces for operation in surface.operations]
     check_all(operations)

@@ -56,18 +56,27 @@ static bool is_wildcard(struct slice host)
     return host.n == 0 || slice_eq(host, SLICE("0.0.0.0")) || slice_eq(host, SLICE("::"));
 }
 
+static bool same_port(struct slice a, struct slice b)
+{
+    struct slice host_a, host_b;
+    uint64_t port_a, port_b;
+    bool bracketed;
+
+    return a.n && b.n && listen_parse(a, &host_a, &port_a, &bracketed) &&
+           listen_parse(b, &host_b, &port_b, &bracketed) && port_a == port_b &&
+           (is_wildcard(host_a) || is_wildcard(host_b) || slice_eq(host_a, host_b));
+}
+
 /* SO_REUSEPORT would let both have it, and give each half of the other's connections. */
 static void judge_ports(const struct rules *rules)
 {
-    struct slice host, tls_host, tls = tls_address(rules->config, rules->arena);
-    uint64_t port, tls_port;
-    bool bracketed;
+    struct slice plain = text(rules, "listen"), inside = text(rules, "metrics.listen");
+    struct slice tls = tls_address(rules->config, rules->arena);
 
-    if (!tls.n || !listen_parse(text(rules, "listen"), &host, &port, &bracketed) ||
-        !listen_parse(tls, &tls_host, &tls_port, &bracketed) || port != tls_port)
-        return;
-    if (is_wildcard(host) || is_wildcard(tls_host) || slice_eq(host, tls_host))
+    if (same_port(plain, tls))
         fail(rules, "listen_tls", SLICE("is the port of HTTP, listen, too"));
+    if (same_port(plain, inside) || same_port(tls, inside))
+        fail(rules, "metrics.listen", SLICE("is a port of everything else, too"));
 }
 
 void config_rules_judge(const struct config *config, struct arena *arena, config_fault_fn *fault,

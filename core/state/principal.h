@@ -4,17 +4,28 @@
 
 #include "base/slice.h"
 
-enum scope {
-    SCOPE_NONE = 0,
-    SCOPE_MEDIA_READ = 1 << 0,
-    SCOPE_MEDIA_WRITE = 1 << 1,
-    SCOPE_WEBHOOKS = 1 << 2,
-    SCOPE_REALTIME = 1 << 3,
-    SCOPE_ACCOUNT = 1 << 4, /* own profile and sessions: never granted to API keys */
-    SCOPE_ADMIN = 1 << 5,
-    SCOPE_ALL_USER = 31,
-    SCOPE_ALL = 63,
+/* clang-format off */
+enum {
+#define SCOPE(name, of) SCOPE_BIT_##name,
+#include "state/scopes.def"
+#undef SCOPE
+    SCOPE_BITS
 };
+
+enum scope { /* a bit each */
+    SCOPE_NONE = 0,
+#define SCOPE(name, of) SCOPE_##name = 1 << SCOPE_BIT_##name,
+#include "state/scopes.def"
+#undef SCOPE
+    SCOPE_ALL = (1 << SCOPE_BITS) - 1,
+    SCOPE_ALL_USER = 0
+#define SCOPE_OF_USER(name) | SCOPE_##name
+#define SCOPE_OF_ADMIN(name)
+#define SCOPE(name, of) SCOPE_OF_##of(name)
+#include "state/scopes.def"
+#undef SCOPE
+};
+/* clang-format on */
 
 enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_SESSION, PRINCIPAL_KEY, PRINCIPAL_LINK };
 

@@ -1,12 +1,15 @@
 /* authentication.h: from credentials to a principal. Each surface has an authenticator, which reads
- * its credentials and knows its sessions; Media Vault's stands here: bearer token
- * (gateway/token.h), API key, signed link. Used by the admission of requests and by /realtime,
- * which takes the tokens of every surface. */
+ * its credentials and knows its sessions. Used by the admission of requests and by /realtime, which
+ * takes the tokens of every surface. */
 #pragma once
 
-#include "gateway/request.h"
+#include "base/err.h"
+#include "base/task.h"
+#include "state/principal.h"
 
 struct gateway;
+struct redis_call;
+struct request;
 
 /* The two halves of admission, so that the session read and the rate counter share a round trip:
  * `begin` checks what can be checked without Redis and sends the read; `end` awaits it. */
@@ -30,19 +33,12 @@ struct authenticator {
                     struct authentication *authentication);
 };
 
-extern const struct authenticator mediavault_authenticator;
-
 /* OK for anonymous callers too; a refusal clears the principal. */
 enum err authentication_end(struct task *task, struct gateway *gateway,
                             struct authentication *authentication);
 
 /* Are the credentials at fault, rather than we? */
 bool authentication_refused(enum err err);
-
-/* Both halves, for /realtime, where every refusal is ERR_UNAUTHORIZED. token: of any surface, or an
- * API key ("mvk_..."). */
-enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
-                            struct principal *out);
 
 /* What follows "Bearer " in an Authorization header (RFC 6750 section 2.1). */
 bool authentication_bearer(struct slice header, struct slice *token);

@@ -1,8 +1,5 @@
 #include "gateway/access/cors.h"
 
-#include "gateway/gateway.h"
-#include "gateway/reply.h"
-
 /* What pages of listed origins may do, send and read: contracts, and the resumable uploads of tus
  * 1.0.0. GET, HEAD and POST, and Content-Length, Content-Type and Last-Modified in answers, are
  * allowed without being named (Fetch standard); older browsers like to read them nevertheless. */
@@ -19,10 +16,8 @@
     "Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "                      \
     "Upload-Defer-Length, Upload-Concat, Upload-Expires"
 
-bool cors_allows(const struct gateway *gateway, struct slice origin)
+bool cors_allows(const struct slice *listed, struct slice origin)
 {
-    const struct slice *listed = gateway->cors_origins;
-
     while (listed && listed->n) {
         if (slice_eq(*listed, origin))
             return true;
@@ -31,33 +26,26 @@ bool cors_allows(const struct gateway *gateway, struct slice origin)
     return false;
 }
 
-bool cors_is_preflight(const struct request *req)
+bool cors_is_preflight(const struct http_head *head)
 {
-    return req->head.method == METHOD_OPTIONS && request_header(req, "Origin").n &&
-           request_header(req, "Access-Control-Request-Method").n;
+    return head->method == METHOD_OPTIONS && http1_header(head, "Origin").n &&
+           http1_header(head, "Access-Control-Request-Method").n;
 }
 
-void cors_reply_preflight(struct request *req)
+void cors_add_headers(const struct slice *listed, const struct http_head *head, struct buf *out)
 {
-    if (cors_allows(req->gateway, request_header(req, "Origin"))) {
-        reply_header(req, "Access-Control-Allow-Methods", SLICE(METHODS));
-        reply_header(req, "Access-Control-Allow-Headers", SLICE(REQUEST_HEADERS));
-        reply_header(req, "Access-Control-Max-Age", SLICE("600"));
-    }
-    reply_empty(req, 204);
-}
+    struct slice origin = http1_header(head, "Origin");
 
-void cors_add_headers(const struct request *req, struct buf *out)
-{
-    struct slice origin;
-
-    if (!req->gateway->cors_origins || !req->gateway->cors_origins->n)
+    if (!listed || !listed->n)
         return;
     buf_add(out, SLICE("Vary: Origin\r\n"));
-    origin = request_header(req, "Origin");
-    if (!origin.n || !cors_allows(req->gateway, origin))
+    if (!origin.n || !cors_allows(listed, origin))
         return;
     buf_printf(out, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(origin));
-    if (!cors_is_preflight(req))
+    if (cors_is_preflight(head))
+        buf_add(out, SLICE("Access-Control-Allow-Methods: " METHODS
+                           "\r\nAccess-Control-Allow-Headers: " REQUEST_HEADERS
+                           "\r\nAccess-Control-Max-Age: 600\r\n"));
+    else
         buf_add(out, SLICE("Access-Control-Expose-Headers: " ANSWER_HEADERS "\r\n"));
 }

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "gateway/gateway.h"
 
 #include <assert.h>
 
@@ -21,24 +20,23 @@ const struct trusted_proxies *trusted_proxies_read(const struct config *config, 
     return out;
 }
 
-bool forwarded_is_safe(const struct request *req)
+bool forwarded_is_safe(const struct visitor *visitor)
 {
     struct address peer;
 
-    return req->tls || (!req->peer_hidden && address_from_text(req->peer_ip, &peer) &&
-                        address_is_loopback(&peer));
+    return visitor->tls || (!visitor->peer_hidden && address_from_text(visitor->peer_ip, &peer) &&
+                            address_is_loopback(&peer));
 }
 
 /* Most likely a proxy that nobody has named to us: all its clients count as one. */
-static void warn(const struct request *req)
+static void warn(struct slice ip)
 {
     static uint64_t again_ms;
 
     if (clock_ms() < again_ms)
         return;
     again_ms = clock_ms() + WARNING_EVERY_MS;
-    log_event(LOG_WARN, "forwarding_headers_ignored", F("ip", req->peer_ip),
-              F("setting", "trusted_proxies"));
+    log_event(LOG_WARN, "forwarding_headers_ignored", F("ip", ip), F("setting", "trusted_proxies"));
 }
 
 /* Schemes have no case; some proxies tell a WebSocket's. */
@@ -47,25 +45,25 @@ static bool is_secure(struct slice scheme)
     return slice_eq_nocase(scheme, SLICE("https")) || slice_eq_nocase(scheme, SLICE("wss"));
 }
 
-void forwarded_apply(struct request *req)
+void forwarded_apply(struct arena *arena, const struct trusted_proxies *proxies,
+                     const struct http_head *head, struct visitor *visitor)
 {
-    const struct trusted_proxies *proxies = req->gateway->proxies;
     struct address peer;
     struct hop client;
 
-    req->host = request_header(req, "Host");
-    if (!hops_are_told(&req->head))
+    visitor->host = http1_header(head, "Host");
+    if (!hops_are_told(head))
         return;
-    if (!address_from_text(req->peer_ip, &peer) || !proxy_is_trusted(proxies, &peer)) {
-        warn(req);
+    if (!address_from_text(visitor->peer_ip, &peer) || !proxy_is_trusted(proxies, &peer)) {
+        warn(visitor->peer_ip);
         return;
     }
-    hops_follow(&req->head, proxies, &client);
-    req->peer_hidden = !client.known;
+    hops_follow(head, proxies, &client);
+    visitor->peer_hidden = !client.known;
     if (client.known)
-        req->peer_ip = address_text(req->task.arena, &client.address);
+        visitor->peer_ip = address_text(arena, &client.address);
     if (client.scheme.n)
-        req->tls = is_secure(client.scheme);
+        visitor->tls = is_secure(client.scheme);
     if (client.host.n)
-        req->host = client.host;
+        visitor->host = client.host;
 }

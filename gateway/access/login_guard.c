@@ -3,15 +3,10 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/password.h"
 #include "base/text.h"
-#include "gateway/gateway.h"
-#include "gateway/reply.h"
 #include "state/commit.h"
 #include "state/record.h"
 #include "state/window.h"
-
-#include <inttypes.h>
 
 enum { NOTED_AGAIN_S = 86400, MS_PER_S = 1000 };
 
@@ -30,51 +25,51 @@ static const struct count strangers = {SLICE_INIT("login_strangers"), LOGIN_GUAR
 /* --- the counters ------------------------------------------------------------------------------
  */
 
-static struct redis_call *look(struct request *req, const struct count *count, struct slice key)
+static struct redis_call *look(struct task *task, const struct login_guard *guard,
+                               const struct count *count, struct slice key)
 {
-    return window_look(req->gateway->state, req->task.arena, count->counter, key, count->seconds,
+    return window_look(guard->desk.state, task->arena, count->counter, key, count->seconds,
                        clock_unix_ms());
 }
 
-static struct redis_call *add(struct request *req, const struct count *count, struct slice key)
+static struct redis_call *add(struct task *task, const struct login_guard *guard,
+                              const struct count *count, struct slice key)
 {
-    return window_send(req->gateway->state, req->task.arena, count->counter, key, count->seconds,
+    return window_send(guard->desk.state, task->arena, count->counter, key, count->seconds,
                        clock_unix_ms());
 }
 
-static enum err take(struct request *req, const struct count *count, struct redis_call *call,
+static enum err take(struct task *task, const struct count *count, struct redis_call *call,
                      struct window *out)
 {
-    return window_take(&req->task, call, count->limit, count->seconds, clock_unix_ms(), out);
+    return window_take(task, call, count->limit, count->seconds, clock_unix_ms(), out);
 }
 
-static void reply_later(struct request *req, const struct window *window)
+static enum err refuse(const struct window *window, uint64_t *wait_s)
 {
     uint64_t now_s = clock_unix_ms() / MS_PER_S;
-    uint64_t wait_s = window->reset_s > now_s ? window->reset_s - now_s : 1;
 
-    reply_header(req, "Retry-After", arena_printf(req->task.arena, "%" PRIu64, wait_s));
-    reply_error(req, ERR_RATE_LIMITED, SLICE("Too many failed logins; try again later."));
+    *wait_s = window->reset_s > now_s ? window->reset_s - now_s : 1;
+    return ERR_RATE_LIMITED;
 }
 
 /* --- the source --------------------------------------------------------------------------------
  */
 
-struct turns_asker login_guard_asker(const struct request *req)
+struct turns_asker login_guard_asker(struct arena *arena, struct slice peer_ip)
 {
-    return (struct turns_asker){.source = address_prefix_text(req->task.arena, req->peer_ip),
-                                .group = address_network_text(req->task.arena, req->peer_ip)};
+    return (struct turns_asker){.source = address_prefix_text(arena, peer_ip),
+                                .group = address_network_text(arena, peer_ip)};
 }
 
 /* Hashed, because names are of any length and may hold the separator, and addresses are nobody's
  * business. */
-static void name_all(struct request *req, const struct login_subject *subject,
+static void name_all(struct arena *arena, const struct login_subject *subject,
                      struct login_guard *guard)
 {
-    struct arena *arena = req->task.arena;
     struct slice who = subject->user_id.n ? subject->user_id : text_lower(arena, subject->name);
 
-    guard->asker = login_guard_asker(req);
+    guard->asker = login_guard_asker(arena, guard->desk.peer_ip);
     guard->asker.known = subject->inside;
     guard->anywhere = sha256_hex(arena, who);
     guard->here = sha256_hex(
@@ -84,17 +79,16 @@ static void name_all(struct request *req, const struct login_subject *subject,
 }
 
 /* When it cannot be noted, nothing is lost but a little patience of the owner's. */
-static void note_source(struct request *req, const struct login_guard *guard)
+static void note_source(struct task *task, const struct login_guard *guard)
 {
     uint64_t now_ms = clock_unix_ms();
-    struct arena *arena = req->task.arena;
 
     if (!guard->user_id.n || now_ms - guard->mark_ms < NOTED_AGAIN_S * UINT64_C(1000))
         return;
-    struct commit *commit = commit_new(&req->task, req->gateway->state, guard->partition);
-    commit_write(commit, SLICE("SET"), guard->mark_key, record_number(arena, now_ms));
+    struct commit *commit = commit_new(task, guard->desk.state, guard->partition);
+    commit_write(commit, SLICE("SET"), guard->mark_key, record_number(task->arena, now_ms));
     commit_write(commit, SLICE("PEXPIREAT"), guard->mark_key,
-                 record_number(arena, now_ms + LOGIN_GUARD_KNOWN_S * UINT64_C(1000)));
+                 record_number(task->arena, now_ms + LOGIN_GUARD_KNOWN_S * UINT64_C(1000)));
     commit_send(commit);
 }
 
@@ -102,77 +96,71 @@ static void note_source(struct request *req, const struct login_guard *guard)
  */
 
 /* A source that nobody of this account has come from takes one of the tries that are left. */
-static bool pace_or_reply(struct request *req, const struct login_guard *guard)
+static enum err pace(struct task *task, const struct login_guard *guard, uint64_t *wait_s)
 {
     struct window window;
-    enum err err = take(req, &strangers, add(req, &strangers, guard->anywhere), &window);
+    enum err err = take(task, &strangers, add(task, guard, &strangers, guard->anywhere), &window);
 
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else if (window.used > window.limit)
-        reply_later(req, &window);
-    return err == OK && window.used <= window.limit;
+    return err == OK && window.used > window.limit ? refuse(&window, wait_s) : err;
 }
 
-/* One round trip. A source's mark lies on the other server, and is asked for once. */
-static bool passes_or_reply(struct request *req, struct login_guard *guard, bool *braked)
+/* One round trip. A source's mark lies on the other server. */
+static enum err judge(struct task *task, struct login_guard *guard, bool *braked, uint64_t *wait_s)
 {
-    struct state *state = req->gateway->state;
     struct redis_call *mark =
-        redis_send(state->durable, REDIS_ARGV(SLICE("GET"), guard->mark_key), 2);
-    struct redis_call *counts[] = {look(req, &here, guard->here),
-                                   look(req, &anywhere, guard->anywhere)};
+        redis_send(guard->desk.state->durable, REDIS_ARGV(SLICE("GET"), guard->mark_key), 2);
+    struct redis_call *counts[] = {look(task, guard, &here, guard->here),
+                                   look(task, guard, &anywhere, guard->anywhere)};
     struct redis_value noted;
     struct window failures, all;
-    enum err err = take(req, &here, counts[0], &failures);
-    enum err also = take(req, &anywhere, counts[1], &all);
+    enum err err = take(task, &here, counts[0], &failures);
+    enum err also = take(task, &anywhere, counts[1], &all);
 
-    if (redis_await(&req->task, mark, &noted) == OK && noted.type == REDIS_TEXT)
+    if (redis_await(task, mark, &noted) == OK && noted.type == REDIS_TEXT)
         guard->asker.known = slice_to_u64(noted.text, &guard->mark_ms);
     if (err == OK)
         err = also;
-    if (!ok_or_reply(req, err))
-        return false;
-    if (failures.used >= failures.limit) {
-        reply_later(req, &failures);
-        return false;
-    }
+    if (err == OK && failures.used >= failures.limit)
+        return refuse(&failures, wait_s);
     *braked = all.used >= all.limit && !guard->asker.known;
-    return true;
+    return err;
 }
 
-bool login_guard_enter_or_reply(struct request *req, const struct login_subject *subject,
-                                struct login_guard *guard)
+enum err login_guard_enter(struct task *task, const struct login_desk *desk,
+                           const struct login_subject *subject, struct login_guard *guard,
+                           uint64_t *wait_s)
 {
-    struct password_thread *passwords = req->gateway->passwords;
     bool braked;
 
-    *guard = (struct login_guard){.user_id = subject->user_id, .partition = subject->partition};
-    name_all(req, subject, guard);
+    *guard = (struct login_guard){
+        .desk = *desk, .user_id = subject->user_id, .partition = subject->partition};
+    name_all(task->arena, subject, guard);
     /* Who is refused anyway takes no turn; what those before us did is known when it has come. */
-    if (!passes_or_reply(req, guard, &braked))
-        return false;
-    enum err err = password_turn_take(&req->task, passwords, &guard->asker);
-    if (!ok_or_reply(req, err))
-        return false;
-    if (passes_or_reply(req, guard, &braked) && (!braked || pace_or_reply(req, guard)))
-        return true;
-    password_turn_end(passwords);
-    return false;
+    enum err err = judge(task, guard, &braked, wait_s);
+    if (err == OK)
+        err = password_turn_take(task, desk->passwords, &guard->asker);
+    if (err != OK)
+        return err;
+    err = judge(task, guard, &braked, wait_s);
+    if (err == OK && braked)
+        err = pace(task, guard, wait_s);
+    if (err != OK)
+        password_turn_end(desk->passwords);
+    return err;
 }
 
-void login_guard_leave(struct request *req, const struct login_guard *guard, enum err verdict)
+void login_guard_leave(struct task *task, const struct login_guard *guard, enum err verdict)
 {
     struct window window;
 
     if (verdict == ERR_UNAUTHORIZED) {
-        struct redis_call *counts[] = {add(req, &here, guard->here),
-                                       add(req, &anywhere, guard->anywhere)};
+        struct redis_call *counts[] = {add(task, guard, &here, guard->here),
+                                       add(task, guard, &anywhere, guard->anywhere)};
 
-        take(req, &here, counts[0], &window);
-        take(req, &anywhere, counts[1], &window);
+        take(task, &here, counts[0], &window);
+        take(task, &anywhere, counts[1], &window);
     }
-    password_turn_end(req->gateway->passwords);
+    password_turn_end(guard->desk.passwords);
     if (verdict == OK)
-        note_source(req, guard);
+        note_source(task, guard);
 }

@@ -12,8 +12,8 @@
  * at will. The sources of good logins are durable for LOGIN_GUARD_KNOWN_S. */
 #pragma once
 
-#include "base/turns.h"
-#include "gateway/request.h"
+#include "base/password.h"
+#include "state/state.h"
 
 enum {
     LOGIN_GUARD_FAILURES = 10,
@@ -32,7 +32,15 @@ struct login_subject {
     bool inside;          /* proven by a session: only the ten failures count */
 };
 
+/* What the guard needs of a process, and who asks. */
+struct login_desk {
+    struct state *state;
+    struct password_thread *passwords;
+    struct slice peer_ip;
+};
+
 struct login_guard {
+    struct login_desk desk;
     struct turns_asker asker;
     struct slice here, anywhere; /* names of the counters */
     struct slice user_id, mark_key;
@@ -40,12 +48,15 @@ struct login_guard {
     uint64_t mark_ms; /* when this source was last noted as one of good logins; 0: never */
 };
 
-/* True: it is our turn, and login_guard_leave() must follow soon; guard->asker is for
- * password_verify(). False: answered, 429 or 503. Suspends. */
-bool login_guard_enter_or_reply(struct request *req, const struct login_subject *subject,
-                                struct login_guard *guard);
-/* Who asks to have a password hashed or looked at, as base/password.h takes turns. */
-struct turns_asker login_guard_asker(const struct request *req);
+/* OK: it is our turn, and login_guard_leave() must follow soon; guard->asker is for
+ * password_verify(). ERR_RATE_LIMITED: not before *wait_s. ERR_OVERLOADED, ERR_STATE_UNAVAILABLE.
+ * The guard lives in the task's arena. Suspends. */
+enum err login_guard_enter(struct task *task, const struct login_desk *desk,
+                           const struct login_subject *subject, struct login_guard *guard,
+                           uint64_t *wait_s);
 /* verdict: of the password. ERR_UNAUTHORIZED counts, OK notes the source as known; any other is
  * our own fault. Suspends. */
-void login_guard_leave(struct request *req, const struct login_guard *guard, enum err verdict);
+void login_guard_leave(struct task *task, const struct login_guard *guard, enum err verdict);
+
+/* Who asks, as base/password.h takes turns. */
+struct turns_asker login_guard_asker(struct arena *arena, struct slice peer_ip);

@@ -1,72 +1,79 @@
 #include "gateway/access/rate.h"
 
 #include "base/address.h"
-#include "gateway/gateway.h"
 
 #include <assert.h>
 
 enum { COUNTS, FREE };
+enum { ANY = -1 };
 
+/* From RATE_NONE + 1 on. */
 static const struct {
     struct slice counter;
     const char *setting;
     unsigned seconds;
+    int caller; /* enum principal_kind, or ANY */
     int refused;
 } rows[] = {
-#define RATE(name, counter, seconds, setting, refused)                                             \
-    {SLICE_INIT(counter), setting, seconds, refused},
-#include "gateway/access/rates.def"
+#define CALLER_ANY ANY
+#define CALLER_NONE PRINCIPAL_NONE
+#define CALLER_SESSION PRINCIPAL_SESSION
+#define CALLER_KEY PRINCIPAL_KEY
+#define CALLER_LINK PRINCIPAL_LINK
+#define RATE(name, counter, option, seconds, standard, caller, refused, help)                      \
+    {SLICE_INIT(counter), "limits." counter, seconds, CALLER_##caller, refused},
+#include "base/rates.def"
 #undef RATE
-};
-
-/* Policies that count addresses, whoever asks. */
-static const enum rate by_address[] = {
-    [POLICY_HEALTH] = RATE_HEALTH,
-    [POLICY_BACKUP] = RATE_BACKUP,
-    [POLICY_BACKUP_LOGIN] = RATE_BACKUP_LOGIN,
-    [POLICY_BACKUP_HEALTH] = RATE_BACKUP_HEALTH,
 };
 
 void rate_limits_read(const struct config *config, struct rate_limits *out)
 {
-    for (unsigned rate = 0; rate < RATE_COUNT; rate++)
-        out->of[rate] = config_number(config, rows[rate].setting);
+    *out = (struct rate_limits){0};
+    for (unsigned rate = RATE_NONE + 1; rate < RATE_COUNT; rate++)
+        out->of[rate] = config_number(config, rows[rate - 1].setting);
 }
 
-static enum rate rate_of_caller(const struct request *req, const struct principal *principal,
-                                struct slice *key)
+static enum rate rate_of_caller(enum principal_kind kind)
 {
-    switch (principal->kind) {
-    case PRINCIPAL_NONE:
-        return RATE_ANONYMOUS;
-    case PRINCIPAL_LINK: /* whoever looks, not whoever gave the link away */
-        return RATE_LINK;
+    for (unsigned rate = RATE_NONE + 1; rate < RATE_COUNT; rate++)
+        if (rows[rate - 1].caller == (int)kind)
+            return rate;
+    return RATE_ANONYMOUS;
+}
+
+static struct slice key_of(struct arena *arena, int caller, struct slice peer_ip,
+                           const struct principal *principal)
+{
+    switch (caller) {
+    case PRINCIPAL_SESSION:
+        return principal->user_id;
     case PRINCIPAL_KEY:
-        *key = principal->session_id;
-        return RATE_API_KEY;
-    default:
-        *key = principal->user_id;
-        return RATE_USER;
+        return principal->session_id;
+    default: /* of a link, whoever looks, not whoever gave it away */
+        return address_prefix_text(arena, peer_ip);
     }
 }
 
-void rate_quota_choose(const struct request *req, enum rate_policy policy,
-                       const struct principal *principal, struct rate_quota *out)
+void rate_quota_choose(struct arena *arena, const struct rate_limits *limits, enum rate rate,
+                       struct slice peer_ip, const struct principal *principal,
+                       struct rate_quota *out)
 {
-    struct slice key = address_prefix_text(req->task.arena, req->peer_ip);
-    enum rate rate;
-
-    assert(policy != POLICY_NONE);
-    if (policy == POLICY_DEFAULT)
-        rate = rate_of_caller(req, principal, &key);
-    else
-        rate = by_address[policy];
+    if (rate == RATE_DEFAULT)
+        rate = rate_of_caller(principal->kind);
+    assert(rate > RATE_NONE && rate < RATE_COUNT);
     *out = (struct rate_quota){
         .rate = rate,
-        .counter = rows[rate].counter,
-        .key = key,
-        .seconds = rows[rate].seconds,
-        .limit = req->gateway->limits.of[rate],
-        .free_if_refused = rows[rate].refused == FREE,
+        .counter = rows[rate - 1].counter,
+        .key = key_of(arena, rows[rate - 1].caller, peer_ip, principal),
+        .seconds = rows[rate - 1].seconds,
+        .limit = limits->of[rate],
+        .free_if_refused = rows[rate - 1].refused == FREE,
     };
+}
+
+bool rate_quota_is_callers(const struct rate_quota *quota)
+{
+    int caller = rows[quota->rate - 1].caller;
+
+    return caller == PRINCIPAL_SESSION || caller == PRINCIPAL_KEY;
 }

@@ -1,15 +1,17 @@
-/* rate.h: which counter a request falls under, by its route's policy and who asks. The counters are
- * windows of core/state/window.h; their sizes stand in rates.def and in the settings. */
+/* rate.h: which counter a request falls under, by its route's rate and who asks. The counters are
+ * windows of core/state/window.h; the rates are the table core/base/rates.def. Pure. */
 #pragma once
 
 #include "base/config.h"
-#include "gateway/router.h"
+#include "state/principal.h"
 
 enum rate {
-#define RATE(name, counter, seconds, setting, refused) RATE_##name,
-#include "gateway/access/rates.def"
+    RATE_NONE, /* is not counted */
+#define RATE(name, ...) RATE_##name,
+#include "base/rates.def"
 #undef RATE
-    RATE_COUNT
+    RATE_COUNT,
+    RATE_DEFAULT, /* of whoever asks */
 };
 
 struct rate_limits {
@@ -27,7 +29,10 @@ struct rate_quota {
     bool free_if_refused; /* requests whose credentials are not accepted do not count */
 };
 
-/* policy: not POLICY_NONE. principal: who asks, of kind PRINCIPAL_NONE where that is not known. The
- * quota borrows from both. */
-void rate_quota_choose(const struct request *req, enum rate_policy policy,
-                       const struct principal *principal, struct rate_quota *out);
+/* rate: not RATE_NONE. peer_ip: of the client. principal: who asks, of kind PRINCIPAL_NONE where
+ * that is not known. The quota lives in the arena and borrows from the principal. */
+void rate_quota_choose(struct arena *arena, const struct rate_limits *limits, enum rate rate,
+                       struct slice peer_ip, const struct principal *principal,
+                       struct rate_quota *out);
+/* Is it the quota of a proven caller, to be chosen anew for one who turns out not to be? */
+bool rate_quota_is_callers(const struct rate_quota *quota);

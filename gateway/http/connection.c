@@ -51,6 +51,7 @@ struct connection {
     size_t lingered_bytes;
     uint64_t linger_until_ms;
     bool peer_sends; /* more is expected of it than its end */
+    enum connection_entry entry;
     bool tls, reading, receiving, wants_writable;
     bool inside; /* a callback of libwebsockets is on the stack */
     bool handshaken;
@@ -479,8 +480,10 @@ static void turn_away(struct connection_server *server, int fd, bool tls, struct
     log_event(LOG_WARN, "connections_refused", F("ip", peer_ip));
 }
 
-bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip)
+bool connection_adopt(struct connection_server *server, int fd, enum connection_entry entry,
+                      struct slice peer_ip)
 {
+    bool tls = entry == ENTRY_TLS;
     struct address peer = {.bytes = {0}};
 
     address_from_text(peer_ip, &peer);
@@ -500,6 +503,7 @@ bool connection_adopt(struct connection_server *server, int fd, bool tls, struct
     assert(adoption.vh);
     connection->magic = CONNECTION_MAGIC;
     connection->server = server;
+    connection->entry = entry;
     connection->tls = tls;
     connection->peer = peer;
     connection->reading = connection->receiving = true;
@@ -548,7 +552,7 @@ struct slice connection_peer_ip(const struct connection *connection)
     return (struct slice){connection->peer_ip, connection->peer_ip_n};
 }
 
-bool connection_is_tls(const struct connection *connection)
+enum connection_entry connection_entry_of(const struct connection *connection)
 {
-    return connection->tls;
+    return connection->entry;
 }

@@ -22,6 +22,9 @@ struct connection_owner {
     void (*on_deadline)(void *owner); /* connection_deadline() has passed */
 };
 
+/* By which address a connection came: plain, with TLS, or plain and for whoever runs the hub. */
+enum connection_entry { ENTRY_PLAIN, ENTRY_TLS, ENTRY_INSIDE };
+
 struct connection_server; /* the lws context and its vhosts */
 
 struct connection_tls {
@@ -40,7 +43,8 @@ void connection_server_limit(struct connection_server *server, const struct door
                              struct slice refusal);
 bool connection_server_is_full(const struct connection_server *server); /* accepting must wait */
 /* Takes an accepted socket. peer_ip is copied. False: it was refused and closed. */
-bool connection_adopt(struct connection_server *server, int fd, bool tls, struct slice peer_ip);
+bool connection_adopt(struct connection_server *server, int fd, enum connection_entry entry,
+                      struct slice peer_ip);
 /* Reads the certificate again now; otherwise when its files change. */
 void connection_server_look(struct connection_server *server);
 size_t connection_count(const struct connection_server *server);
@@ -58,4 +62,4 @@ void connection_drop(struct connection *connection); /* at once; on_gone follows
 void connection_set_owner(struct connection *connection, const struct connection_owner *owner,
                           void *arg);
 struct slice connection_peer_ip(const struct connection *connection);
-bool connection_is_tls(const struct connection *connection);
+enum connection_entry connection_entry_of(const struct connection *connection);

@@ -424,9 +424,9 @@ struct slice exchange_peer_ip(const struct exchange *ex)
     return connection_peer_ip(ex->connection);
 }
 
-bool exchange_is_tls(const struct exchange *ex)
+enum connection_entry exchange_entry(const struct exchange *ex)
 {
-    return connection_is_tls(ex->connection);
+    return connection_entry_of(ex->connection);
 }
 
 uint64_t exchange_received(const struct exchange *ex)

@@ -56,9 +56,9 @@ size_t exchange_uploads(void);
 /* --- about the request under way ---------------------------------------------------------------
  */
 
-struct slice exchange_peer_ip(const struct exchange *exchange); /* until the client leaves */
-bool exchange_is_tls(const struct exchange *exchange);          /* likewise */
-uint64_t exchange_received(const struct exchange *exchange);    /* bytes of its body so far */
+struct slice exchange_peer_ip(const struct exchange *exchange);        /* until the client leaves */
+enum connection_entry exchange_entry(const struct exchange *exchange); /* likewise */
+uint64_t exchange_received(const struct exchange *exchange); /* bytes of its body so far */
 
 /* The next run of the body. Sends "100 Continue" first where the client waits for it. *chunk is
  * empty at the end; it is valid until the next call. ERR_PAYLOAD_TOO_LARGE past max_bytes,

@@ -21,7 +21,7 @@ enum { LISTENER_MAGIC = 0x4c53544e };
 struct listener {
     uint32_t magic;
     struct connection_server *server;
-    bool tls;
+    enum connection_entry entry;
     int fd;
     uv_poll_t poll;
     struct timer pause;
@@ -88,7 +88,7 @@ static bool accept_one(struct listener *listener)
         return errno == EINTR || errno == ECONNABORTED;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connection_adopt(listener->server, fd, listener->tls, ip_text(&peer, text));
+    connection_adopt(listener->server, fd, listener->entry, ip_text(&peer, text));
     return true;
 }
 
@@ -101,15 +101,16 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 }
 
 struct listener *listener_open(uv_loop_t *loop, struct connection_server *server,
-                               struct slice host_port, bool tls, struct arena *arena,
-                               struct slice *problem)
+                               struct slice host_port, enum connection_entry entry,
+                               struct arena *arena, struct slice *problem)
 {
     int fd = listen_open(arena, host_port, true, problem);
 
     if (fd < 0)
         return NULL;
     struct listener *listener = MEM_NEW(struct listener);
-    *listener = (struct listener){.magic = LISTENER_MAGIC, .server = server, .tls = tls, .fd = fd};
+    *listener =
+        (struct listener){.magic = LISTENER_MAGIC, .server = server, .entry = entry, .fd = fd};
     listener->poll.data = listener;
     uv_poll_init(loop, &listener->poll, fd);
     uv_poll_start(&listener->poll, UV_READABLE, on_readable);

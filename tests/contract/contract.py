@@ -6,7 +6,7 @@ import pathlib
 import jsonschema
 import requests
 import yaml
-from generate_routes import Surface, enumerators
+from generate_routes import Surface, rate_policies, table_names
 from harness import PATIENCE_S
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -18,8 +18,8 @@ FOREIGN = {"https://spec.openapis.org/oas/3.1/schema/2022-10-07": True}
 def document(name):
     errors = yaml.safe_load((ROOT / "schemas/errors.yaml").read_text())["errors"]
     surface = Surface(str(ROOT / "schemas" / name), errors,
-                      enumerators(ROOT / "gateway/router.h", "POLICY"),
-                      enumerators(ROOT / "core/state/principal.h", "SCOPE"))
+                      rate_policies(ROOT / "core/base/rates.def"),
+                      table_names(ROOT / "core/state/scopes.def", "SCOPE"))
     return json.loads(surface.document())
 
 

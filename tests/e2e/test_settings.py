@@ -9,6 +9,10 @@ from harness import BUILD, PATIENCE_S, ROOT, free_port
 
 ROWS = re.findall(r'^SETTING\("(.*?)", "(.*?)", (\w+), "(.*?)", "(.*?)",',
                   (ROOT / "core/base/settings.def").read_text(), re.M)
+ROWS += [(f"limits.{counter}", f"limits-{option}", "NUMBER", default, "0..1000000")
+         for counter, option, default in re.findall(
+             r'^RATE\(\w+, "(.*?)", "(.*?)", \d+, "(.*?)",',
+             (ROOT / "core/base/rates.def").read_text(), re.M)]
 GARBAGE = {
     "NUMBER": ["-1", "many", "99999999999999999999"], "BYTES": ["-1", "lots"],
     "SECONDS": ["-1", "soon"], "BOOL": ["maybe"], "CHOICE": ["foo"], "WORDS": ["foo"],

@@ -3,8 +3,8 @@
 #include "base/crypto.h"
 #include "base/password.h"
 #include "base/stored_password.h"
-#include "gateway/access/login_guard.h"
 #include "gateway/gateway.h"
+#include "gateway/guard.h"
 #include "gateway/surfaces/backup_repository/caller.h"
 #include "gateway/surfaces/backup_repository/credentials.h"
 #include "gateway/surfaces/backup_repository/surface.h"
@@ -142,13 +142,13 @@ static bool prove_or_reply(struct request *req, const struct credentials *given,
         phc = password_of(req->task.arena, person, given->access_key);
     }
     kinds = manifests_password_kinds(&req->task, gateway->manifests);
-    if (!login_guard_enter_or_reply(req, &subject, &guard))
+    if (!guard_enter_or_reply(req, &subject, &guard))
         return false;
     err =
         password_verify(&req->task, gateway->passwords, kinds, &guard.asker, given->password, phc);
     if (err == OK && !welcome)
         err = ERR_UNAUTHORIZED;
-    login_guard_leave(req, &guard, err);
+    login_guard_leave(&req->task, &guard, err);
     if (err == ERR_UNAUTHORIZED)
         refuse_login(req);
     else if (err != OK)

@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "gateway/access/authentication.h"
 #include "gateway/gateway.h"
+#include "gateway/guard.h"
 #include "gateway/surfaces/backup_repository/health.h"
 #include "gateway/surfaces/backup_repository/manifest.h"
 #include "handlers.h"
@@ -70,7 +71,10 @@ void backup_ready_reply(struct request *req)
     struct health_check made[CHECKS];
 
     req->surface = &surface_backup_repository;
+    if (!guard_may_try_or_reply(req, RATE_READY_CODE))
+        return;
     if (!code_is_right(req)) {
+        guard_count_failure(req, RATE_READY_CODE);
         reply_error(req, ERR_FORBIDDEN,
                     SLICE("the health code is not right: give it in the Authorization header or in "
                           "the `code` parameter of the query"));

@@ -81,7 +81,7 @@ const struct surface surface_backup_repository = {
     .wrap_data = wrap_data,
     .wrap_error = wrap_error,
     .authenticator = &backup_authenticator,
-    .policy = POLICY_NONE,
+    .rate = RATE_NONE,
     .rate_headers = true,
     .unknown_method_is_unknown_path = true,
 };

@@ -1,5 +1,7 @@
 /* Whether this gateway lives, can serve, and how it fares. */
+#include "base/crypto.h"
 #include "base/password.h"
+#include "gateway/access/authentication.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/exchange.h"
@@ -85,11 +87,28 @@ static void write_deliveries(struct request *req, struct buf *out)
     metrics_write(out, "mediahub_webhook_deliveries_refused_total", "counter", counts.refused);
 }
 
+static bool may_read_metrics_or_reply(struct request *req)
+{
+    struct slice wanted = config_text(req->gateway->config, "metrics.token"), token;
+
+    if (!wanted.n)
+        return true;
+    if (authentication_bearer(request_header(req, "Authorization"), &token) &&
+        crypto_equal(sha256_hex(req->task.arena, token), sha256_hex(req->task.arena, wanted)))
+        return true;
+    reply_header(req, "WWW-Authenticate", SLICE("Bearer"));
+    reply_error(req, ERR_UNAUTHORIZED, SLICE_NONE);
+    return false;
+}
+
 void hub_metrics(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
-    struct buf *out = reply_writer(req);
+    struct buf *out;
 
+    if (!may_read_metrics_or_reply(req))
+        return;
+    out = reply_writer(req);
     metrics_write_requests(out);
     metrics_write(out, "mediahub_connections", "gauge", connection_count(gateway->connections));
     metrics_write(out, "mediahub_uploads", "gauge", exchange_uploads());

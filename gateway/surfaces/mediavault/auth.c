@@ -2,9 +2,9 @@
  * core/state; what is decided here is the order, and what a failure may tell. */
 #include "base/clock.h"
 #include "base/password.h"
-#include "gateway/access/login_guard.h"
 #include "gateway/access/token.h"
 #include "gateway/gateway.h"
+#include "gateway/guard.h"
 #include "gateway/once_gate.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "gateway/surfaces/mediavault/users.h"
@@ -48,7 +48,7 @@ static bool account_prove_or_reply(struct request *req, struct account *account)
         subject.user_id = account->id;
         subject.partition = account->partition;
     }
-    if (!login_guard_enter_or_reply(req, &subject, &guard))
+    if (!guard_enter_or_reply(req, &subject, &guard))
         return false;
     struct slice hash = err == OK ? account->password_hash : SLICE_NONE;
     bool closed = err == OK && !account->is_active;
@@ -56,7 +56,7 @@ static bool account_prove_or_reply(struct request *req, struct account *account)
                           json_get_slice(req->body, "password"), hash);
     if (err == OK && closed)
         err = ERR_UNAUTHORIZED;
-    login_guard_leave(req, &guard, err);
+    login_guard_leave(&req->task, &guard, err);
     if (err != OK)
         reply_error(req, err, SLICE("The name or the password is wrong."));
     return err == OK;
@@ -119,11 +119,11 @@ static void reply_registered_again(struct request *req)
         return;
     struct login_subject subject = {
         .name = account.username, .user_id = account.id, .partition = account.partition};
-    if (!login_guard_enter_or_reply(req, &subject, &guard))
+    if (!guard_enter_or_reply(req, &subject, &guard))
         return;
     err = password_verify(&req->task, req->gateway->passwords, NULL, &guard.asker,
                           json_get_slice(req->body, "password"), account.password_hash);
-    login_guard_leave(req, &guard, err);
+    login_guard_leave(&req->task, &guard, err);
     if (err == OK)
         mediavault_user_reply(req, 201, &account);
     else if (err == ERR_UNAUTHORIZED)
@@ -150,7 +150,7 @@ void mediavault_auth_register(struct request *req)
         reply_registered_again(req);
         return;
     }
-    struct turns_asker asker = login_guard_asker(req);
+    struct turns_asker asker = guard_asker(req);
     enum err err = password_hash(&req->task, gateway->passwords, &asker,
                                  json_get_slice(req->body, "password"), &account.password_hash);
     if (err == OK)

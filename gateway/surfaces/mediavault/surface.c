@@ -178,7 +178,7 @@ const struct surface surface_mediavault = {
     .wrap_data = wrap_data,
     .wrap_error = wrap_error,
     .authenticator = &mediavault_authenticator,
-    .policy = POLICY_DEFAULT,
+    .rate = RATE_DEFAULT,
     .rate_headers = true,
     .require_https = true,
 };

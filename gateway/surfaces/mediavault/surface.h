@@ -5,6 +5,8 @@
 
 #include "gateway/router.h"
 
+extern const struct authenticator mediavault_authenticator;
+
 #define MEDIAVAULT_VERSION "1.0.0"
 
 enum { MEDIAVAULT_PAGE_SIZE = 20, MEDIAVAULT_PAGE_SIZE_MAX = 100 };

@@ -1,8 +1,8 @@
 #include "gateway/surfaces/mediavault/users.h"
 
 #include "base/password.h"
-#include "gateway/access/login_guard.h"
 #include "gateway/gateway.h"
+#include "gateway/guard.h"
 #include "handlers.h"
 
 void mediavault_user_reply(struct request *req, int status, const struct account *account)
@@ -66,11 +66,11 @@ static bool prove_password_or_reply(struct request *req, struct new_password *ou
                                           .user_id = account.id,
                                           .partition = account.partition,
                                           .inside = true};
-    if (!login_guard_enter_or_reply(req, &subject, &guard))
+    if (!guard_enter_or_reply(req, &subject, &guard))
         return false;
     err =
         password_verify(&req->task, passwords, NULL, &guard.asker, current, account.password_hash);
-    login_guard_leave(req, &guard, err);
+    login_guard_leave(&req->task, &guard, err);
     if (err == ERR_UNAUTHORIZED) {
         reply_field(req, SLICE("current_password"), SLICE("Is not the current password."));
         return false;

@@ -6,6 +6,7 @@ import pytest
 import requests
 from harness import PATIENCE_S, SAMPLES, SANITIZED, wait_for
 from race import FEW, ROUNDS, race, together
+from test_identity import redis
 from test_webhooks import signatures
 
 PASSWORD = "correct horse battery"
@@ -317,3 +318,44 @@ def test_a_media_is_deleted_beside_edits(shared_hub, two_sessions, photo):
             listed = two_sessions[0].get(f"{shared_hub.api}/media", params={"tag": tag},
                                          timeout=PATIENCE_S).json()
             assert listed["data"] == [], listed
+
+
+def test_a_logout_beside_a_refresh(shared_hub):
+    """Whoever came first, nothing of the login is left: no session, no token to refresh with."""
+    ann = Person(shared_hub, "leaver")
+    api = shared_hub.api
+    for _ in range(FEW):
+        login = requests.post(api + "/auth/login", timeout=PATIENCE_S,
+                              json={"username": ann.name, "password": PASSWORD}).json()
+        session = shared_hub.session(login["token"])
+        session.get(api + "/users/me", timeout=PATIENCE_S)
+        logout, refresh = together(
+            lambda: session.post(api + "/auth/logout", timeout=PATIENCE_S),
+            lambda: requests.post(api + "/auth/refresh", timeout=PATIENCE_S,
+                                  json={"refresh_token": login["refresh_token"]}))
+        assert logout.status_code == 200 and refresh.status_code in (200, 401), refresh.text
+        assert session.get(api + "/users/me", timeout=PATIENCE_S).status_code == 401
+        if refresh.ok:
+            later = shared_hub.session(refresh.json()["token"])
+            assert later.get(api + "/users/me", timeout=PATIENCE_S).status_code == 401
+            again = requests.post(api + "/auth/refresh", timeout=PATIENCE_S,
+                                  json={"refresh_token": refresh.json()["refresh_token"]})
+            assert again.status_code == 401
+
+
+def test_records_from_before_there_were_revs(shared_hub, picture, hook):
+    """They are read, changed at once by two, and have a rev from then on."""
+    ann = Person(shared_hub, "oldtimer")
+    redis(shared_hub, "EVAL", """for _, key in ipairs(redis.call('KEYS', '*')) do
+        if redis.call('TYPE', key).ok == 'hash' then redis.call('HDEL', key, 'rev') end
+    end""", "0")
+    media = Picture(shared_hub, picture, hook.sessions)
+    for one, two, record in ((ann.field(0, "full_name", "Old"), ann.field(1, "email", "o@x.org"), ann),
+                             (media.field(0, "title", "Old"), media.field(1, "tags", ["o"]), media),
+                             (hook.field(0, "description", "Old"), hook.rotate(1), hook)):
+        assert race(1, lambda _, change=one: change, lambda _, change=two: change, record.look) == 0
+    for key in (f"account:{ann.look()['id']}", f"media:{picture}", f"endpoint:{hook.id}"):
+        assert redis(shared_hub, "HGET", "{p0}:" + key, "rev") == "2"
+    login = requests.post(shared_hub.api + "/auth/login", timeout=PATIENCE_S,
+                          json={"username": ann.name, "password": PASSWORD})
+    assert login.status_code == 200

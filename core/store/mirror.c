@@ -141,20 +141,12 @@ enum err mirror_file(struct mirror *mirror, const char *path)
     return there_is_fine(mirror_path(mirror, path, path, false, NULL));
 }
 
-static bool is_hash(struct slice sha256_hex)
-{
-    char hex[SHA256_HEX + 1];
-
-    snprintf(hex, sizeof hex, "%.*s", SLICE_ARG(sha256_hex));
-    return sha256_hex.n == SHA256_HEX && layout_is_hash(hex);
-}
-
 enum err mirror_blob(struct mirror *mirror, struct slice sha256_hex)
 {
     char path[STORE_PATH_MAX], trashed[STORE_PATH_MAX], hex[SHA256_HEX + 1];
     uint8_t digest[SHA256_BYTES];
 
-    if (!is_hash(sha256_hex))
+    if (!layout_is_hash(sha256_hex))
         return ERR_NOT_FOUND;
     struct sha256 *hash = sha256_new();
     layout_blob(path, sha256_hex);
@@ -175,7 +167,7 @@ enum err mirror_variants(struct mirror *mirror, struct slice sha256_hex)
     char folder[STORE_PATH_MAX], path[STORE_PATH_MAX];
     enum err err = OK;
 
-    if (!is_hash(sha256_hex))
+    if (!layout_is_hash(sha256_hex))
         return ERR_NOT_FOUND;
     layout_variants(folder, sha256_hex);
     int fd = openat(mirror->from, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -7,6 +7,7 @@ int command_check(int argc, char **argv);   /* check [--repair] [options]: 0, 1 
 int command_config(int argc, char **argv);  /* config check [options]: 0 or 1 */
 int command_backup(int argc, char **argv);  /* backup FOLDER [--without-key] [options] */
 int command_restore(int argc, char **argv); /* restore FOLDER [options] */
+int command_service(int argc, char **argv); /* service install [--print] [--user NAME] [options] */
 int command_key(int argc, char **argv);     /* key rotate [--now] [options] */
 int command_store(int argc, char **argv);   /* store claim [options] */
 int command_user(int argc, char **argv);    /* user add NAME ..., user password NAME [options] */

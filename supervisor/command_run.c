@@ -77,6 +77,7 @@ static void announce_if_ready(struct hub *hub)
     if (tls.n)
         print_urls(hub, "https", tls);
     fflush(stdout);
+    process_tell_systemd("READY=1");
 }
 
 static void on_ready(void *arg, struct child *child)

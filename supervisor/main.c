@@ -25,6 +25,8 @@ static int command_help(int argc, char **argv)
         "       mediahub key rotate [--now] [options]\n"
         "                                         new signing keys; --now: the old ones end at "
         "once\n"
+        "       mediahub service install [--print] [--user NAME] [options]\n"
+        "                                         a hardened systemd unit with these options\n"
         "       mediahub store claim [options]    this hub's from now on, whatever its mark says\n"
         "       mediahub backup-password         what a file keeps of a password on standard "
         "input\n"
@@ -49,6 +51,7 @@ static const struct {
     {"config", command_config},
     {"backup", command_backup},
     {"restore", command_restore},
+    {"service", command_service},
     {"key", command_key},
     {"store", command_store},
     {"user", command_user},

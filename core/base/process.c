@@ -13,7 +13,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -209,6 +211,25 @@ static bool lost_terminal(void)
     struct termios terminal;
 
     return stop.at_terminal && tcgetattr(STDIN_FILENO, &terminal) != 0;
+}
+
+void process_tell_systemd(const char *word)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct slice path = slice_from(getenv("NOTIFY_SOCKET"));
+
+    if (path.n == 0 || path.n >= sizeof address.sun_path || (path.p[0] != '/' && path.p[0] != '@'))
+        return;
+    memcpy(address.sun_path, path.p, path.n);
+    if (path.p[0] == '@') /* a name without a file */
+        address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (sendto(fd, word, strlen(word), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n)) < 0)
+        log_event(LOG_WARN, "systemd_not_told", F("error", strerror(errno)));
+    close(fd);
 }
 
 static void on_signal(uv_signal_t *handle, int number)

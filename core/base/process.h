@@ -27,6 +27,8 @@ struct config *process_config(int argc, char **argv);
 
 /* Tells the supervisor (one byte on the descriptor in MEDIAHUB_READY_FD, then closes it). */
 void process_ready(void);
+/* Tells systemd, if it waits for that (Type=notify; sd_notify(3): a datagram to NOTIFY_SOCKET). */
+void process_tell_systemd(const char *word); /* "READY=1" */
 
 /* fn runs on the loop at the first SIGTERM or SIGINT; a second signal ends the process at once. So
  * does the end of the terminal; any other SIGHUP means: read again what may have changed. */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/access/rate.h"
+#include "gateway/quota.h"
 #include "realtime/realtime.h"
 #include "state/keyring.h"
 #include "state/progress.h"
@@ -29,6 +30,7 @@ struct gateway {
     struct password_thread *passwords;
     struct manifests *manifests; /* users and collections that are written in files */
     struct rate_limits limits;
+    struct quota quota; /* of each account */
     const struct trusted_proxies *proxies;
     struct upload_shares *uploads;
     const struct slice *cors_origins; /* ends with an empty one */

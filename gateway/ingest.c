@@ -47,7 +47,7 @@ static struct slice title_of(const struct media *media)
 }
 
 enum err ingest_media(struct task *task, struct state *state, struct media *media,
-                      const struct once_claim *once)
+                      const struct once_claim *once, const struct usage_bound *bound)
 {
     media->type = type_of(media->mime_type);
     media->title = title_of(media);
@@ -57,5 +57,6 @@ enum err ingest_media(struct task *task, struct state *state, struct media *medi
         .kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE,
         .lane = LANE_FRESH,
     };
-    return media_create(task, state, media, media->status == MEDIA_PROCESSING ? &job : NULL, once);
+    return media_create(task, state, media, media->status == MEDIA_PROCESSING ? &job : NULL, once,
+                        bound);
 }

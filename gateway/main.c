@@ -267,6 +267,7 @@ int main(int argc, char **argv)
     gateway->started_ms = clock_ms();
     rate_limits_read(config, &gateway->limits);
     gateway->has_inside = config_text(config, "metrics.listen").n > 0;
+    quota_read(config, &gateway->quota);
     upload_shares_init(&program.uploads, config);
     gateway->uploads = &program.uploads;
     gateway->proxies = trusted_proxies_read(config, program.arena);

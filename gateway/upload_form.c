@@ -16,6 +16,7 @@ struct reader {
     struct multipart *multipart;
     struct slice file_part;
     uint64_t max_bytes;
+    bool bound_by_room; /* of the account, not by the size of files */
     struct upload_form *form;
     bool in_file;                 /* the part being read is the file */
     bool fed_all;                 /* the end of the body too */
@@ -36,6 +37,13 @@ static enum err refuse(struct reader *reader, enum err why, struct slice field,
 static enum err refuse_file(struct reader *reader, enum err why, struct slice message)
 {
     return refuse(reader, why, reader->file_part, message);
+}
+
+static enum err refuse_size(struct reader *reader)
+{
+    if (reader->bound_by_room)
+        return refuse_file(reader, ERR_QUOTA, SLICE("Is larger than what your account has left."));
+    return refuse_file(reader, ERR_PAYLOAD_TOO_LARGE, SLICE("Is larger than allowed."));
 }
 
 static enum err refuse_all(struct reader *reader, enum err why, struct slice message)
@@ -97,7 +105,7 @@ static enum err take_data(struct reader *reader, struct slice data)
                             SLICE("The texts are too long."));
     enum err err = upload_write(&reader->req->task, form->upload, data);
     if (err == ERR_PAYLOAD_TOO_LARGE)
-        return refuse_file(reader, err, SLICE("Is larger than allowed."));
+        return refuse_size(reader);
     if (err == OK && !form->mime_type.n && upload_head(form->upload).n >= SNIFF_BYTES)
         err = judge(reader);
     return err;
@@ -165,7 +173,7 @@ static enum err read_all(struct reader *reader)
                           SLICE("Send multipart/form-data with a boundary."));
     if (head->has_length && head->content_length > OVERHEAD_BYTES_MAX &&
         head->content_length - OVERHEAD_BYTES_MAX > reader->max_bytes)
-        return refuse_file(reader, ERR_PAYLOAD_TOO_LARGE, SLICE("Is larger than allowed."));
+        return refuse_size(reader);
     while (err == OK && !done)
         err = step(reader, &done);
     if (err == OK && !reader->form->upload)
@@ -192,11 +200,17 @@ static void reply_problems(const struct reader *reader, enum err why)
         reply_error(reader->req, why, reader->detail);
 }
 
-bool upload_form_read_or_reply(struct request *req, struct slice file_part, uint64_t max_bytes,
-                               struct upload_form *out)
+bool upload_form_read_or_reply(struct request *req, struct slice file_part,
+                               const struct upload_form_bounds *bounds, struct upload_form *out)
 {
+    bool bound_by_room = bounds->room_bytes < bounds->max_bytes;
     struct reader reader = {
-        .req = req, .file_part = file_part, .max_bytes = max_bytes, .form = out};
+        .req = req,
+        .file_part = file_part,
+        .max_bytes = bound_by_room ? bounds->room_bytes : bounds->max_bytes,
+        .bound_by_room = bound_by_room,
+        .form = out,
+    };
 
     *out = (struct upload_form){0};
     reader.multipart = multipart_new(req->task.arena, request_header(req, "Content-Type"));

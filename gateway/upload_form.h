@@ -16,11 +16,16 @@ struct upload_form {
     size_t text_count;
 };
 
+struct upload_form_bounds {
+    uint64_t max_bytes;  /* of a file */
+    uint64_t room_bytes; /* that the account has left */
+};
+
 /* file_part: the name of the file's part. False: the client has its answer, nothing was kept. That
  * is 400 for no file, two files, an empty one or a malformed body, 413 past max_bytes, 415 for a
- * type that is not taken, 507 when the disk is full. */
-bool upload_form_read_or_reply(struct request *req, struct slice file_part, uint64_t max_bytes,
-                               struct upload_form *out);
+ * type that is not taken, 507 past room_bytes or when the disk is full. */
+bool upload_form_read_or_reply(struct request *req, struct slice file_part,
+                               const struct upload_form_bounds *bounds, struct upload_form *out);
 
 /* The value of a text part; empty when absent. */
 struct slice upload_form_text(const struct upload_form *form, const char *name);

@@ -3,9 +3,11 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/memory.h"
+#include "state/account.h"
 #include "state/backup_version.h"
 #include "state/blob.h"
 #include "state/media.h"
+#include "state/usage.h"
 #include "store/sniff.h"
 #include "store/variant.h"
 #include "store/walk.h"
@@ -365,12 +367,51 @@ static enum err check_backups(struct task *task, struct check *check)
     return err;
 }
 
+/* -- Usage ------------------------------------------------------------------------------------ */
+
+static enum err check_usage(struct task *task, struct check *check, struct slice owner)
+{
+    struct usage_count count;
+    enum err err = usage_recount(task, check->state, owner, false, &count);
+    const struct usage *recorded = &count.recorded, *counted = &count.counted;
+
+    if (err != OK || !count.known ||
+        (recorded->bytes == counted->bytes && recorded->items == counted->items))
+        return err;
+    found(check, "wrong usage %.*s: %llu items of %llu bytes, not %llu of %llu", SLICE_ARG(owner),
+          (unsigned long long)counted->items, (unsigned long long)counted->bytes,
+          (unsigned long long)recorded->items, (unsigned long long)recorded->bytes);
+    return check->repair ? usage_recount(task, check->state, owner, true, &count) : OK;
+}
+
+static enum err check_accounts(struct task *task, struct check *check, unsigned partition)
+{
+    uint64_t seen = 0;
+    size_t n = 0;
+    enum err err;
+
+    do {
+        struct task page = *task;
+        struct slice *ids;
+
+        page.arena = arena_new();
+        err = account_ids(&page, check->state, partition, seen, SLICE_ENTRIES, &ids, &n);
+        for (size_t i = 0; i < n && err == OK; i++)
+            err = check_usage(&page, check, ids[i]);
+        seen += n;
+        arena_free(page.arena);
+    } while (err == OK && n > 0);
+    return err;
+}
+
 enum err check_run(struct task *task, struct check *check)
 {
     enum err err = check_area(task, check, STORE_BLOBS, check_blobs);
 
     for (unsigned p = 0; p < check->state->partitions && err == OK; p++)
         err = check_partition(task, check, p);
+    for (unsigned p = 0; p < check->state->partitions && err == OK; p++)
+        err = check_accounts(task, check, p);
     if (err == OK)
         err = check_backups(task, check);
     return err == OK ? check_area(task, check, STORE_VARIANTS, check_variant_folders) : err;

@@ -6,6 +6,7 @@
  *   orphaned variants SHA256             of a blob that is gone
  *   missing variant SHA256/FILE MEDIA    a record promises it
  *   broken variant SHA256/FILE MEDIA     empty, or of another type
+ *   wrong usage USER: ...                what an account's quota counts is not what is there
  * Works beside a running hub, and while uploads come in. */
 #pragma once
 
@@ -15,7 +16,7 @@
 struct check {
     struct state *state;
     struct store *store;
-    bool repair; /* makes missing and broken variants anew, by jobs for the workers */
+    bool repair; /* counts usage anew, and makes missing and broken variants anew, by jobs */
     uint64_t media, backups, blobs, findings, queued; /* counted */
 };
 

@@ -100,6 +100,26 @@ enum err account_find(struct task *task, struct state *state, struct slice name_
     return err == OK && !bears(task->arena, out, key) ? ERR_NOT_FOUND : err;
 }
 
+enum err account_ids(struct task *task, struct state *state, unsigned partition, uint64_t skip,
+                     size_t most, struct slice **out, size_t *n)
+{
+    struct redis_value reply;
+    enum err err = state_command(task, state->durable, &reply, SLICE("ZRANGE"),
+                                 state_key(task->arena, partition, "accounts"),
+                                 record_number(task->arena, skip),
+                                 record_number(task->arena, skip + most - 1));
+
+    *n = 0;
+    if (err != OK)
+        return err;
+    *out = ARENA_ARRAY(task->arena, struct slice, reply.n);
+    while (*n < reply.n) {
+        (*out)[*n] = reply.items[*n].text;
+        ++*n;
+    }
+    return OK;
+}
+
 enum err account_count(struct task *task, struct state *state, uint64_t *out)
 {
     *out = 0;

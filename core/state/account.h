@@ -30,5 +30,8 @@ enum err account_change(struct task *task, struct state *state, struct slice use
 
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms);
 
+/* At most `most` ids from the place `skip` on, in the order of their creation. */
+enum err account_ids(struct task *task, struct state *state, unsigned partition, uint64_t skip,
+                     size_t most, struct slice **out, size_t *n);
 /* How many accounts exist (of people). */
 enum err account_count(struct task *task, struct state *state, uint64_t *out);

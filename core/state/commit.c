@@ -13,6 +13,7 @@
 enum { WAIT_AGAIN_MS = 10, COMMIT_ID_BYTES = 16, CHECK_ARGS = 4 };
 
 static const struct slice check_rev = SLICE_INIT("rev");
+static const struct slice check_room = SLICE_INIT("room");
 
 struct list {
     struct slice *items;
@@ -115,6 +116,14 @@ void commit_refuse(struct commit *commit, enum err why)
         commit->refused = why;
 }
 
+void commit_require_room(struct commit *commit, struct slice key, struct slice field, uint64_t more,
+                         uint64_t most)
+{
+    check(commit, check_room, key, field,
+          arena_printf(commit->task->arena, "%llu %llu", (unsigned long long)more,
+                       (unsigned long long)most));
+}
+
 void commit_event(struct commit *commit, struct event *event)
 {
     struct arena *arena = commit->task->arena;
@@ -165,6 +174,13 @@ static struct list arguments(struct commit *commit)
     return all;
 }
 
+static enum err check_error(struct slice kind)
+{
+    if (slice_eq(kind, check_rev))
+        return ERR_OVERTAKEN;
+    return slice_eq(kind, check_room) ? ERR_QUOTA : ERR_CONFLICT;
+}
+
 static enum err read_answer(struct commit *commit, const struct redis_value *answer)
 {
     uint64_t number = 0;
@@ -180,8 +196,7 @@ static enum err read_answer(struct commit *commit, const struct redis_value *ans
         if (number >= commit->checks.groups)
             return ERR_INTERNAL;
         commit->failed_check = (int)number;
-        return slice_eq(commit->checks.items[number * CHECK_ARGS], check_rev) ? ERR_OVERTAKEN
-                                                                              : ERR_CONFLICT;
+        return check_error(commit->checks.items[number * CHECK_ARGS]);
     }
     log_event(LOG_ERROR, "history_full", F("partition", commit->partition));
     return ERR_STATE_UNAVAILABLE;

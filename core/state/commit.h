@@ -32,6 +32,10 @@ void commit_require_present(struct commit *commit, struct slice key);
 void commit_require_absent(struct commit *commit, struct slice key);
 void commit_require_field(struct commit *commit, struct slice key, struct slice field,
                           struct slice value);
+/* `more` fits on top of the number in the field, up to `most`; else commit_send() says ERR_QUOTA.
+ */
+void commit_require_room(struct commit *commit, struct slice key, struct slice field, uint64_t more,
+                         uint64_t most);
 /* The record is there and has this rev (record.h). */
 void commit_require_rev(struct commit *commit, struct slice key, uint64_t rev);
 
@@ -42,8 +46,9 @@ void commit_refuse(struct commit *commit, enum err why);
 void commit_event(struct commit *commit, struct event *event);
 
 /* One write; its first argument after the name is a key of this partition. The commands, in capital
- * letters, and their shapes stand in SHAPES in functions.lua; two are ours: UNREF key (DECR, and
- * the key goes at 0) and ZADDNX key score member.. */
+ * letters, and their shapes stand in SHAPES in functions.lua; three are ours: UNREF key (DECR, and
+ * the key goes at 0), ZADDNX key score member.., and TALLY key field increment.. (HINCRBY of each
+ * field, if the hash is there). */
 void commit_writev(struct commit *commit, const struct slice *argv, size_t argc);
 #define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
@@ -52,7 +57,8 @@ void commit_writev(struct commit *commit, const struct slice *argv, size_t argc)
  * ends what was taken, or must go on so that somebody can free some. */
 void commit_allow_full(struct commit *commit);
 
-/* Suspends. ERR_CONFLICT: a check failed; ERR_OVERTAKEN: that of a rev. */
+/* Suspends. ERR_CONFLICT: a check failed; ERR_OVERTAKEN: that of a rev;
+ * ERR_QUOTA: that of a room. */
 enum err commit_send(struct commit *commit);
 int commit_failed_check(const struct commit *commit); /* after those two; else -1 */
 uint64_t commit_offset(const struct commit *commit);  /* after OK: of its last event, 0 without */

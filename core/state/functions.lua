@@ -30,6 +30,7 @@ local SHAPES = {
     PEXPIREAT = {least = 2, most = 2, integer = 2},
     HSET = {least = 3, pairs_after = 1, holds = 'hash'},
     HDEL = {least = 2, holds = 'hash'},
+    TALLY = {least = 3, pairs_after = 1, holds = 'hash', integers_after = 1},
     HINCRBY = {least = 3, most = 3, holds = 'hash', integer = 3},
     SADD = {least = 2, holds = 'set'},
     SREM = {least = 2, holds = 'set'},
@@ -47,6 +48,12 @@ local function run_write(write)
         if redis.call('DECR', write[2]) <= 0 then
             redis.call('DEL', write[2])
         end
+    elseif write[1] == 'TALLY' then
+        if redis.call('EXISTS', write[2]) == 1 then
+            for i = 3, #write, 2 do
+                redis.call('HINCRBY', write[2], write[i], write[i + 1])
+            end
+        end
     elseif write[1] == 'ZADDNX' then
         redis.call('ZADD', write[2], 'NX', unpack(write, 3))
     else
@@ -57,6 +64,13 @@ end
 local function numbers_problem(shape, write)
     if shape.integer and not is_integer(write[shape.integer + 1]) then
         return 'not an integer'
+    end
+    if shape.integers_after then
+        for i = shape.integers_after + 3, #write, 2 do
+            if not is_integer(write[i]) then
+                return 'not an integer'
+            end
+        end
     end
     if shape.scores_after then
         for i = shape.scores_after + 2, #write, 2 do
@@ -122,6 +136,10 @@ local function check_holds(check)
         return redis.call('EXISTS', check[2]) == 1
     elseif check[1] == 'absent' then
         return redis.call('EXISTS', check[2]) == 0
+    elseif check[1] == 'room' then
+        local more, most = string.match(check[4], '^(%d+) (%d+)$')
+        local used = redis.call('HGET', check[2], check[3])
+        return tonumber(used or 0) + tonumber(more) <= tonumber(most)
     elseif check[1] == 'rev' then
         local rev = redis.call('HGET', check[2], 'rev')
         return (rev or redis.call('EXISTS', check[2]) == 1 and '0') == check[4]
@@ -243,6 +261,37 @@ local function swap(keys, args)
         redis.call('SET', keys[1], args[2])
     end
     return 1
+end
+
+-- Usage: see usage.h.
+
+local ITEMS_AT_ONCE = 1000
+
+local function sum_media(tag, owner)
+    local index, bytes, items, from = tag .. 'media_of:' .. owner, 0, 0, 0
+    repeat
+        local ids = redis.call('ZRANGE', index, from, from + ITEMS_AT_ONCE - 1)
+        for _, id in ipairs(ids) do
+            bytes = bytes + (tonumber(redis.call('HGET', tag .. 'media:' .. id, 'size')) or 0)
+        end
+        items, from = items + #ids, from + #ids
+    until #ids < ITEMS_AT_ONCE
+    return bytes, items
+end
+
+-- usage_count {pN}:head owner repair("1") -> {bytes, items as recorded, or "", bytes, items}
+local function usage_count(keys, args)
+    local tag, owner = tag_of(keys[1]), args[1]
+    local recorded = redis.call('HMGET', tag .. 'usage:' .. owner, 'bytes', 'items')
+    local bytes, items = sum_media(tag, owner)
+    for _, claim in ipairs(redis.call('HVALS', tag .. 'claims:' .. owner)) do
+        bytes, items = bytes + tonumber(string.match(claim, '^%d+') or 0), items + 1
+    end
+    local counted = {string.format('%.0f', bytes), string.format('%.0f', items)}
+    if args[2] == '1' then
+        redis.call('HSET', tag .. 'usage:' .. owner, 'bytes', counted[1], 'items', counted[2])
+    end
+    return {recorded[1] or '', recorded[2] or '', counted[1], counted[2]}
 end
 
 -- Jobs: see job.h.
@@ -418,6 +467,7 @@ redis.register_function('commit', commit)
 register('commit_full', commit)
 register('head_open', head_open)
 register('swap', swap)
+register('usage_count', usage_count)
 register('job_claim', job_claim)
 register('job_renew', job_renew)
 register('job_release', job_release)

@@ -18,19 +18,14 @@ static struct event media_event(enum event_type type, const struct media *media)
                           .resource_type = media_type_name(media->type)};
 }
 
-enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
-                      const struct once_claim *once)
+static struct commit *creation(struct task *task, struct state *state, struct media *media,
+                               struct job *job, const struct once_claim *once,
+                               const struct usage_bound *bound)
 {
-    unsigned partition;
-    bool known = id_parse(media->owner, SLICE("user_"), state->partitions, &partition);
-
-    assert(known);
-    media->partition = partition;
-    media->id = id_new(task->arena, SLICE("media_"), partition);
-    media->created_ms = media->updated_ms = clock_unix_ms();
-
-    struct commit *commit = commit_new(task, state, partition);
+    struct commit *commit = commit_new(task, state, media->partition);
     struct event event = media_event(EVENT_MEDIA_UPLOADED, media);
+
+    usage_add(commit, media->owner, media->size, bound);
     record_create(commit, media);
     once_settle(commit, once, media->id, record_key(task->arena, media));
     commit_event(commit, &event);
@@ -43,7 +38,28 @@ enum err media_create(struct task *task, struct state *state, struct media *medi
         job->sha256 = media->sha256;
         job_enqueue(commit, job);
     }
-    return commit_send(commit);
+    return commit;
+}
+
+enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
+                      const struct once_claim *once, const struct usage_bound *bound)
+{
+    bool known = id_parse(media->owner, SLICE("user_"), state->partitions, &media->partition);
+    struct usage_bound unclaimed = bound ? *bound : (struct usage_bound){.claim = SLICE_NONE};
+    struct usage used;
+
+    assert(known);
+    (void)known;
+    media->id = id_new(task->arena, SLICE("media_"), media->partition);
+    media->created_ms = media->updated_ms = clock_unix_ms();
+
+    struct commit *commit = creation(task, state, media, job, once, bound);
+    enum err err = commit_send(commit);
+    if (err != ERR_CONFLICT || !usage_is_unknown(commit))
+        return err;
+    unclaimed.claim = SLICE_NONE;
+    err = usage_load(task, state, media->owner, &used);
+    return err == OK ? commit_send(creation(task, state, media, job, once, &unclaimed)) : err;
 }
 
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out)
@@ -136,6 +152,7 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     commit_event(commit, &event);
     record_remove(commit, media);
     media_index_remove(commit, media);
+    usage_remove(commit, media->owner, media->size);
     commit_write(commit, SLICE("UNREF"), blob_key(task->arena, media->partition, media->sha256));
     return commit_send(commit);
 }

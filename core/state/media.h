@@ -7,12 +7,14 @@
 #include "state/commit.h"
 #include "state/job.h"
 #include "state/once.h"
+#include "state/usage.h"
 
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
  * job and the event media.uploaded. job may be NULL (nothing to make of this type), and so may once
- * (ERR_CONFLICT: its key made something else). */
+ * (ERR_CONFLICT: its key made something else) and bound (ERR_QUOTA: there is no room; its claim
+ * stands). */
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
-                      const struct once_claim *once);
+                      const struct once_claim *once, const struct usage_bound *bound);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
 /* Loads the media, has fn change it (title, description, tags, is_public), and saves it with a new
  * updated_ms; emits media.updated. fn is called again on the newer record when somebody else was

@@ -318,7 +318,7 @@ static enum err take_body(struct media *now, void *arg)
     }
     json_array_foreach(tags, i, tag) mediavault_media_add_tag(
         req->task.arena, now, (struct slice){json_string_value(tag), json_string_length(tag)});
-    return OK;
+    return quota_text_fits(&req->gateway->quota, now) ? OK : ERR_PAYLOAD_TOO_LARGE;
 }
 
 void mediavault_media_update(struct request *req)
@@ -329,7 +329,9 @@ void mediavault_media_update(struct request *req)
         return;
     enum err err = media_change(&req->task, req->gateway->state, request_param(req, "id"),
                                 take_body, req, &media);
-    if (ok_or_reply(req, err))
+    if (err == ERR_PAYLOAD_TOO_LARGE)
+        quota_reply_text(req);
+    else if (ok_or_reply(req, err))
         mediavault_media_reply(req, 200, &media);
 }
 

@@ -55,10 +55,13 @@ static struct slice digest(struct arena *arena, const struct upload_form *form, 
     return text;
 }
 
-static void create_and_reply(struct request *req, struct media *media)
+static void create_and_reply(struct request *req, struct media *media,
+                             const struct usage_bound *bound)
 {
-    enum err err = ingest_media(&req->task, req->gateway->state, media, req->once);
+    enum err err = ingest_media(&req->task, req->gateway->state, media, req->once, bound);
 
+    if (err != OK && err != ERR_STATE_UNAVAILABLE) /* then nobody knows; the claim ends by itself */
+        usage_give_back(&req->task, req->gateway->state, media->owner, bound);
     if (err == OK)
         reply_created(req, media);
     else if (err != ERR_CONFLICT)
@@ -67,13 +70,40 @@ static void create_and_reply(struct request *req, struct media *media)
         reply_again(req);
 }
 
+/* Takes the upload. */
+static void keep_and_reply(struct request *req, const struct upload_form *form, struct media *media)
+{
+    struct usage_bound bound = {.claim = SLICE_NONE};
+    struct task *task = &req->task;
+    enum err err = once_made(req).n ? OK : quota_take(req, media->size, &bound);
+
+    if (err != OK)
+        upload_drop(task, form->upload);
+    else
+        err = upload_keep(task, form->upload, &media->sha256);
+    if (err == OK && once_judge_or_reply(req, digest(task->arena, form, media->sha256))) {
+        if (!once_made(req).n) {
+            create_and_reply(req, media, &bound);
+            return;
+        }
+        reply_again(req);
+    } else if (err != OK) {
+        reply_error(req, err, SLICE_NONE);
+    }
+    usage_give_back(task, req->gateway->state, media->owner, &bound);
+}
+
 void mediavault_media_upload(struct request *req)
 {
-    uint64_t max_bytes = config_number(req->gateway->config, "upload.max_bytes");
+    struct upload_form_bounds bounds = {
+        .max_bytes = config_number(req->gateway->config, "upload.max_bytes"),
+        .room_bytes = UINT64_MAX,
+    };
     struct upload_form form;
     struct media media;
 
-    if (!upload_form_read_or_reply(req, SLICE("file"), max_bytes, &form))
+    if ((!once_made(req).n && !quota_enter_or_reply(req, &bounds.room_bytes)) ||
+        !upload_form_read_or_reply(req, SLICE("file"), &bounds, &form))
         return;
     if (upload_form_text(&form, "collection_id").n) {
         const struct field_error unknown = {SLICE("collection_id"),
@@ -84,13 +114,10 @@ void mediavault_media_upload(struct request *req)
         return;
     }
     describe(req, &form, &media);
-    enum err err = upload_keep(&req->task, form.upload, &media.sha256);
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else if (!once_judge_or_reply(req, digest(req->task.arena, &form, media.sha256)))
+    if (quota_text_fits(&req->gateway->quota, &media)) {
+        keep_and_reply(req, &form, &media);
         return;
-    else if (once_made(req).n)
-        reply_again(req);
-    else
-        create_and_reply(req, &media);
+    }
+    upload_drop(&req->task, form.upload);
+    quota_reply_text(req);
 }

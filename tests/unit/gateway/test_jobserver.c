@@ -149,7 +149,7 @@ static struct slice upload(struct task *task, const char *path, size_t keep, enu
                           .size = 1};
     struct job job = {.kind = type == MEDIA_IMAGE ? JOB_IMAGE : JOB_VIDEO, .lane = LANE_FRESH};
 
-    assert_int_equal(media_create(task, hub.gateway.state, &media, &job, NULL), OK);
+    assert_int_equal(media_create(task, hub.gateway.state, &media, &job, NULL, NULL), OK);
     jobserver_wake(hub.gateway.jobs);
     return media.id;
 }

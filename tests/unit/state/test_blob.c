@@ -21,7 +21,7 @@ static struct media create(struct task *task, struct state *state, unsigned part
                           .variants = 7,
                           .sha256 = sha256};
 
-    assert_int_equal(media_create(task, state, &media, NULL, NULL), OK);
+    assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
     return media;
 }
 

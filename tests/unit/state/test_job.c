@@ -23,7 +23,7 @@ static struct media upload(struct task *task, struct state *state, struct slice 
                           .size = 17};
 
     *job = (struct job){.kind = kind, .lane = lane};
-    assert_int_equal(media_create(task, state, &media, job, NULL), OK);
+    assert_int_equal(media_create(task, state, &media, job, NULL, NULL), OK);
     return media;
 }
 

@@ -30,7 +30,7 @@ static void record(struct task *task, struct state *state)
     struct media got;
     struct redis_value v;
 
-    assert_int_equal(media_create(task, state, &media, NULL, NULL), OK);
+    assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
     assert_int_equal(media.partition, last);
     assert_int_equal(media_load(task, state, media.id, &got), OK);
     assert_true(slice_eq(got.id, media.id));
@@ -51,7 +51,7 @@ static void record(struct task *task, struct state *state)
     struct slice blob = state_key(task->arena, last, "blob:%.*s", SLICE_ARG(sha));
     struct media second = media;
     second.tag_count = 0;
-    assert_int_equal(media_create(task, state, &second, NULL, NULL), OK);
+    assert_int_equal(media_create(task, state, &second, NULL, NULL, NULL), OK);
     redis_command(task, state->durable, &v, SLICE("GET"), blob);
     assert_true(slice_eq(v.text, SLICE("2")));
 
@@ -103,7 +103,7 @@ static struct slice fill(struct task *task, struct state *state, struct slice id
 
         while (clock_unix_ms() == then_ms)
             ;
-        assert_int_equal(media_create(task, state, &media, NULL, NULL), OK);
+        assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
         ids[i] = media.id;
     }
     for (unsigned i = 0; i < state->partitions; i++) {
@@ -111,7 +111,7 @@ static struct slice fill(struct task *task, struct state *state, struct slice id
                               .title = SLICE("beach"),
                               .sha256 = sha};
 
-        assert_int_equal(media_create(task, state, &media, NULL, NULL), OK);
+        assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
     }
     return me;
 }

@@ -26,7 +26,7 @@ static struct media created(struct task *task, struct state *state, const char *
 {
     struct media media = photo(task, title);
 
-    assert_int_equal(media_create(task, state, &media, NULL, NULL), OK);
+    assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
     return media;
 }
 

@@ -116,17 +116,56 @@ static bool is_shift_jis(const struct charset *charset, struct slice in)
     return certain;
 }
 
+/* Two bytes to a letter, both from 0xA1: in Latin-1 those up to 0xBF are signs, which no name has
+ * among four that follow each other without ASCII in between. */
+static bool is_pairs(struct slice in)
+{
+    size_t run = 0;
+    bool signs = false;
+
+    for (size_t i = 0; i < in.n; i++) {
+        unsigned char c = (unsigned char)in.p[i];
+
+        run = c >= 0xa1 ? run + 1 : 0;
+        signs = run && (signs || c < 0xc0);
+        if (run >= 4 && signs)
+            return true;
+    }
+    return false;
+}
+
+/* All of it, with letters of the kana rows among it? */
+static bool is_euc_jp(const struct charset *charset, struct slice in)
+{
+    bool kana = false;
+
+    while (in.n) {
+        uint32_t code;
+
+        in = slice_from_offset(in, take(charset, in, &code));
+        if (code == UTF8_REPLACEMENT)
+            return false;
+        kana |= code >= 0x3041 && code <= 0x30fe;
+    }
+    return kana;
+}
+
+static const struct charset *guess(struct slice bytes)
+{
+    const struct charset *shift_jis = find(SLICE("shift_jis")), *euc_jp = find(SLICE("euc-jp"));
+
+    if (is_shift_jis(shift_jis, bytes))
+        return shift_jis;
+    if (is_pairs(bytes))
+        return is_euc_jp(euc_jp, bytes) ? euc_jp : find(SLICE("gbk"));
+    return find(SLICE("windows-1252"));
+}
+
 struct slice charset_guess(struct arena *arena, struct slice bytes)
 {
-    const struct charset *shift_jis = find(SLICE("shift_jis"));
-
     if (utf8_valid(bytes))
         return bytes;
-    if (mostly_utf8(bytes))
-        return repair(arena, bytes);
-    if (is_shift_jis(shift_jis, bytes))
-        return decode(arena, shift_jis, bytes);
-    return decode(arena, find(SLICE("windows-1252")), bytes);
+    return mostly_utf8(bytes) ? repair(arena, bytes) : decode(arena, guess(bytes), bytes);
 }
 
 bool charset_decode(struct arena *arena, struct slice name, struct slice bytes, struct slice *out)

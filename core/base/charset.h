@@ -6,8 +6,8 @@
 #include "base/arena.h"
 
 /* Nobody said what the bytes are: UTF-8 where most of what is not ASCII is valid, with U+FFFD for
- * the rest (names that were cut in the middle of a letter); else Shift-JIS where they can be
- * nothing else, else Windows-1252, the superset of Latin-1. */
+ * the rest (names that were cut in the middle of a letter); else Shift-JIS, EUC-JP or GBK where
+ * they can hardly be anything else, else Windows-1252, the superset of Latin-1. */
 struct slice charset_guess(struct arena *arena, struct slice bytes);
 
 /* By the charset's name, in any case of letters. False: not one that we know. What the charset does

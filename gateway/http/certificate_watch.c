@@ -27,12 +27,14 @@ struct certificate_watch {
 
 bool certificate_watch_restrict(struct ssl_ctx_st *context)
 {
+    static char groups[] = "X25519:P-256:P-384:P-521"; /* the macro takes no const */
+
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK") == 1 &&
            SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                              "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-           SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:P-521") == 1;
+           SSL_CTX_set1_groups_list(context, groups) == 1;
 }
 
 static void take(struct certificate_watch *watch, const struct certificate *certificate,

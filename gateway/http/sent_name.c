@@ -64,17 +64,23 @@ static struct slice unescape(struct arena *arena, struct slice in, char escape)
     return (struct slice){p, n};
 }
 
-/* RFC 8187: charset'language'percent-encoded. False: it is nothing of the kind. */
-static bool extended_value(struct arena *arena, struct slice value, struct slice *out)
+/* RFC 8187: charset'language'percent-encoded. False: it is nothing of the kind. *clean: it keeps to
+ * that in all. */
+static bool extended_value(struct arena *arena, struct slice value, struct slice *out, bool *clean)
 {
-    struct slice charset, language, encoded, rest;
+    struct slice charset, language, encoded, rest, ignored;
 
+    *clean = false;
     if (!slice_split(value, '\'', &charset, &rest) ||
         !slice_split(rest, '\'', &language, &encoded) || !encoded.p)
         return false;
     struct slice bytes = unescape(arena, encoded, '%');
-    if (!charset_decode(arena, charset, bytes, out))
+    bool known = charset_decode(arena, charset, bytes, out);
+    bool utf8 = slice_eq_nocase(charset, SLICE("UTF-8"));
+    if (!known)
         *out = charset_guess(arena, bytes);
+    *clean = known && encoded.n && text_percent_decode(arena, encoded, false, &ignored) &&
+             (!utf8 || utf8_valid(bytes));
     return true;
 }
 
@@ -149,7 +155,8 @@ static struct slice plain_value(struct arena *arena, const struct param *param)
 /* Those that make a name look like another one: "photo\u202Egpj.exe". */
 static bool turns_direction(uint32_t code)
 {
-    return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return code == 0x61c || code == 0x200e || code == 0x200f ||
+           (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
 static bool is_control(uint32_t code)
@@ -212,8 +219,9 @@ struct slice sent_filename(struct arena *arena, const struct param *plain,
                            const struct param *extended)
 {
     struct slice name;
+    bool clean;
 
-    if (!extended || !extended_value(arena, extended->value, &name))
+    if (!extended || !extended_value(arena, extended->value, &name, &clean) || (plain && !clean))
         name = plain_value(arena, plain ? plain : extended);
     return shorten(arena, last_segment(presentable(arena, name)));
 }

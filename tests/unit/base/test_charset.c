@@ -26,6 +26,12 @@ static void test_guesses(void **state)
         {SLICE_INIT("\x82\xb1\x82\xf1"), "こん"},
         {SLICE_INIT("IMG\x8e\xca\x90^1"), "IMG写真1"},
         {SLICE_INIT("\x8a\x43.jpg"), "海.jpg"},
+        {SLICE_INIT("\xa5\xc6\xa5\xb9\xa5\xc8.jpg"), "テスト.jpg"}, /* EUC-JP */
+        {SLICE_INIT("\xb2\xe2\xca\xd4.jpg"), "测试.jpg"},           /* GBK */
+        {SLICE_INIT("\xe4\xf6\xfc\xdf\xc4\xd6\xdc.jpg"), "äöüßÄÖÜ.jpg"},
+        {SLICE_INIT("\xab"
+                    "Caf\xe9\xbb 20\xb0"),
+         "«Café» 20°"},
         {SLICE_INIT("\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82"), "äöü\xef\xbf\xbd\xef\xbf\xbd"},
     };
     struct arena *arena = arena_new();

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,6 +116,21 @@ bool backup_folder_finish(struct arena *arena, struct backup_folder *folder, str
         renameat(folder->root, part, folder->root, folder->name) != 0 || fsync(folder->root) != 0)
         return fail(arena, problem, "the back-up cannot be finished:", folder->path.p);
     return true;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    remove(path); /* what stays is a folder with a dot, which counts for nothing */
+    return 0;
+}
+
+void backup_folder_discard(struct arena *arena, struct slice root, struct backup_folder *folder)
+{
+    enum { OPEN_MAX_AT_ONCE = 16 };
+
+    if (folder->fd >= 0)
+        nftw(arena_printf(arena, "%.*s/.%s", SLICE_ARG(root), folder->name).p, remove_entry,
+             OPEN_MAX_AT_ONCE, FTW_DEPTH | FTW_PHYS);
 }
 
 void backup_folder_close(struct backup_folder *folder)

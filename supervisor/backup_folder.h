@@ -27,6 +27,8 @@ bool backup_folder_begin(struct arena *arena, struct slice root, struct backup_f
 /* Writes its description; from then on it counts. identity: the hub's (state/identity.h). */
 bool backup_folder_finish(struct arena *arena, struct backup_folder *folder, struct slice identity,
                           struct slice *problem);
+/* Removes what there is of an unfinished one. */
+void backup_folder_discard(struct arena *arena, struct slice root, struct backup_folder *folder);
 void backup_folder_close(struct backup_folder *folder);
 
 /* The path of a finished one: `path` itself, or the newest in it; empty: there is none. */

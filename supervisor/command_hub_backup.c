@@ -239,6 +239,8 @@ static bool make_backup(struct task *task, struct backup *backup)
         open_mirror(backup) && copy_all(task, backup) &&
         backup_folder_finish(visit->arena, &backup->folder, identity.text, &backup->problem);
     close_mirror(backup);
+    if (!made)
+        backup_folder_discard(visit->arena, root, &backup->folder);
     return made;
 }
 

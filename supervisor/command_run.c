@@ -172,6 +172,20 @@ static void start_servers(struct hub *hub)
     }
 }
 
+/* Whoever says a number means it: it cannot be changed any more. */
+static enum err check_partitions(struct task *task, const struct hub *hub, struct slice *problem)
+{
+    uint64_t said = config_number(hub->config, "partitions");
+
+    if (!config_is_given(hub->config, "partitions") || said == hub->state->partitions)
+        return OK;
+    *problem = arena_printf(task->arena,
+                            "this hub was made with %u partitions, and the setting says %llu: "
+                            "leave it out, or name the right data",
+                            hub->state->partitions, (unsigned long long)said);
+    return ERR_CONFLICT;
+}
+
 /* Do state and store fit, and keep what they promise? *problem: what is wrong, in one line. */
 static enum err check_state(struct task *task, struct hub *hub, struct slice *problem)
 {
@@ -180,6 +194,8 @@ static enum err check_state(struct task *task, struct hub *hub, struct slice *pr
     enum err err = state_wait(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
                               STATE_WAIT_MS);
 
+    if (err == OK)
+        err = check_partitions(task, hub, problem);
     if (err == OK &&
         !state_check_durability(task, hub->state, config_text(hub->config, "durability"), &weak)) {
         *problem = slice_from(weak);

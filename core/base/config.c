@@ -386,6 +386,16 @@ uint64_t config_number(const struct config *config, const char *name)
     return setting_number(row, value);
 }
 
+bool config_is_given(const struct config *config, const char *name)
+{
+    size_t at;
+    bool known = setting_find(slice_from(name), &at);
+
+    assert(known);
+    (void)known;
+    return config->origins[at] != FROM_DEFAULT;
+}
+
 bool config_bool(const struct config *config, const char *name)
 {
     const struct setting *row;

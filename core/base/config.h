@@ -26,6 +26,9 @@ struct slice config_text(const struct config *config,
 uint64_t config_number(const struct config *config, const char *name); /* times: in seconds */
 bool config_bool(const struct config *config, const char *name);
 
+/* Did somebody say it, or is it the default? */
+bool config_is_given(const struct config *config, const char *name);
+
 /* Every setting that differs from its default, as MEDIAHUB_X=value lines for a child's environment
  * that has no other MEDIAHUB_ lines; ends with NULL. Without secrets, and without the name of the
  * INI file: what it says is among the lines. */

@@ -173,6 +173,16 @@ def test_what_cannot_be_restored(hub, make_hub, tmp_path):
     assert restore(new, tmp_path / "backups").returncode == 1
 
 
+def test_a_failed_one_leaves_nothing(hub, tmp_path):
+    upload(hub, hub.session())
+    [blob] = [path for path in (hub.data / "store/blobs").rglob("*") if path.is_file()]
+    blob.rename(tmp_path / "kept")
+    blob.mkdir()                                         # a blob that can be opened and not be read
+    done = backup(hub, tmp_path / "backups")
+    assert done.returncode == 1 and "back-up has failed" in done.stderr
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
 def test_flipped_content_is_told(hub, tmp_path):
     upload(hub, hub.session())
     [blob] = [path for path in (hub.data / "store/blobs").rglob("*") if path.is_file()]

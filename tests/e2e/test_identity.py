@@ -124,6 +124,13 @@ def test_another_number_of_partitions(filled):
     assert "partitions" in refusal(hub)
 
 
+def test_partitions_cannot_be_changed_by_the_setting(filled):
+    filled.options = ["--partitions", "3"]
+    assert "made with 1 partitions" in refusal(filled)
+    filled.options = ["--partitions", "1"]
+    serves_all(filled)
+
+
 def test_a_store_of_a_newer_version(filled):
     mark = filled.data / "store/hub"
     mark.write_text(mark.read_text().replace("store 1", "store 2"))

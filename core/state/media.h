@@ -75,7 +75,7 @@ struct media_filter {
  * `total`. By `taken`, media without that time count as taken at their creation. Text and titles
  * compare without case, accents and forms of letters (base/fold.h). With several partitions and no
  * owner, a page past MEDIA_SCAN_MAX is ERR_UNPROCESSABLE. Takes 2 round trips for a range; one more
- * per 500 records looked at. */
+ * per 100 records looked at. */
 enum { MEDIA_SCAN_MAX = 10000, MEDIA_PAGE_MAX = 100 };
 
 enum err media_list(struct task *task, struct state *state, const struct media_filter *filter,

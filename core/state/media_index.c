@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 500 };
+enum {
+    CHUNK = 500,
+    LOOK = 100, /* records between which others have their turn */
+};
 
 /* -- Keys ------------------------------------------------------------------------------------- */
 
@@ -233,7 +236,7 @@ static enum err look_at(struct list *list, size_t from, size_t n, size_t *kept)
     struct slice argv[2 + FIELDS] = {SLICE("HMGET")};
     enum err err;
 
-    assert(n <= CHUNK);
+    assert(n <= LOOK);
     chunk.arena = arena_new();
     struct redis_call **calls = ARENA_ARRAY(chunk.arena, struct redis_call *, n);
     struct redis_value *replies = ARENA_ARRAY(chunk.arena, struct redis_value, n);
@@ -276,8 +279,8 @@ static enum err scan(struct list *list)
         if (list->n > MEDIA_SCAN_MAX)
             list->n = MEDIA_SCAN_MAX;
     }
-    for (size_t from = 0; from < list->n; from += CHUNK) {
-        enum err err = look_at(list, from, list->n - from < CHUNK ? list->n - from : CHUNK, &kept);
+    for (size_t from = 0; from < list->n; from += LOOK) {
+        enum err err = look_at(list, from, list->n - from < LOOK ? list->n - from : LOOK, &kept);
 
         if (err != OK)
             return err;

@@ -1,11 +1,14 @@
 """Nobody takes everything: uploads under way, connections, descriptors."""
+import concurrent.futures
 import http.client
 import os
 import resource
 import socket
+import subprocess
 
 import requests
 from harness import PATIENCE_S, wait_for
+from load import tiny_png
 from people import add_user
 from raw_client import Answer
 
@@ -148,3 +151,42 @@ def test_no_descriptor_left(hub, photo):
     assert Answer(waiting.makefile("rb")).status == 200
     waiting.close()
     assert ask("POST", "/api/v1/media/upload", FORM + JPEG + b"\r\n--b--\r\n").status == 201
+
+
+COPIES = """
+local from, fields = KEYS[1], redis.call('HGETALL', KEYS[1])
+for i = 1, tonumber(ARGV[1]) do
+    local id = string.sub(ARGV[2], 1, -7) .. string.format('%06d', i)
+    redis.call('HSET', '{p0}:media:' .. id, unpack(fields))
+    redis.call('HSET', '{p0}:media:' .. id, 'title', 'Number ' .. i)
+    redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], i, id)
+end
+return 1"""
+
+
+def test_a_long_search_lets_others_pass(hub):
+    """It looks at 10,000 records; who asks for little meanwhile has his answer before it ends."""
+    session = hub.session()
+    media = session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
+                         files={"file": ("a.png", tiny_png(0))}).json()["data"]
+    hub.wait_status(session, media["id"], "ready")
+    subprocess.run(["redis-cli", "-s", hub.data / "run/state.sock", "EVAL", COPIES, "1",
+                    f"{{p0}}:media:{media['id']}", "10000", media["id"], media["user_id"]],
+                   check=True, timeout=PATIENCE_S, capture_output=True)
+    others = hub.session()
+
+    def search(text):
+        answer = requests.get(hub.api + "/media", headers=session.headers, timeout=PATIENCE_S,
+                              params={"q": text, "sort": "title", "per_page": "100"})
+        return answer.status_code, answer.json()["meta"]["pagination"]["total"]
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        searches = [pool.submit(search, text) for text in ("number", "9999", "nothing", "number 1")]
+        answered = 0
+        while not all(s.done() for s in searches):
+            assert others.get(hub.api + "/users/me", timeout=PATIENCE_S).status_code == 200
+            answered += 1
+        found = [s.result() for s in searches]
+    assert [status for status, _ in found] == [200] * 4
+    assert found[0][1] >= 9999 and found[1][1] == 1 and found[2][1] == 0, found
+    assert answered >= 10, answered

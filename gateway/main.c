@@ -17,6 +17,7 @@
 #include "gateway/http/connection.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/listener.h"
+#include "gateway/http/room.h"
 #include "gateway/jobs/housekeeping.h"
 #include "gateway/jobs/jobserver.h"
 #include "gateway/keyring_watch.h"
@@ -249,10 +250,8 @@ static void open_connections(void)
             .proxy_count = gateway->proxies->n,
         },
         SLICE(EXCHANGE_TOO_MANY));
-    exchange_configure(&(struct exchange_settings){
-        .idle_ms = config_number(gateway->config, "connections.keep_alive") * 1000,
-        .waiting_bytes = config_number(gateway->config, "connections.waiting_bytes"),
-    });
+    exchange_set_idle(config_number(gateway->config, "connections.keep_alive") * 1000);
+    room_set_size(config_number(gateway->config, "connections.waiting_bytes"));
 }
 
 int main(int argc, char **argv)

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/share.h"
 #include "gateway/http/pump.h"
+#include "gateway/http/room.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 enum {
     EXCHANGE_MAGIC = 0x45584348,
     HEAD_DEADLINE_MS = 10000,
+    IDLE_MS = 75000,
     STALL_DEADLINE_MS = 60000,
     /* While draining: for a request that is on its way to us, or half here. */
     DRAIN_IDLE_MS = 250,
@@ -46,27 +47,24 @@ struct exchange {
     struct fiber_wait *body_wait;
 
     struct buf out; /* the answer's bytes that the connection has not been given */
-    size_t waiting_bytes;
-    struct slice waiting_party; /* who has them in its share */
+    struct room_share room;
     struct pump *pump;
     void (*upgrade)(struct connection *connection, struct slice early_bytes, void *arg);
     void *upgrade_arg;
 };
 
 static struct {
-    struct exchange_settings settings;
+    uint64_t idle_ms;
     struct exchange *all;
     size_t requests, uploads;
-    uint64_t waiting_bytes; /* of all large answers under way */
-    struct shares waiting;
     bool draining;
     struct arena *spare[SPARE_ARENAS]; /* of ended requests, for the next ones */
     size_t spare_count;
-} shared = {.settings = {EXCHANGE_IDLE_MS, EXCHANGE_WAITING_BYTES}};
+} shared = {.idle_ms = IDLE_MS};
 
-void exchange_configure(const struct exchange_settings *settings)
+void exchange_set_idle(uint64_t ms)
 {
-    shared.settings = *settings;
+    shared.idle_ms = ms;
 }
 
 size_t exchange_requests(void)
@@ -148,20 +146,11 @@ static void hand_over(struct exchange *ex)
     ex->upgrade(connection, buf_slice(&ex->in), ex->upgrade_arg);
 }
 
-static void give_room_back(struct exchange *ex)
-{
-    if (!ex->waiting_bytes)
-        return;
-    share_give_back_many(&shared.waiting, ex->waiting_party, ex->waiting_bytes);
-    shared.waiting_bytes -= ex->waiting_bytes;
-    ex->waiting_bytes = 0;
-}
-
 static void drop_request(struct exchange *ex)
 {
     struct arena *arena = ex->request->arena;
 
-    give_room_back(ex);
+    room_give_back(&ex->room);
     ex->service->close(ex->request);
     if (ex->uploading)
         shared.uploads--;
@@ -291,7 +280,7 @@ static void wait_for_head(struct exchange *ex, bool first)
     if (shared.draining)
         connection_deadline(ex->connection, due ? DRAIN_HEAD_MS : DRAIN_IDLE_MS);
     else
-        connection_deadline(ex->connection, due ? HEAD_DEADLINE_MS : shared.settings.idle_ms);
+        connection_deadline(ex->connection, due ? HEAD_DEADLINE_MS : shared.idle_ms);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): by refuse() alone, which ends it */
@@ -558,16 +547,7 @@ void exchange_write(struct exchange *ex, struct slice bytes)
 
 bool exchange_may_wait(struct exchange *ex, struct slice party, size_t bytes)
 {
-    uint64_t others = shared.waiting_bytes - share_held(&shared.waiting, party);
-    uint64_t left = shared.settings.waiting_bytes - others;
-
-    assert(!ex->waiting_bytes);
-    if (!share_take_many(&shared.waiting, party, bytes, left / 2))
-        return false;
-    shared.waiting_bytes += bytes;
-    ex->waiting_bytes = bytes;
-    ex->waiting_party = party;
-    return true;
+    return room_take(&ex->room, party, bytes);
 }
 
 void exchange_send(struct exchange *ex, struct buf *message)

@@ -17,10 +17,8 @@
     "Connection: close\r\n\r\n"
 
 enum {
-    EXCHANGE_UPLOADS_MAX = 256, /* fibers that stream a body; past it 503 */
-    EXCHANGE_IDLE_MS = 75000,
+    EXCHANGE_UPLOADS_MAX = 256,       /* fibers that stream a body; past it 503 */
     EXCHANGE_PIECE_BYTES = 256 << 10, /* of an answer: what a connection is given at a time */
-    EXCHANGE_WAITING_BYTES = 256 << 20,
 };
 
 struct exchange;
@@ -37,12 +35,7 @@ struct exchange_service {
     void (*close)(struct task *request); /* the answer has left, or the client has */
 };
 
-struct exchange_settings {
-    uint64_t idle_ms;       /* an open connection without a request */
-    uint64_t waiting_bytes; /* of answers that wait for slow readers, all together */
-};
-/* At the start; without it the two bounds above hold. */
-void exchange_configure(const struct exchange_settings *settings);
+void exchange_set_idle(uint64_t ms); /* at the start; else 75 s */
 
 /* For connection_server_new(): the new connection speaks HTTP. service outlives it. */
 void *exchange_accept(const struct exchange_service *service, void *arg,
@@ -79,9 +72,8 @@ bool exchange_begin_upload(struct exchange *exchange);
 /* May the connection go on after this answer? No, while a part of the body has not arrived. */
 bool exchange_keeps_alive(struct exchange *exchange);
 void exchange_write(struct exchange *exchange, struct slice bytes); /* small */
-/* May an answer that is larger than a piece wait in memory for its client? Of the room for all of
- * them nobody (`party`: a user or an address, in the request's arena) takes more than half of what
- * others leave. Answer with a 503 where it may not. */
+/* May an answer that is larger than a piece wait in memory for its client (room.h)? Answer with a
+ * 503 where it may not. party: in the request's arena. */
 bool exchange_may_wait(struct exchange *exchange, struct slice party, size_t bytes);
 /* Any size. What the socket does not take at once is moved out of *message, which then is empty; it
  * follows as the client reads, and needs no fiber. */

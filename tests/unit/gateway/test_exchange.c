@@ -7,6 +7,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/listener.h"
+#include "gateway/http/room.h"
 #include "gateway/reply.h"
 #include "gateway/router.h"
 
@@ -499,9 +500,9 @@ static void test_slow_clients(void **state)
 
 static void test_bounds_of_answers(void **state)
 {
-    exchange_configure(&(struct exchange_settings){EXCHANGE_IDLE_MS, WAITING_BYTES});
+    room_set_size(WAITING_BYTES);
     play(read_nothing);
-    exchange_configure(&(struct exchange_settings){EXCHANGE_IDLE_MS, EXCHANGE_WAITING_BYTES});
+    room_set_size(2 * WAITING_BYTES);
     play(asks_too_much);
 }
 

@@ -11,8 +11,9 @@ enum auth_scheme {
     AUTH_BEARER = 1,
     AUTH_KEY = 2,
     AUTH_LINK = 4,
-    AUTH_OPTIONAL = 8
-}; /* or-ed; OPTIONAL: anonymous is allowed as well */
+    AUTH_OPTIONAL = 8,
+    AUTH_FORGIVING = 16
+}; /* or-ed; OPTIONAL: anonymous is allowed as well; FORGIVING: wrong credentials are none */
 
 /* JSON: validated against the route's schema. TEXT: collected, read by the handler. STREAM: read by
  * the handler as it arrives. */

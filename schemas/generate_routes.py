@@ -245,6 +245,9 @@ class Operation:
         words = {"AUTH_" + self.surface.schemes[name]["x-auth"] for name in names}
         if names and {} in self.security:
             words.add("AUTH_OPTIONAL")
+        if self.row.get("x-forgiving", False):
+            need("AUTH_OPTIONAL" in words, "x-forgiving is for operations that are open as well")
+            words.add("AUTH_FORGIVING")
         self.auth = " | ".join(sorted(words)) or "AUTH_NONE"
         need(not names or "x-scopes" in self.row, "x-scopes is missing ([] when any caller may)")
         self.scopes = self.row.get("x-scopes", [])

@@ -6,6 +6,7 @@
 #include "state/id.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* A name is reserved before the record that bears it is committed. A reservation that is older and
  * leads to no account, or to one of other names, was left by a process that died in between. */
@@ -133,6 +134,73 @@ enum err account_count(struct task *task, struct state *state, uint64_t *out)
         *out += (uint64_t)reply.number;
     }
     return OK;
+}
+
+struct listed {
+    struct slice id;
+    double created_ms;
+};
+
+static int newest_first(const void *left, const void *right)
+{
+    const struct listed *a = left, *b = right;
+
+    if (a->created_ms != b->created_ms)
+        return a->created_ms < b->created_ms ? 1 : -1;
+    return -slice_compare(a->id, b->id);
+}
+
+/* The newest `most` of each partition, so that the newest `most` of all are among them. */
+static enum err list_ids(struct task *task, struct state *state, uint64_t most, struct listed **out,
+                         size_t *n)
+{
+    struct redis_call **calls = ARENA_ARRAY(task->arena, struct redis_call *, state->partitions);
+    struct redis_value *replies = ARENA_ARRAY(task->arena, struct redis_value, state->partitions);
+    struct slice last = arena_printf(task->arena, "%llu", (unsigned long long)most - 1);
+
+    *n = 0;
+    for (unsigned p = 0; p < state->partitions; p++)
+        calls[p] = redis_send(state->durable,
+                              REDIS_ARGV(SLICE("ZREVRANGE"), state_key(task->arena, p, "accounts"),
+                                         SLICE("0"), last, SLICE("WITHSCORES")),
+                              5);
+    enum err err = redis_await_all(task, calls, state->partitions, replies);
+    for (unsigned p = 0; p < state->partitions && err == OK; p++) {
+        err = state_fault(&replies[p]);
+        *n += replies[p].n / 2;
+    }
+    if (err != OK)
+        return err;
+    *out = ARENA_ARRAY(task->arena, struct listed, *n);
+    *n = 0;
+    for (unsigned p = 0; p < state->partitions; p++)
+        for (size_t i = 0; i + 1 < replies[p].n; i += 2)
+            (*out)[(*n)++] = (struct listed){
+                replies[p].items[i].text,
+                strtod(arena_cstr(task->arena, replies[p].items[i + 1].text), NULL)};
+    qsort(*out, *n, sizeof **out, newest_first);
+    return OK;
+}
+
+enum err account_list(struct task *task, struct state *state, uint64_t skip, uint64_t limit,
+                      struct account **out, size_t *n, uint64_t *total)
+{
+    struct listed *listed = NULL;
+    size_t count = 0;
+    enum err err = account_count(task, state, total);
+
+    assert(limit > 0 && limit <= ACCOUNT_PAGE_MAX);
+    *n = 0;
+    if (err == OK && skip < *total)
+        err = list_ids(task, state, skip + limit, &listed, &count);
+    *out = ARENA_ARRAY(task->arena, struct account, limit);
+    for (uint64_t i = skip; i < count && *n < limit && err == OK; i++) {
+        err = account_load(task, state, listed[i].id, &(*out)[*n]);
+        *n += err == OK;
+        if (err == ERR_NOT_FOUND)
+            err = OK;
+    }
+    return err;
 }
 
 /* -- Names ------------------------------------------------------------------------------------ */

@@ -28,6 +28,12 @@ typedef enum err account_change_fn(struct account *now, void *arg);
 enum err account_change(struct task *task, struct state *state, struct slice user_id,
                         account_change_fn *fn, void *arg, struct account *out);
 
+/* Accounts by creation, newest first, over all partitions; limit <= ACCOUNT_PAGE_MAX. *total: how
+ * many there are. */
+enum { ACCOUNT_PAGE_MAX = 100 };
+enum err account_list(struct task *task, struct state *state, uint64_t skip, uint64_t limit,
+                      struct account **out, size_t *n, uint64_t *total);
+
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms);
 
 /* At most `most` ids from the place `skip` on, in the order of their creation. */

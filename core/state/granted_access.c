@@ -138,15 +138,44 @@ enum err granted_access_revoke(struct task *task, struct state *state,
     return err == ERR_CONFLICT || err == ERR_NOT_FOUND ? OK : err;
 }
 
-enum err granted_access_list(struct task *task, struct state *state, struct slice user_id,
-                             unsigned partition, struct granted_access **out, size_t *n)
+/* GRANTED_LIST_MAX of them, from the skip-th newest on. */
+static enum err list_from(struct task *task, struct state *state, struct slice user_id,
+                          unsigned partition, size_t skip, struct granted_access **out, size_t *n)
 {
     struct redis_value ids;
     enum err err = state_command(task, state->durable, &ids, SLICE("ZREVRANGE"),
-                                 index_key(task->arena, partition, user_id), SLICE("0"),
-                                 arena_printf(task->arena, "%d", GRANTED_LIST_MAX - 1));
+                                 index_key(task->arena, partition, user_id),
+                                 arena_printf(task->arena, "%zu", skip),
+                                 arena_printf(task->arena, "%zu", skip + GRANTED_LIST_MAX - 1));
 
+    *n = 0;
     if (err != OK)
         return err;
     return load_all(task, state, partition, &ids, out, n);
+}
+
+enum err granted_access_list(struct task *task, struct state *state, struct slice user_id,
+                             unsigned partition, struct granted_access **out, size_t *n)
+{
+    return list_from(task, state, user_id, partition, 0, out, n);
+}
+
+enum err granted_access_revoke_all(struct task *task, struct state *state, struct slice user_id,
+                                   unsigned partition, size_t *revoked)
+{
+    struct granted_access *accesses;
+    enum err err = OK;
+    size_t n = 1;
+
+    *revoked = 0;
+    for (size_t skip = 0; skip < GRANTED_MAX && n && err == OK; skip += GRANTED_LIST_MAX) {
+        err = list_from(task, state, user_id, partition, skip, &accesses, &n);
+        for (size_t i = 0; i < n && err == OK; i++) {
+            if (!granted_access_holds(&accesses[i], clock_unix_ms()))
+                continue;
+            err = granted_access_revoke(task, state, &accesses[i]);
+            *revoked += err == OK;
+        }
+    }
+    return err;
 }

@@ -29,6 +29,10 @@ enum err granted_access_find(struct task *task, struct state *state, struct slic
 enum err granted_access_revoke(struct task *task, struct state *state,
                                const struct granted_access *access);
 
+/* All of a user's that still hold. *revoked counts them. */
+enum err granted_access_revoke_all(struct task *task, struct state *state, struct slice user_id,
+                                   unsigned partition, size_t *revoked);
+
 /* Newest first, at most GRANTED_LIST_MAX. */
 enum err granted_access_list(struct task *task, struct state *state, struct slice user_id,
                              unsigned partition, struct granted_access **out, size_t *n);

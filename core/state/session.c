@@ -2,17 +2,31 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/seal.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "state/account.h"
 #include "state/id.h"
 
 #include <string.h>
 
 /* A family holds at most FAMILY_SESSIONS sessions: past it the one that expires first is ended. */
-enum { FAMILY_SESSIONS = 20, SECRET_BYTES = 32, PARTITION_CHARS = 2 };
+enum {
+    FAMILY_SESSIONS = 20,
+    SECRET_BYTES = 32,
+    PARTITION_CHARS = 2,
+    ADDRESS_MAX_BYTES = 64,
+    CLIENT_MAX_BYTES = 256,
+};
 enum { TOKEN_CHARS = PARTITION_CHARS + 43 };
 
 static const struct slice session_prefix = SLICE_INIT("ses_");
+
+/* What clients do again by themselves when they are told that now it does not work. */
+static enum err later(enum err err)
+{
+    return err == ERR_OVERTAKEN ? ERR_STATE_UNAVAILABLE : err;
+}
 
 static struct slice new_token(struct arena *arena, unsigned partition)
 {
@@ -75,22 +89,74 @@ static void add_session(struct commit *commit, struct family *family, struct ses
     expire(commit, record_key(arena, &refresh), refresh_until_ms(session));
 }
 
-enum err session_create(struct task *task, struct state *state, struct slice user_id,
-                        unsigned partition, bool admin, struct session *out,
+/* -- Logging in -------------------------------------------------------------------------------- */
+
+static struct slice index_key(struct arena *arena, unsigned partition, struct slice user_id)
+{
+    return state_key(arena, partition, "families_of:%.*s", SLICE_ARG(user_id));
+}
+
+/* The family and its place in the index end with its newest refresh token. */
+static void add_index(struct commit *commit, const struct family *family,
+                      const struct session *newest)
+{
+    struct arena *arena = commit_arena(commit);
+    struct slice index = index_key(arena, family->partition, family->user_id);
+
+    expire(commit, record_key(arena, family), refresh_until_ms(newest));
+    commit_write(commit, SLICE("ZADD"), index, record_number(arena, refresh_until_ms(newest)),
+                 family->id);
+    expire(commit, index, refresh_until_ms(newest));
+}
+
+static enum err end_family(struct task *task, struct state *state, unsigned partition,
+                           struct slice family_id);
+
+/* Forgets who has expired, and ends the oldest of too many. */
+static enum err make_room(struct task *task, struct state *state, const struct account *account)
+{
+    struct slice index = index_key(task->arena, account->partition, account->id);
+    struct slice now = record_number(task->arena, clock_unix_ms());
+    struct redis_value dropped, ids;
+    enum err err = state_command(task, state->durable, &dropped, SLICE("ZREMRANGEBYSCORE"), index,
+                                 SLICE("0"), now);
+
+    if (err == OK)
+        err = state_command(task, state->durable, &ids, SLICE("ZRANGE"), index, SLICE("0"),
+                            arena_printf(task->arena, "-%d", FAMILIES_MAX));
+    for (size_t i = 0; err == OK && i < ids.n; i++)
+        err = end_family(task, state, account->partition, ids.items[i].text);
+    return err;
+}
+
+enum err session_create(struct task *task, struct state *state, const struct account *account,
+                        const struct login_origin *origin, struct session *out,
                         struct slice *refresh_token)
 {
-    struct commit *commit = commit_new(task, state, partition);
-    struct family family = {.partition = partition,
-                            .id = id_new(task->arena, SLICE("fam_"), partition),
-                            .user_id = arena_dup(task->arena, user_id)};
+    struct commit *commit = commit_new(task, state, account->partition);
+    struct slice key = record_key(task->arena, account);
+    struct family family = {.partition = account->partition,
+                            .id = id_new(task->arena, SLICE("fam_"), account->partition),
+                            .user_id = arena_dup(task->arena, account->id),
+                            .address = utf8_cut(origin->address, ADDRESS_MAX_BYTES),
+                            .client = utf8_cut(origin->client, CLIENT_MAX_BYTES)};
+    enum err err = make_room(task, state, account);
 
+    if (err != OK)
+        return later(err);
     commit_allow_full(commit); /* who may not log in can delete nothing */
-    *out = new_session(task->arena, &family, admin);
-    *refresh_token = new_token(task->arena, partition);
+    *out = new_session(task->arena, &family, account->is_admin);
+    *refresh_token = new_token(task->arena, account->partition);
+    /* Clocks of several hosts differ: who logs in now does so after he was logged out. */
+    family.created_ms =
+        out->created_ms > account->logged_out_ms ? out->created_ms : account->logged_out_ms;
+    commit_require_field(commit, key, SLICE("password_hash"), account->password_hash);
+    commit_require_field(commit, key, SLICE("active"), record_flag(true));
     add_session(commit, &family, out, *refresh_token);
     record_create(commit, &family);
-    expire(commit, record_key(task->arena, &family), refresh_until_ms(out));
-    return commit_send(commit);
+    add_index(commit, &family, out);
+    err = commit_send(commit);
+    return err == ERR_CONFLICT ? ERR_UNAUTHORIZED : err;
 }
 
 /* -- Admission -------------------------------------------------------------------------------- */
@@ -113,6 +179,12 @@ enum err session_take(struct task *task, struct redis_call *call, struct session
     if (!id_parse(out->id, session_prefix, PARTITION_MAX + 1, &out->partition))
         return ERR_UNAUTHORIZED;
     return out->expires_ms > clock_unix_ms() ? OK : ERR_UNAUTHORIZED;
+}
+
+enum err session_load(struct task *task, struct state *state, struct slice session_id,
+                      unsigned partition, struct session *out)
+{
+    return session_take(task, session_send(state, task->arena, session_id, partition), out);
 }
 
 /* -- Ending ----------------------------------------------------------------------------------- */
@@ -151,13 +223,9 @@ static enum err end_once(struct task *task, struct state *state, void *arg)
         if (expiry(&family->sessions[i]) > now_ms)
             add_session_end(commit, family, family->sessions[i].name);
     record_remove(commit, family);
+    commit_write(commit, SLICE("ZREM"), index_key(task->arena, family->partition, family->user_id),
+                 family->id);
     return commit_send(commit);
-}
-
-/* What clients do again by themselves when they are told that now it does not work. */
-static enum err later(enum err err)
-{
-    return err == ERR_OVERTAKEN ? ERR_STATE_UNAVAILABLE : err;
 }
 
 static enum err end_family(struct task *task, struct state *state, unsigned partition,
@@ -174,13 +242,113 @@ enum err session_end(struct task *task, struct state *state, const struct sessio
     return end_family(task, state, session->partition, session->family);
 }
 
+/* A token's record; ERR_UNAUTHORIZED: it cannot be one of ours. */
+static enum err locate_token(struct arena *arena, const struct state *state, struct slice token,
+                             struct refresh *out)
+{
+    struct slice two = {token.p, PARTITION_CHARS};
+
+    *out = (struct refresh){0};
+    if (token.n != TOKEN_CHARS || !partition_decode(two, state->partitions, &out->partition))
+        return ERR_UNAUTHORIZED;
+    out->sha256 = sha256_hex(arena, token);
+    return OK;
+}
+
+enum err session_end_by_token(struct task *task, struct state *state, struct slice refresh_token)
+{
+    struct refresh refresh;
+    enum err err = locate_token(task->arena, state, refresh_token, &refresh);
+
+    if (err == OK)
+        err = record_load(task, state, &refresh);
+    if (err == OK)
+        err = end_family(task, state, refresh.partition, refresh.family);
+    return err == ERR_NOT_FOUND ? ERR_UNAUTHORIZED : err;
+}
+
+enum err session_families(struct task *task, struct state *state, struct slice user_id,
+                          unsigned partition, struct family **out, size_t *n)
+{
+    struct redis_value ids;
+    enum err err = state_command(task, state->durable, &ids, SLICE("ZREVRANGE"),
+                                 index_key(task->arena, partition, user_id), SLICE("0"),
+                                 arena_printf(task->arena, "%d", FAMILIES_MAX));
+
+    *n = 0;
+    if (err != OK)
+        return err;
+    *out = ARENA_ARRAY(task->arena, struct family, ids.n);
+    for (size_t i = 0; i < ids.n; i++)
+        (*out)[i] = (struct family){.partition = partition, .id = ids.items[i].text};
+    *n = ids.n;
+    return record_load_many(task, state, *out, n);
+}
+
+enum err session_end_families(struct task *task, struct state *state, struct slice user_id,
+                              unsigned partition, struct slice kept, size_t *ended)
+{
+    struct family *families;
+    size_t n;
+    enum err err = session_families(task, state, user_id, partition, &families, &n);
+
+    *ended = 0;
+    for (size_t i = 0; i < n && err == OK; i++) {
+        if (slice_eq(families[i].id, kept))
+            continue;
+        err = end_family(task, state, partition, families[i].id);
+        *ended += err == OK;
+    }
+    return err;
+}
+
 /* -- Refreshing ------------------------------------------------------------------------------- */
 
 struct refreshing {
+    uint64_t now_ms;
+    struct slice token;
     struct refresh refresh;
     struct session *out;
     struct slice *next_token;
 };
+
+/* Only who has the spent token opens what came after it. */
+static struct seal_key successor_key(struct arena *arena, struct slice token)
+{
+    struct slice text = arena_printf(arena, "successor of %.*s", SLICE_ARG(token));
+    struct sha256 *hash = sha256_new();
+    struct seal_key key;
+
+    sha256_update(hash, text.p, text.n);
+    sha256_final(hash, key.bytes);
+    sha256_free(hash);
+    seal_key_name(&key);
+    return key;
+}
+
+static struct slice seal_successor(struct arena *arena, const struct refreshing *refreshing)
+{
+    struct seal_key key = successor_key(arena, refreshing->token);
+
+    return seal(arena, &key, refreshing->refresh.sha256,
+                arena_printf(arena, "%.*s %.*s", SLICE_ARG(*refreshing->next_token),
+                             SLICE_ARG(refreshing->out->id)));
+}
+
+/* ERR_FORBIDDEN: too late, or there is none. */
+static enum err open_successor(struct task *task, struct state *state,
+                               const struct refreshing *refreshing)
+{
+    const struct refresh *refresh = &refreshing->refresh;
+    struct seal_key key = successor_key(task->arena, refreshing->token);
+    struct slice plain, session_id;
+
+    if (refreshing->now_ms > refresh->spent_ms + REFRESH_GRACE_MS ||
+        seal_open(task->arena, &key, refresh->sha256, refresh->successor, &plain) != SEAL_OPENED ||
+        !slice_split(plain, ' ', refreshing->next_token, &session_id))
+        return ERR_FORBIDDEN;
+    return session_load(task, state, session_id, refresh->partition, refreshing->out);
+}
 
 /* Forgets expired sessions and, where the family would grow too large, ends its oldest one. */
 static void prune(struct commit *commit, const struct family *was, struct family *now)
@@ -214,16 +382,25 @@ static enum err rotate(struct task *task, struct state *state, struct refreshing
     *refreshing->out = new_session(task->arena, family, admin);
     *refreshing->next_token = new_token(task->arena, family->partition);
     spent.state = REFRESH_STATE_SPENT;
+    spent.spent_ms = refreshing->now_ms;
+    spent.successor = seal_successor(task->arena, refreshing);
     record_save(commit, &refreshing->refresh, &spent);
     prune(commit, family, &now);
     add_session(commit, &now, refreshing->out, *refreshing->next_token);
     record_save(commit, family, &now);
-    expire(commit, record_key(task->arena, &now), refresh_until_ms(refreshing->out));
+    add_index(commit, &now, refreshing->out);
     return commit_send(commit);
 }
 
-/* OK: a live token of a living family, whose account may log in. ERR_FORBIDDEN: the family must
- * end. ERR_NOT_FOUND: there is nothing to refresh, or to end. */
+/* Was everybody logged out since, but for another family? */
+static bool is_logged_out(const struct account *account, const struct family *family)
+{
+    return family->created_ms < account->logged_out_ms &&
+           !slice_eq(family->id, account->kept_family);
+}
+
+/* OK: a token of a living family, whose account may log in. ERR_FORBIDDEN: the family must end.
+ * ERR_NOT_FOUND: there is nothing to refresh, or to end. */
 static enum err judge_token(struct task *task, struct state *state, struct refreshing *refreshing,
                             struct family *family, bool *admin)
 {
@@ -237,10 +414,9 @@ static enum err judge_token(struct task *task, struct state *state, struct refre
     err = record_load(task, state, family);
     if (err != OK)
         return err;
-    if (refreshing->refresh.state != REFRESH_STATE_LIVE)
-        return ERR_FORBIDDEN;
     err = account_load(task, state, family->user_id, &account);
-    if (err == ERR_NOT_FOUND || (err == OK && !account.is_active))
+    if (err == ERR_NOT_FOUND ||
+        (err == OK && (!account.is_active || is_logged_out(&account, family))))
         return ERR_FORBIDDEN;
     *admin = err == OK && account.is_admin;
     return err;
@@ -254,7 +430,9 @@ static enum err refresh_once(struct task *task, struct state *state, void *arg)
     enum err err = judge_token(task, state, refreshing, &family, &admin);
 
     if (err == OK)
-        return rotate(task, state, refreshing, &family, admin);
+        err = refreshing->refresh.state == REFRESH_STATE_LIVE
+                  ? rotate(task, state, refreshing, &family, admin)
+                  : open_successor(task, state, refreshing);
     if (err == ERR_FORBIDDEN) {
         err = end_family(task, state, family.partition, family.id);
         return err == OK ? ERR_UNAUTHORIZED : err;
@@ -263,14 +441,11 @@ static enum err refresh_once(struct task *task, struct state *state, void *arg)
 }
 
 enum err session_refresh(struct task *task, struct state *state, struct slice refresh_token,
-                         struct session *out, struct slice *next_refresh_token)
+                         uint64_t now_ms, struct session *out, struct slice *next_refresh_token)
 {
-    struct refreshing refreshing = {.out = out, .next_token = next_refresh_token};
-    struct slice two = {refresh_token.p, PARTITION_CHARS};
+    struct refreshing refreshing = {
+        .now_ms = now_ms, .token = refresh_token, .out = out, .next_token = next_refresh_token};
+    enum err err = locate_token(task->arena, state, refresh_token, &refreshing.refresh);
 
-    if (refresh_token.n != TOKEN_CHARS ||
-        !partition_decode(two, state->partitions, &refreshing.refresh.partition))
-        return ERR_UNAUTHORIZED;
-    refreshing.refresh.sha256 = sha256_hex(task->arena, refresh_token);
-    return later(record_repeat(task, state, refresh_once, &refreshing));
+    return err == OK ? later(record_repeat(task, state, refresh_once, &refreshing)) : err;
 }

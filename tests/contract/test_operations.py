@@ -70,8 +70,9 @@ def check_auth_logout(contract):
     contract.call("auth_refresh", 401, token=None, json={"refresh_token": answer["refresh_token"]})
     answer = contract.call("auth_login", token=None, json=ADMIN).json()
     contract.call("auth_logout", 400, token=answer["token"], json={"more": 1})
-    contract.call("auth_logout", token=answer["token"],
-                  json={"refresh_token": answer["refresh_token"]})
+    contract.call("auth_logout", token="x.y.z", json={"refresh_token": answer["refresh_token"]})
+    contract.call("users_me", 401, token=answer["token"])
+    contract.call("auth_logout", 401, token=None)
 
 
 def check_auth_register(contract):
@@ -97,6 +98,61 @@ def check_users_me(contract):
     contract.call("users_me", 401, token=None)
     contract.call("users_me", 401, token="x.y.z")
     contract.call("users_me", 401, token=None, headers={"X-API-Key": "mvk_none"})
+
+
+def registered(contract):
+    name = "u" + uuid.uuid4().hex[:12]
+    return contract.call("auth_register", 201, token=None, json={
+        "username": name, "email": f"{name}@example.com", "password": "long enough"}).json()["data"]
+
+
+def check_users_list(contract, stranger):
+    user = registered(contract)
+    assert contract.call("users_list", params={"per_page": 1}).json()["data"] == [user]
+    contract.call("users_list", 403, token=stranger)
+    contract.call("users_list", 400, params={"page": 0})
+
+
+def check_users_get(contract, stranger):
+    user = registered(contract)
+    assert contract.call("users_get", path={"id": user["id"]}).json()["data"] == user
+    for unknown in ("user_01H1QW8N5JZJ00X4Q2K7B3C9D6", "x", "media_01H1QW8N5JZJ00X4Q2K7B3C9D6"):
+        contract.call("users_get", 404, path={"id": unknown})
+    contract.call("users_get", 403, path={"id": user["id"]}, token=stranger)
+
+
+def check_users_update(contract, stranger):
+    user = registered(contract)
+    changed = contract.call("users_update", path={"id": user["id"]}, json={
+        "is_active": False, "is_admin": True}).json()["data"]
+    assert changed == {**user, "is_active": False, "is_admin": True,
+                       "updated_at": changed["updated_at"]}
+    for body in ({"is_active": 1}, {"password": "short"}, {"username": "other"}):
+        contract.call("users_update", 400, path={"id": user["id"]}, json=body)
+    contract.call("users_update", 404, path={"id": "user_x"}, json={"is_active": True})
+    contract.call("users_update", 403, path={"id": user["id"]}, json={}, token=stranger)
+    own = contract.call("users_me").json()["data"]["id"]
+    contract.call("users_update", 409, path={"id": own}, json={"is_admin": False})
+
+
+def check_users_sessions(contract, stranger):
+    user = registered(contract)
+    contract.call("auth_login", token=None, json={"username": user["username"], "password": "long enough"})
+    login, = contract.call("users_sessions", path={"id": user["id"]}).json()["data"]
+    assert login["surface"] == "mediavault" and login["address"] == "127.0.0.1"
+    contract.call("users_sessions", 404, path={"id": "user_x"})
+    contract.call("users_sessions", 403, path={"id": user["id"]}, token=stranger)
+
+
+def check_users_sessions_end(contract, stranger):
+    user = registered(contract)
+    token = contract.call("auth_login", token=None, json={
+        "username": user["username"], "password": "long enough"}).json()["token"]
+    answer = contract.call("users_sessions_end", path={"id": user["id"]})
+    assert answer.json()["data"] == {"ended": 1}
+    contract.call("users_me", 401, token=token)
+    contract.call("users_sessions_end", 404, path={"id": "user_x"})
+    contract.call("users_sessions_end", 403, path={"id": user["id"]}, token=stranger)
 
 
 def check_users_me_update(contract):

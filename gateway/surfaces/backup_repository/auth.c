@@ -17,18 +17,21 @@ enum {
 /* --- sessions ----------------------------------------------------------------------------------
  */
 
-struct login {
+struct opened {
     struct slice token;
     struct granted_access access;
     bool narrowed;
 };
 
 /* A token and its record. The claims come without times. ERR_VALIDATION: no token can hold them. */
-static enum err open_session(struct request *req, struct backup_claims *claims, unsigned partition,
-                             struct login *out)
+static enum err open_session(struct request *req, struct backup_claims *claims,
+                             const struct backup_person *person, struct opened *out)
 {
     struct gateway *gateway = req->gateway;
     uint64_t now_ms = clock_unix_ms();
+
+    if (now_ms < person->logged_out_ms) /* by another host's clock */
+        now_ms = person->logged_out_ms;
 
     claims->issued_s = now_ms / 1000;
     claims->expires_s = claims->issued_s + config_number(gateway->config, "backup.jwt_ttl");
@@ -39,7 +42,7 @@ static enum err open_session(struct request *req, struct backup_claims *claims, 
     out->access = (struct granted_access){
         .id = sha256_hex(req->task.arena, out->token),
         .user_id = claims->user_id,
-        .partition = partition,
+        .partition = person->partition,
         .user = claims->login,
         .access_key = claims->access_key,
         .description = SLICE("Login"),
@@ -50,7 +53,7 @@ static enum err open_session(struct request *req, struct backup_claims *claims, 
     return granted_access_create(&req->task, gateway->state, &out->access);
 }
 
-static void write_login(struct json_writer *w, const struct login *login)
+static void write_login(struct json_writer *w, const struct opened *login)
 {
     jw_object(w);
     jw_time(w, "expire", login->access.expires_ms);
@@ -156,7 +159,7 @@ static bool prove_or_reply(struct request *req, const struct credentials *given,
     return err == OK;
 }
 
-static void reply_login(struct request *req, const struct login *login)
+static void reply_login(struct request *req, const struct opened *login)
 {
     struct json_writer w = reply_json(req);
 
@@ -165,11 +168,25 @@ static void reply_login(struct request *req, const struct login *login)
     reply_written(req, 200);
 }
 
+/* The password was changed while it was being proved: who is logged out by that is logged out. */
+static enum err still_proved(struct request *req, const struct backup_person *proved,
+                             const struct opened *login)
+{
+    struct backup_person person;
+    enum err err = backup_person_find(&req->task, req->gateway, proved->login, &person);
+
+    if (err == OK && !person.deactivated && slice_eq(person.password, proved->password) &&
+        person.logged_out_ms == proved->logged_out_ms)
+        return OK;
+    granted_access_revoke(&req->task, req->gateway->state, &login->access);
+    return err == OK ? ERR_UNAUTHORIZED : err;
+}
+
 void backup_repository_login(struct request *req)
 {
     struct credentials given;
     struct backup_person person;
-    struct login login;
+    struct opened login;
 
     if (!credentials_read(req, &given)) {
         reply_error(req, ERR_UNAUTHORIZED, SLICE("missing Username or Password"));
@@ -183,17 +200,21 @@ void backup_repository_login(struct request *req)
                                        .login = person.login,
                                        .access_key = given.access_key,
                                        .scope = given.scope};
-        err = open_session(req, &claims, person.partition, &login);
+        err = open_session(req, &claims, &person, &login);
+        if (err == OK)
+            err = still_proved(req, &person, &login);
     }
     if (err == ERR_VALIDATION)
         reply_error(req, err, SLICE("operationsScope is no list of grants, or too long"));
+    else if (err == ERR_UNAUTHORIZED)
+        refuse_login(req);
     else if (ok_or_reply(req, err))
         reply_login(req, &login);
 }
 
 /* The original answers with bare members and forgets the new session; clients of either form find
  * theirs. */
-static void reply_refresh(struct request *req, const struct login *login)
+static void reply_refresh(struct request *req, const struct opened *login)
 {
     struct json_writer w = reply_json(req);
 
@@ -213,12 +234,12 @@ void backup_repository_refresh(struct request *req)
 {
     const struct backup_caller *caller;
     struct slice detail;
-    struct login login;
+    struct opened login;
     enum err err = backup_caller_prove(req, REFRESH_GRACE_S, &caller, &detail);
 
     if (err == OK) {
         struct backup_claims claims = caller->claims;
-        err = open_session(req, &claims, caller->person.partition, &login);
+        err = open_session(req, &claims, &caller->person, &login);
     }
     if (err != OK)
         reply_error(req, err, detail);

@@ -99,7 +99,8 @@ static enum err find_person(struct task *task, struct gateway *gateway,
 
     if (err == ERR_NOT_FOUND || err == ERR_INTERNAL)
         return ERR_SESSION_REVOKED;
-    if (err == OK && (person->deactivated || !slice_eq(person->user_id, caller->claims.user_id)))
+    if (err == OK && (person->deactivated || !slice_eq(person->user_id, caller->claims.user_id) ||
+                      caller->access.created_ms < person->logged_out_ms))
         return ERR_SESSION_REVOKED;
     return err;
 }

@@ -42,6 +42,7 @@ static void from_account(const struct account *account, struct backup_person *ou
         .roles = {admin_roles, account->is_admin},
         .password = account->password_hash,
         .deactivated = !account->is_active,
+        .logged_out_ms = account->logged_out_ms,
     };
 }
 

@@ -19,6 +19,7 @@ struct backup_person {
     const struct backup_access_key *keys;
     size_t key_count;
     bool deactivated;
+    uint64_t logged_out_ms; /* sessions from before are over */
     const struct slice
         *addresses; /* from where alone, if backup.restrict_by_ip is on; may be empty */
     size_t address_count;

@@ -1,5 +1,6 @@
 /* Logging in and out. Passwords go to base/password.h, tokens to gateway/token.h, records to
  * core/state; what is decided here is the order, and what a failure may tell. */
+#include "base/charset.h"
 #include "base/clock.h"
 #include "base/password.h"
 #include "gateway/access/token.h"
@@ -12,6 +13,8 @@
 #include "state/account.h"
 #include "state/record.h"
 #include "state/session.h"
+
+static const struct slice wrong_login = SLICE_INIT("The name or the password is wrong.");
 
 static void reply_session(struct request *req, const struct session *session,
                           struct slice refresh_token)
@@ -58,7 +61,7 @@ static bool account_prove_or_reply(struct request *req, struct account *account)
         err = ERR_UNAUTHORIZED;
     login_guard_leave(&req->task, &guard, err);
     if (err != OK)
-        reply_error(req, err, SLICE("The name or the password is wrong."));
+        reply_error(req, err, wrong_login);
     return err == OK;
 }
 
@@ -70,10 +73,14 @@ void mediavault_auth_login(struct request *req)
 
     if (!account_prove_or_reply(req, &account))
         return;
-    enum err err = session_create(&req->task, req->gateway->state, account.id, account.partition,
-                                  account.is_admin, &session, &refresh_token);
-    if (!ok_or_reply(req, err))
+    const struct login_origin origin = {
+        req->peer_ip, charset_guess(req->task.arena, request_header(req, "User-Agent"))};
+    enum err err = session_create(&req->task, req->gateway->state, &account, &origin, &session,
+                                  &refresh_token);
+    if (err != OK) {
+        reply_error(req, err, err == ERR_UNAUTHORIZED ? wrong_login : SLICE_NONE);
         return;
+    }
     account_note_login(req->gateway->state, &account, clock_unix_ms());
     reply_session(req, &session, refresh_token);
 }
@@ -82,7 +89,8 @@ void mediavault_auth_refresh(struct request *req)
 {
     struct slice spent = json_get_slice(req->body, "refresh_token"), next;
     struct session session;
-    enum err err = session_refresh(&req->task, req->gateway->state, spent, &session, &next);
+    enum err err =
+        session_refresh(&req->task, req->gateway->state, spent, clock_unix_ms(), &session, &next);
 
     if (err != OK)
         reply_error(req, err,
@@ -92,17 +100,31 @@ void mediavault_auth_refresh(struct request *req)
         reply_session(req, &session, next);
 }
 
-void mediavault_auth_logout(struct request *req)
+/* A session that is gone in the meantime is what was wanted. */
+static enum err end_own_session(struct request *req)
 {
     struct state *state = req->gateway->state;
     struct session session;
-    struct redis_call *call =
-        session_send(state, req->task.arena, req->principal.session_id, req->principal.partition);
-    enum err err = session_take(&req->task, call, &session);
+    enum err err = session_load(&req->task, state, req->principal.session_id,
+                                req->principal.partition, &session);
 
     if (err == OK)
         err = session_end(&req->task, state, &session);
-    if (err != OK && err != ERR_UNAUTHORIZED) /* gone in the meantime: that is what was wanted */
+    return err == ERR_UNAUTHORIZED ? OK : err;
+}
+
+void mediavault_auth_logout(struct request *req)
+{
+    struct slice refresh_token = json_get_slice(req->body, "refresh_token");
+    bool known = req->principal.kind != PRINCIPAL_NONE;
+    enum err err = known ? end_own_session(req) : ERR_UNAUTHORIZED;
+
+    if (refresh_token.n && (err == OK || err == ERR_UNAUTHORIZED)) {
+        enum err other = session_end_by_token(&req->task, req->gateway->state, refresh_token);
+        /* With a session of one's own, a token that is nobody's does not matter. */
+        err = known && other == ERR_UNAUTHORIZED ? OK : other;
+    }
+    if (err != OK)
         reply_error(req, err, SLICE_NONE);
     else
         reply_data(req, 200, SLICE("{\"message\":\"You are logged out.\"}"));

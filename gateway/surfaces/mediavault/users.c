@@ -4,23 +4,29 @@
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "handlers.h"
+#include "state/logins.h"
+
+void mediavault_user_write(struct json_writer *w, const struct account *account)
+{
+    jw_object(w);
+    jw_str(w, "id", account->id);
+    jw_str_or_null(w, "email", account->email);
+    jw_str(w, "username", account->username);
+    jw_str_or_null(w, "full_name", account->full_name);
+    jw_str_or_null(w, "avatar_url", account->avatar_url);
+    jw_flag(w, "is_admin", account->is_admin);
+    jw_flag(w, "is_active", account->is_active);
+    jw_time(w, "last_login", account->last_login_ms);
+    jw_time(w, "created_at", account->created_ms);
+    jw_time(w, "updated_at", account->updated_ms);
+    jw_object_end(w);
+}
 
 void mediavault_user_reply(struct request *req, int status, const struct account *account)
 {
     struct json_writer w = reply_json(req);
 
-    jw_object(&w);
-    jw_str(&w, "id", account->id);
-    jw_str_or_null(&w, "email", account->email);
-    jw_str(&w, "username", account->username);
-    jw_str_or_null(&w, "full_name", account->full_name);
-    jw_str_or_null(&w, "avatar_url", account->avatar_url);
-    jw_flag(&w, "is_admin", account->is_admin);
-    jw_flag(&w, "is_active", account->is_active);
-    jw_time(&w, "last_login", account->last_login_ms);
-    jw_time(&w, "created_at", account->created_ms);
-    jw_time(&w, "updated_at", account->updated_ms);
-    jw_object_end(&w);
+    mediavault_user_write(&w, account);
     reply_written(req, status);
 }
 
@@ -91,6 +97,7 @@ static void take_field(const json_t *body, const char *name, struct slice *field
 struct profile {
     const json_t *body;
     struct new_password password;
+    struct slice kept_family;
     bool password_moved; /* changed since it was proved: the caller does not know the present one */
 };
 
@@ -105,18 +112,37 @@ static enum err take_profile(struct account *now, void *arg)
         return OK;
     profile->password_moved = !slice_eq(now->password_hash, profile->password.proved_hash);
     now->password_hash = profile->password.hash;
+    logins_forget(now, profile->kept_family);
     return profile->password_moved ? ERR_CONFLICT : OK;
+}
+
+/* A new password ends every login but the one that it was changed from. */
+static enum err find_kept_family(struct request *req, struct profile *profile)
+{
+    struct session session;
+
+    if (!profile->password.hash.n)
+        return OK;
+    enum err err = session_load(&req->task, req->gateway->state, req->principal.session_id,
+                                req->principal.partition, &session);
+    profile->kept_family = err == OK ? session.family : SLICE_NONE;
+    return err;
 }
 
 void mediavault_users_me_update(struct request *req)
 {
     struct profile profile = {.body = req->body};
     struct account account;
+    size_t ended = 0;
 
     if (!prove_password_or_reply(req, &profile.password))
         return;
-    enum err err = account_change(&req->task, req->gateway->state, req->principal.user_id,
-                                  take_profile, &profile, &account);
+    enum err err = find_kept_family(req, &profile);
+    if (err == OK)
+        err = account_change(&req->task, req->gateway->state, req->principal.user_id, take_profile,
+                             &profile, &account);
+    if (err == OK && profile.password.hash.n)
+        err = logins_end(&req->task, req->gateway->state, &account, &ended);
     if (err == ERR_CONFLICT)
         reply_error(req, err,
                     profile.password_moved ? SLICE("The password was changed meanwhile.")

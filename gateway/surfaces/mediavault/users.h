@@ -1,4 +1,4 @@
-/* users.h: how Media Vault shows an account. */
+/* users.h: how Media Vault shows an account, and what happens when its password changes. */
 #pragma once
 
 #include "gateway/request.h"
@@ -6,3 +6,4 @@
 
 /* Never the password's hash. */
 void mediavault_user_reply(struct request *req, int status, const struct account *account);
+void mediavault_user_write(struct json_writer *w, const struct account *account);

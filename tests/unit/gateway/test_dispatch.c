@@ -362,8 +362,8 @@ static void prepare(struct task *task, void *arg)
     assert_int_equal(state_wait(task, server.gateway.state, 1, 5000), OK);
     assert_int_equal(keyring_load(task, server.gateway.state, &server.gateway.keyring), OK);
     assert_int_equal(account_create(task, server.gateway.state, &account), OK);
-    assert_int_equal(session_create(task, server.gateway.state, account.id, account.partition,
-                                    false, &server.session, &refresh_token),
+    assert_int_equal(session_create(task, server.gateway.state, &account, &(struct login_origin){0},
+                                    &server.session, &refresh_token),
                      OK);
     server.session.id = arena_dup(server.arena, server.session.id);
     server.session.user_id = arena_dup(server.arena, server.session.user_id);

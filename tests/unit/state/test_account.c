@@ -4,13 +4,15 @@
 #include "base/text.h"
 #include "state/account.h"
 #include "state/id.h"
+#include "state/logins.h"
 #include "state/session.h"
 #include "state/stream.h"
 #include "state/window.h"
 
 #include <string.h>
 
-static struct account person(const char *name, const char *email)
+    static struct account
+    person(const char *name, const char *email)
 {
     return (struct account){.username = slice_from(name),
                             .email = slice_from(email),
@@ -225,6 +227,17 @@ static struct account signed_up(struct task *task, struct state *state)
     return account;
 }
 
+/* As `admin` says, whatever the account's record does. */
+static enum err log_in(struct task *task, struct state *state, const struct account *account,
+                       bool admin, struct session *out, struct slice *token)
+{
+    static const struct login_origin origin = {SLICE_INIT("192.0.2.7"), SLICE_INIT("curl/8")};
+    struct account as = *account;
+
+    as.is_admin = admin;
+    return session_create(task, state, &as, &origin, out, token);
+}
+
 /* How many session.ended stand in the stream. */
 static unsigned endings(struct task *task, struct state *state, unsigned partition)
 {
@@ -244,7 +257,7 @@ static void sessions(struct task *task, struct state *state)
     struct session one, two, got;
     struct slice token, next, third;
 
-    assert_int_equal(session_create(task, state, ann.id, ann.partition, false, &one, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &one, &token), OK);
     assert_int_equal(token.n, 45);
     assert_int_equal(look(task, state, &one, &got), OK);
     assert_true(slice_eq(got.id, one.id));
@@ -255,18 +268,24 @@ static void sessions(struct task *task, struct state *state)
     assert_true(got.expires_ms <= clock_unix_ms() + SESSION_LIFE_S * 1000ull);
 
     /* Spent once: another token, another session, both sessions valid. */
-    assert_int_equal(session_refresh(task, state, token, &two, &next), OK);
+    assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &two, &next), OK);
     assert_false(slice_eq(two.id, one.id));
     assert_true(slice_eq(two.family, one.family));
     assert_false(slice_eq(next, token));
     assert_int_equal(look(task, state, &one, &got), OK);
     assert_int_equal(look(task, state, &two, &got), OK);
 
-    /* Spent again: the family ends, with it the token that was still live. */
-    assert_int_equal(session_refresh(task, state, token, &got, &third), ERR_UNAUTHORIZED);
+    /* Spent again soon: the same answer. Later: the family ends, with it the token that is live. */
+    uint64_t spent_ms = clock_unix_ms();
+    assert_int_equal(session_refresh(task, state, token, spent_ms, &got, &third), OK);
+    assert_true(slice_eq(third, next) && slice_eq(got.id, two.id));
+    assert_int_equal(
+        session_refresh(task, state, token, spent_ms + REFRESH_GRACE_MS + 1, &got, &third),
+        ERR_UNAUTHORIZED);
     assert_int_equal(look(task, state, &one, &got), ERR_UNAUTHORIZED);
     assert_int_equal(look(task, state, &two, &got), ERR_UNAUTHORIZED);
-    assert_int_equal(session_refresh(task, state, next, &got, &third), ERR_UNAUTHORIZED);
+    assert_int_equal(session_refresh(task, state, next, clock_unix_ms(), &got, &third),
+                     ERR_UNAUTHORIZED);
     assert_int_equal(endings(task, state, ann.partition), 2);
 }
 
@@ -278,7 +297,7 @@ static void old_family(struct task *task, struct state *state)
     struct slice token, next;
     struct redis_value v;
 
-    assert_int_equal(session_create(task, state, ann.id, ann.partition, false, &one, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &one, &token), OK);
     redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("*"));
     for (size_t i = 0; i < v.n; i++) {
         struct redis_value reply;
@@ -290,7 +309,7 @@ static void old_family(struct task *task, struct state *state)
         redis_command(task, state->durable, &reply, SLICE("HSET"), v.items[i].text, SLICE("turn"),
                       SLICE("1"));
     }
-    assert_int_equal(session_refresh(task, state, token, &two, &next), OK);
+    assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &two, &next), OK);
     assert_int_equal(look(task, state, &two, &got), OK);
     assert_int_equal(session_end(task, state, &two), OK);
     assert_int_equal(look(task, state, &one, &got), ERR_UNAUTHORIZED);
@@ -317,28 +336,99 @@ static void logout(struct task *task, struct state *state)
                                   SLICE("00AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
                                   SLICE("ZZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")};
 
-    assert_int_equal(session_create(task, state, ann.id, ann.partition, true, &one, &token), OK);
-    assert_int_equal(session_create(task, state, ann.id, ann.partition, true, &other, &other_token),
-                     OK);
+    assert_int_equal(log_in(task, state, &ann, true, &one, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, true, &other, &other_token), OK);
     assert_int_equal(session_end(task, state, &one), OK);
     assert_int_equal(session_end(task, state, &one), OK);
     assert_int_equal(endings(task, state, ann.partition), 1);
     assert_int_equal(look(task, state, &one, &got), ERR_UNAUTHORIZED);
-    assert_int_equal(session_refresh(task, state, token, &got, &next), ERR_UNAUTHORIZED);
+    assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &got, &next),
+                     ERR_UNAUTHORIZED);
     /* Another login of the same user is another family. */
     assert_int_equal(look(task, state, &other, &got), OK);
     assert_true(got.admin);
     /* The new session has the account's present role. */
-    assert_int_equal(session_refresh(task, state, other_token, &got, &next), OK);
+    assert_int_equal(session_refresh(task, state, other_token, clock_unix_ms(), &got, &next), OK);
     assert_false(got.admin);
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
-        assert_int_equal(session_refresh(task, state, wrong[i], &got, &next), ERR_UNAUTHORIZED);
+        assert_int_equal(session_refresh(task, state, wrong[i], clock_unix_ms(), &got, &next),
+                         ERR_UNAUTHORIZED);
 }
 
 static void test_logout(void **unused)
 {
     with_state(1, logout);
     with_state(3, logout);
+}
+
+static enum err change_password(struct account *now, void *arg)
+{
+    now->password_hash = SLICE("another");
+    logins_forget(now, *(struct slice *)arg);
+    return OK;
+}
+
+/* All logins but the one that it was changed from end, also such as are just being made. */
+static void new_password(struct task *task, struct state *state)
+{
+    struct account ann = signed_up(task, state), now;
+    struct session own, other, got;
+    struct slice own_token, other_token, next;
+    size_t ended;
+
+    assert_int_equal(log_in(task, state, &ann, false, &own, &own_token), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &other, &other_token), OK);
+    assert_int_equal(account_change(task, state, ann.id, change_password, &own.family, &now), OK);
+    /* The record alone decides: whoever was to end the logins may have died. */
+    assert_int_equal(session_refresh(task, state, other_token, clock_unix_ms(), &got, &next),
+                     ERR_UNAUTHORIZED);
+    assert_int_equal(logins_end(task, state, &now, &ended), OK);
+    assert_int_equal(ended, 0);
+    assert_int_equal(look(task, state, &other, &got), ERR_UNAUTHORIZED);
+    assert_int_equal(look(task, state, &own, &got), OK);
+    assert_int_equal(session_refresh(task, state, own_token, clock_unix_ms(), &got, &next), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &got, &next), ERR_UNAUTHORIZED);
+    assert_int_equal(log_in(task, state, &now, false, &other, &other_token), OK);
+    assert_int_equal(session_refresh(task, state, other_token, clock_unix_ms(), &got, &next), OK);
+}
+
+static void test_new_password(void **unused)
+{
+    with_state(1, new_password);
+    with_state(3, new_password);
+}
+
+static void logins(struct task *task, struct state *state)
+{
+    struct account ann = signed_up(task, state);
+    struct session first, second, got;
+    struct slice token, next;
+    struct login *list;
+    size_t n;
+
+    assert_int_equal(log_in(task, state, &ann, false, &first, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &second, &next), OK);
+    assert_int_equal(logins_list(task, state, &ann, &list, &n), OK);
+    assert_int_equal(n, 2);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(slice_eq(list[i].surface, SLICE("mediavault")));
+        assert_true(slice_eq(list[i].address, SLICE("192.0.2.7")));
+        assert_true(slice_eq(list[i].client, SLICE("curl/8")));
+        assert_true(list[i].expires_ms > clock_unix_ms() + 29ull * 86400 * 1000);
+    }
+    assert_int_equal(session_end_by_token(task, state, token), OK);
+    assert_int_equal(session_end_by_token(task, state, token), OK);
+    assert_int_equal(session_end_by_token(task, state, SLICE("nonsense")), ERR_UNAUTHORIZED);
+    assert_int_equal(look(task, state, &first, &got), ERR_UNAUTHORIZED);
+    assert_int_equal(logins_list(task, state, &ann, &list, &n), OK);
+    assert_int_equal(n, 1);
+    assert_true(slice_eq(list[0].id, second.family));
+}
+
+static void test_logins(void **unused)
+{
+    with_state(1, logins);
+    with_state(3, logins);
 }
 
 static void inactive(struct task *task, struct state *state)
@@ -348,11 +438,12 @@ static void inactive(struct task *task, struct state *state)
     struct slice token, next;
     struct redis_value v;
 
-    assert_int_equal(session_create(task, state, ann.id, ann.partition, true, &one, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, true, &one, &token), OK);
     redis_command(task, state->durable, &v, SLICE("HSET"),
                   state_key(task->arena, ann.partition, "account:%.*s", SLICE_ARG(ann.id)),
                   SLICE("active"), SLICE("0"));
-    assert_int_equal(session_refresh(task, state, token, &got, &next), ERR_UNAUTHORIZED);
+    assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &got, &next),
+                     ERR_UNAUTHORIZED);
     assert_int_equal(look(task, state, &one, &got), ERR_UNAUTHORIZED);
 }
 
@@ -369,9 +460,10 @@ static void many_refreshes(struct task *task, struct state *state)
     struct slice token;
     struct redis_value v;
 
-    assert_int_equal(session_create(task, state, ann.id, ann.partition, false, &first, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &first, &token), OK);
     for (unsigned i = 0; i < 60; i++)
-        assert_int_equal(session_refresh(task, state, token, &session, &token), OK);
+        assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &session, &token),
+                         OK);
     redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("*:session:*"));
     assert_int_equal(v.n, 20);
     assert_int_equal(look(task, state, &first, &session), ERR_UNAUTHORIZED);
@@ -437,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_rush),           cmocka_unit_test(test_changes_at_once),
         cmocka_unit_test(test_old_family),     cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_logout),         cmocka_unit_test(test_inactive),
+        cmocka_unit_test(test_new_password),   cmocka_unit_test(test_logins),
         cmocka_unit_test(test_many_refreshes), cmocka_unit_test(test_windows),
     };
 

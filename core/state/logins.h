@@ -1,0 +1,26 @@
+/* logins.h: where an account is logged in, over all surfaces: families of sessions at Media Vault
+ * (session.h) and sessions of the Backup Repository (granted_access.h). */
+#pragma once
+
+#include "state/granted_access.h"
+#include "state/session.h"
+
+struct login {
+    struct slice surface; /* "mediavault" or "backup_repository" */
+    struct slice id, address, client;
+    uint64_t created_ms, expires_ms;
+};
+
+/* Notes in an account that is about to be saved that all logins up to now are over, but for this
+ * family of sessions (its id, or empty). It is what counts; logins_end() makes it seen at once. */
+void logins_forget(struct account *account, struct slice kept_family);
+
+/* Ends what logins_forget() was noted for: sessions, refresh tokens, and with them open sockets, on
+ * all gateways. *ended counts the logins. Suspends. */
+enum err logins_end(struct task *task, struct state *state, const struct account *account,
+                    size_t *ended);
+
+/* Those that hold, newest first within each surface; of backup sessions the newest
+ * GRANTED_LIST_MAX. */
+enum err logins_list(struct task *task, struct state *state, const struct account *account,
+                     struct login **out, size_t *n);

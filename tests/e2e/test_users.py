@@ -1,0 +1,194 @@
+"""Logins and accounts: who changes a password is alone, refreshing forgives two tabs, admins see and
+end what others have open. One hub with two gateways; each test has people of its own."""
+import threading
+import uuid
+
+import pytest
+import requests
+from harness import PATIENCE_S, Hub, wait_for
+from people import add_user
+from socket_client import SocketClient
+
+NEW = "another long secret"
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    hub = Hub(tmp_path_factory.mktemp("users"), ["--gateways", "2"]).start()
+    yield hub
+    hub.stop()
+    hub.check_log()
+
+
+class Person:
+    def __init__(self, hub):
+        self.hub, self.name = hub, "u" + uuid.uuid4().hex[:10]
+        self.id, _ = add_user(hub, self.name)
+
+    def login(self, password="long enough"):
+        return requests.post(self.hub.api + "/auth/login", timeout=PATIENCE_S,
+                             json={"username": self.name, "password": password})
+
+
+def refresh(hub, token):
+    return requests.post(hub.api + "/auth/refresh", json={"refresh_token": token}, timeout=PATIENCE_S)
+
+
+def me(hub, token):
+    """As every gateway sees it: a connection each, until both have answered."""
+    statuses = {requests.get(hub.api + "/users/me", timeout=PATIENCE_S,
+                             headers={"Authorization": "Bearer " + token}).status_code
+                for _ in range(8)}
+    assert len(statuses) == 1, statuses
+    return statuses.pop()
+
+
+def close_code(socket):
+    while True:
+        message = socket.receive()
+        if message["type"] == "closed":
+            return message["code"]
+
+
+def test_a_new_password_ends_every_other_login(hub):
+    person = Person(hub)
+    own, other = person.login().json(), person.login().json()
+    sockets = [SocketClient(hub, other["token"]) for _ in range(4)]
+    backup = requests.post(hub.url + "/api/stable/auth/login", timeout=PATIENCE_S,
+                           json={"username": person.name, "password": "long enough"})
+    assert backup.status_code == 200, backup.text
+    backup_token = backup.json()["data"]["token"]
+
+    answer = requests.patch(hub.api + "/users/me", timeout=PATIENCE_S,
+                            headers={"Authorization": "Bearer " + own["token"]},
+                            json={"password": NEW, "current_password": "long enough"})
+    assert answer.status_code == 200, answer.text
+    assert me(hub, own["token"]) == 200 and me(hub, other["token"]) == 401
+    assert refresh(hub, other["refresh_token"]).status_code == 401
+    assert refresh(hub, own["refresh_token"]).status_code == 200
+    for socket in sockets:
+        assert close_code(socket) == 4001
+    whoami = requests.get(hub.url + "/api/stable/auth/whoami", timeout=PATIENCE_S,
+                          headers={"Authorization": "Bearer " + backup_token})
+    assert whoami.status_code in (401, 403), whoami.text
+    assert person.login().status_code == 401 and person.login(NEW).status_code == 200
+
+
+def test_logins_beside_a_new_password_do_not_survive_it(hub):
+    """Whoever logs in with the old password while it is changed is out afterwards, or was refused."""
+    for _ in range(5):
+        person, answers = Person(hub), []
+        own = person.login().json()
+        racers = [threading.Thread(target=lambda: answers.append(person.login())) for _ in range(4)]
+        for racer in racers:
+            racer.start()
+        answer = requests.patch(hub.api + "/users/me", timeout=PATIENCE_S,
+                                headers={"Authorization": "Bearer " + own["token"]},
+                                json={"password": NEW, "current_password": "long enough"})
+        for racer in racers:
+            racer.join()
+        assert answer.status_code == 200
+        for login in answers:
+            assert login.status_code in (200, 401)
+            if login.status_code == 200:
+                assert me(hub, login.json()["token"]) == 401
+                assert refresh(hub, login.json()["refresh_token"]).status_code == 401
+
+
+def test_two_tabs_refresh_at_once(hub):
+    person = Person(hub)
+    for _ in range(10):
+        spent, answers = person.login().json()["refresh_token"], []
+        tabs = [threading.Thread(target=lambda: answers.append(refresh(hub, spent))) for _ in range(3)]
+        for tab in tabs:
+            tab.start()
+        for tab in tabs:
+            tab.join()
+        assert [a.status_code for a in answers] == [200] * 3, [a.text for a in answers]
+        assert len({a.json()["refresh_token"] for a in answers}) == 1
+        assert len({a.json()["token"] for a in answers}) == 1
+        assert me(hub, answers[0].json()["token"]) == 200
+        assert refresh(hub, answers[0].json()["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("bearer", [None, "x.y.z", "ended"])
+def test_a_refresh_token_alone_logs_out(hub, bearer):
+    person = Person(hub)
+    login = person.login().json()
+    if bearer == "ended":
+        ended = person.login().json()["token"]
+        requests.post(hub.api + "/auth/logout", headers={"Authorization": "Bearer " + ended}, timeout=PATIENCE_S)
+        bearer = ended
+    answer = requests.post(hub.api + "/auth/logout", timeout=PATIENCE_S,
+                           headers={"Authorization": "Bearer " + bearer} if bearer else {},
+                           json={"refresh_token": login["refresh_token"]})
+    assert answer.status_code == 200, answer.text
+    assert refresh(hub, login["refresh_token"]).status_code == 401 and me(hub, login["token"]) == 401
+
+
+def test_a_logout_of_nobody_is_refused(hub):
+    logout = hub.api + "/auth/logout"
+    assert requests.post(logout, timeout=PATIENCE_S).status_code == 401
+    assert requests.post(logout, json={"refresh_token": "nonsense"}, timeout=PATIENCE_S).status_code == 401
+    assert requests.post(logout, headers={"Authorization": "Bearer x"}, timeout=PATIENCE_S).status_code == 401
+
+
+def test_admins_close_and_open_accounts(hub):
+    admin, person = hub.session(), Person(hub)
+    login = person.login().json()
+    socket = SocketClient(hub, login["token"])
+    sessions = admin.get(f"{hub.api}/users/{person.id}/sessions").json()["data"]
+    assert len(sessions) == 2 and {s["surface"] for s in sessions} == {"mediavault"}
+    assert all(s["address"] == "127.0.0.1" and "requests" in s["client"] for s in sessions)
+
+    user = f"{hub.api}/users/{person.id}"
+    assert admin.patch(user, json={"is_active": False}).json()["data"]["is_active"] is False
+    assert close_code(socket) == 4001
+    assert me(hub, login["token"]) == 401 and person.login().status_code == 401
+    assert refresh(hub, login["refresh_token"]).status_code == 401
+    assert admin.get(user + "/sessions").json()["data"] == []
+    assert admin.patch(user, json={"is_active": True, "password": NEW}).status_code == 200
+    login = person.login(NEW).json()
+    assert me(hub, login["token"]) == 200
+    assert admin.delete(user + "/sessions").json()["data"] == {"ended": 1}
+    assert me(hub, login["token"]) == 401
+    wait_for(lambda: all(f'"action":"{action}"' in hub.log_text() for action in
+                         ("user_disabled", "user_enabled", "user_password_set", "user_sessions_ended")),
+             "the audit's lines")
+
+
+def test_admins_see_everybody(hub):
+    admin = hub.session()
+    people = [Person(hub) for _ in range(3)]
+    found, page = [], 1
+    while True:
+        answer = admin.get(hub.api + "/users", params={"page": page, "per_page": 2}).json()
+        found += answer["data"]
+        if not answer["meta"]["pagination"]["links"]["next"]:
+            break
+        page += 1
+    assert len(found) == answer["meta"]["pagination"]["total"]
+    assert len({user["id"] for user in found}) == len(found)
+    assert {person.id for person in people} <= {user["id"] for user in found}
+    assert admin.get(f"{hub.api}/users/{people[0].id}").json()["data"]["username"] == people[0].name
+    unknown = admin.get(hub.api + "/users/user_01H1QW8N5JZJ00X4Q2K7B3C9D6")
+    assert unknown.status_code == 404
+
+
+def test_only_admins_may(hub):
+    person = Person(hub)
+    session = hub.session(person.login().json()["token"])
+    for method, path in (("GET", "/users"), ("GET", f"/users/{person.id}"),
+                         ("PATCH", f"/users/{person.id}"), ("GET", f"/users/{person.id}/sessions"),
+                         ("DELETE", f"/users/{person.id}/sessions")):
+        answer = session.request(method, hub.api + path, json={} if method == "PATCH" else None)
+        assert answer.status_code == 403, (method, path, answer.text)
+
+
+def test_admins_stay_admins(hub):
+    admin = hub.session()
+    own = admin.get(hub.api + "/users/me").json()["data"]["id"]
+    for change in ({"is_active": False}, {"is_admin": False}):
+        answer = admin.patch(f"{hub.api}/users/{own}", json=change)
+        assert answer.status_code == 409, answer.text
+    assert admin.get(hub.api + "/users/me").status_code == 200

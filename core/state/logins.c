@@ -4,7 +4,7 @@
 
 void logins_forget(struct account *account, struct slice kept_family)
 {
-    account->logged_out_ms = clock_unix_ms();
+    account->logged_out_ms = clock_unix_ms() + 1; /* also those of this very millisecond */
     account->kept_family = kept_family;
 }
 

@@ -151,7 +151,7 @@ enum err session_create(struct task *task, struct state *state, const struct acc
     family.created_ms =
         out->created_ms > account->logged_out_ms ? out->created_ms : account->logged_out_ms;
     commit_require_field(commit, key, SLICE("password_hash"), account->password_hash);
-    commit_require_field(commit, key, SLICE("active"), record_flag(true));
+    commit_require_field(commit, key, SLICE("active"), SLICE("1"));
     add_session(commit, &family, out, *refresh_token);
     record_create(commit, &family);
     add_index(commit, &family, out);

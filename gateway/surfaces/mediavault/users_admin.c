@@ -93,7 +93,7 @@ static bool leaves_oneself_in_or_reply(struct request *req, const struct standin
 static bool hash_or_reply(struct request *req, struct slice *hash)
 {
     struct slice password = json_get_slice(req->body, "password");
-    struct turns_asker asker = login_guard_asker(req);
+    struct turns_asker asker = guard_asker(req);
 
     *hash = SLICE_NONE;
     if (!password.n)

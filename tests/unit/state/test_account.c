@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-    static struct account
-    person(const char *name, const char *email)
+static struct account person(const char *name, const char *email)
 {
     return (struct account){.username = slice_from(name),
                             .email = slice_from(email),

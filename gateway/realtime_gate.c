@@ -88,14 +88,21 @@ static enum err may_see_own(struct task *task, struct gateway *gateway,
     return OK;
 }
 
+/* Of a channel that is the hub's own. */
+static enum err may_see_nobody(struct task *task, struct gateway *gateway,
+                               const struct principal *principal, struct slice id)
+{
+    return ERR_NOT_FOUND;
+}
+
 static const struct {
     struct slice channel;
     enum err (*may_see)(struct task *task, struct gateway *gateway,
                         const struct principal *principal, struct slice id);
 } resources[] = {
-    {SLICE_INIT("media_updates"), may_see_media}, {SLICE_INIT("job_progress"), may_see_media},
-    {SLICE_INIT("user_updates"), may_see_user},   {SLICE_INIT("collection_updates"), may_see_own},
-    {SLICE_INIT("session_updates"), may_see_own}, {SLICE_INIT("webhook_updates"), may_see_own},
+#define CHANNEL(name, text, clients, has_history, slow, sees) {SLICE_INIT(text), may_see_##sees},
+#include "channels.def"
+#undef CHANNEL
 };
 
 static enum err on_may_see(void *arg, struct task *task, const struct principal *principal,

@@ -99,7 +99,7 @@ static bool wanted(const struct client *client, const struct progress *progress)
     if (!client_may_hear(client, progress->owner))
         return false;
     for (const struct subscription *s = client->subscriptions; s; s = s->client_next)
-        if (subscription_matches(s, channel_job_progress(), progress->media_id))
+        if (subscription_matches(s, CHANNEL_JOB_PROGRESS, progress->media_id))
             return true;
     return false;
 }
@@ -110,5 +110,5 @@ void progress_resend(struct client *client, uint64_t since)
 
     for (const struct progress *p = list->newest; p && p->sequence > since; p = p->older)
         if (wanted(client, p))
-            client_offer(client, p->frame, channel_job_progress());
+            client_offer(client, p->frame, CHANNEL_JOB_PROGRESS);
 }

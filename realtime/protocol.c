@@ -270,7 +270,7 @@ struct frame *message_progress(struct slice media_id, struct slice owner, struct
     begin(&m, "event", NULL);
     jw_str_or_null(&m.w, "id", SLICE_NONE);
     jw_str_or_null(&m.w, "position", SLICE_NONE);
-    jw_str(&m.w, "channel", channel_row(channel_job_progress())->name);
+    jw_str(&m.w, "channel", channel_row(CHANNEL_JOB_PROGRESS)->name);
     jw_str(&m.w, "resource_id", media_id);
     jw_str(&m.w, "event", SLICE("job.progress"));
     jw_key(&m.w, "data");

@@ -227,7 +227,7 @@ uint64_t realtime_canary_age_ms(const struct realtime *hub)
 
 static void offer_progress(struct client *client, void *arg)
 {
-    client_offer(client, arg, channel_job_progress());
+    client_offer(client, arg, CHANNEL_JOB_PROGRESS);
 }
 
 void realtime_progress(struct realtime *hub, struct slice media_id, struct slice owner,
@@ -236,7 +236,7 @@ void realtime_progress(struct realtime *hub, struct slice media_id, struct slice
     struct frame *frame = message_progress(media_id, owner, kind, percent);
 
     progress_note(&hub->progress, media_id, owner, kind, frame_ref(frame));
-    subscriptions_each(hub, channel_job_progress(), owner, media_id, offer_progress, frame);
+    subscriptions_each(hub, CHANNEL_JOB_PROGRESS, owner, media_id, offer_progress, frame);
     frame_unref(frame);
 }
 

@@ -1,10 +1,13 @@
-"""events.yaml -> events.def, one EVENT(...) row per event type."""
+"""events.yaml -> events.def and channels.def: an EVENT(...) row per event type, a CHANNEL(...) row
+per channel."""
 import re
 import sys
 
 import yaml
 
 WEBHOOK = {"always": "WEBHOOK_ALWAYS", "named": "WEBHOOK_NAMED", "never": "WEBHOOK_NEVER"}
+SLOW = {"gap": "GAP", "latest": "LATEST"}
+CHANNEL_FIELDS = {"clients", "history", "slow", "sees", "resource"}
 
 
 class UniqueLoader(yaml.SafeLoader):
@@ -35,28 +38,46 @@ def row(source, name, event, channels):
         sys.exit(f"{source}: {name} has a channel that is not listed: {event['channel']}")
     if event["webhook"] not in WEBHOOK:
         sys.exit(f"{source}: {name} needs webhook to be one of {', '.join(WEBHOOK)}")
+    if not channels[event["channel"]]["history"]:
+        sys.exit(f"{source}: {name} is an event, but its channel has no history of them")
     clients = channels[event["channel"]]["clients"]
     if not clients and event["webhook"] != "never":
         sys.exit(f"{source}: {name} is for the hub alone, but goes to webhooks")
-    return (f'EVENT({name}, "{event["type"]}", "{event["channel"]}", '
-            f'{"true" if clients else "false"}, {WEBHOOK[event["webhook"]]})')
+    return (f'EVENT({name}, "{event["type"]}", {event["channel"].upper()}, '
+            f'{c_bool(clients)}, {WEBHOOK[event["webhook"]]})')
 
 
-def main(source, target):
+def c_bool(value):
+    return "true" if value else "false"
+
+
+def channel_row(source, name, channel):
+    if not re.fullmatch(r"[a-z][a-z_]*", name) or set(channel) != CHANNEL_FIELDS:
+        sys.exit(f"{source}: channel {name} has a wrong name or fields")
+    if channel["slow"] not in SLOW or not re.fullmatch(r"[a-z]+", channel["sees"]):
+        sys.exit(f"{source}: channel {name} has a slow or sees that is none")
+    if channel["clients"] == (channel["sees"] == "nobody"):
+        sys.exit(f"{source}: channel {name} is for clients or for nobody, not both")
+    return (f'CHANNEL({name.upper()}, "{name}", {c_bool(channel["clients"])}, '
+            f'{c_bool(channel["history"])}, {SLOW[channel["slow"]]}, {channel["sees"]})')
+
+
+def write(target, rows):
+    with open(target, "w", encoding="utf-8") as f:
+        f.write("\n".join(["/* Generated from schemas/events.yaml; do not edit. */", *rows]) + "\n")
+
+
+def main(source, events_def, channels_def):
     with open(source, encoding="utf-8") as f:
         schema = yaml.load(f, UniqueLoader)
     channels, events = schema["channels"], schema["events"]
-    for name, channel in channels.items():
-        if not re.fullmatch(r"[a-z][a-z_]*", name) or set(channel) != {"clients", "resource"}:
-            sys.exit(f"{source}: channel {name} has a wrong name or fields")
+    channel_rows = [channel_row(source, name, channel) for name, channel in channels.items()]
     types = [event.get("type") for event in events.values()]
     for event_type in types:
         if types.count(event_type) > 1:
             sys.exit(f"{source}: {event_type} stands there twice")
-    rows = ["/* Generated from schemas/events.yaml; do not edit. */"]
-    rows += [row(source, name, event, channels) for name, event in events.items()]
-    with open(target, "w", encoding="utf-8") as f:
-        f.write("\n".join(rows) + "\n")
+    write(channels_def, channel_rows)
+    write(events_def, [row(source, name, event, channels) for name, event in events.items()])
 
 
 main(*sys.argv[1:])

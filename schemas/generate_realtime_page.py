@@ -26,7 +26,6 @@ def page(schema, template):
     shown = {name: channel for name, channel in schema["channels"].items() if channel["clients"]}
     channels = [[f"<code>{name}</code>", text(channel["resource"])]
                 for name, channel in shown.items()]
-    channels.append(["<code>job_progress</code>", text("a media: `media_...`")])
     events = [[f"<code>{event['type']}</code>", text(event["about"]),
                f"<code>{event['channel']}</code>", WEBHOOK[event["webhook"]]]
               for event in schema["events"].values() if event["channel"] in shown]

@@ -6,7 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/process.h"
-#include "base/stored_password.h"
+#include "gateway/surfaces/backup_repository/stored/stored_password.h"
 
 #include <stdio.h>
 #include <stdlib.h>

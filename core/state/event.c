@@ -9,7 +9,7 @@ enum { BODY_MAX_BYTES = 4096 };
 
 static const struct event_row rows[] = {
 #define EVENT(name, text, channel, realtime, webhook)                                              \
-    {SLICE_INIT(text), SLICE_INIT(channel), realtime, webhook},
+    {SLICE_INIT(text), CHANNEL_##channel, realtime, webhook},
 #include "events.def"
 #undef EVENT
 };

@@ -11,12 +11,20 @@ enum event_type {
     EVENT_COUNT_
 };
 
+enum channel {
+    CHANNEL_NONE = -1,
+#define CHANNEL(name, text, clients, has_history, slow, sees) CHANNEL_##name,
+#include "channels.def"
+#undef CHANNEL
+    CHANNEL_COUNT
+};
+
 enum event_webhook { WEBHOOK_NEVER, WEBHOOK_NAMED, WEBHOOK_ALWAYS }; /* NAMED: not matched by "*" */
 
 struct event_row {
-    struct slice name;    /* "media.uploaded" */
-    struct slice channel; /* "media_updates" */
-    bool realtime;        /* its channel is for clients; else only gateways hear of it */
+    struct slice name; /* "media.uploaded" */
+    enum channel channel;
+    bool realtime; /* its channel is for clients; else only gateways hear of it */
     enum event_webhook webhook;
 };
 

@@ -2,11 +2,11 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/password.h"
-#include "base/stored_password.h"
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "gateway/surfaces/backup_repository/caller.h"
 #include "gateway/surfaces/backup_repository/credentials.h"
+#include "gateway/surfaces/backup_repository/stored/stored_password.h"
 #include "gateway/surfaces/backup_repository/surface.h"
 #include "handlers.h"
 

@@ -1,9 +1,9 @@
 #include "gateway/surfaces/backup_repository/manifest.h"
 
 #include "base/log.h"
-#include "base/stored_password.h"
 #include "gateway/surfaces/backup_repository/manifest_file.h"
 #include "gateway/surfaces/backup_repository/manifest_reader.h"
+#include "gateway/surfaces/backup_repository/stored/stored_password.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 #include "gateway/surfaces/backup_repository/people.h"
 
-#include "base/stored_password.h"
 #include "gateway/gateway.h"
+#include "gateway/surfaces/backup_repository/stored/stored_password.h"
 #include "state/account.h"
 #include "state/id.h"
 

@@ -161,8 +161,8 @@ static void channels_come_from_the_schema(void **unused)
     assert_int_equal(channel_row(media)->policy, CHANNEL_GAP);
     assert_int_equal(channel_of_event(EVENT_SESSION_ENDED), CHANNEL_NONE);
     assert_int_equal(channel_find(SLICE("session")), CHANNEL_NONE);
-    assert_int_equal(channel_find(SLICE("job_progress")), channel_job_progress());
-    assert_false(channel_row(channel_job_progress())->has_history);
+    assert_int_equal(channel_find(SLICE("job_progress")), CHANNEL_JOB_PROGRESS);
+    assert_false(channel_row(CHANNEL_JOB_PROGRESS)->has_history);
     assert_int_equal(channel_find(SLICE("")), CHANNEL_NONE);
 }
 

@@ -4,8 +4,8 @@
 
 #include "base/crypto.h"
 #include "base/password.h"
-#include "base/stored_password.h"
 #include "base/text.h"
+#include "gateway/surfaces/backup_repository/stored/stored_password.h"
 
 #include <sodium.h>
 

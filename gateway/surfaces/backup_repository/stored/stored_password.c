@@ -1,4 +1,4 @@
-#include "base/stored_password.h"
+#include "gateway/surfaces/backup_repository/stored/stored_password.h"
 
 #include "base/text.h"
 

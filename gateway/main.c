@@ -28,9 +28,10 @@
 #include "state/endpoint.h"
 #include "state/secret.h"
 
+#include <stdlib.h>
+
 enum {
     FIBERS_MAX = 4096,
-    STATE_WAIT_MS = 30000,
     EVENTS_WAIT_MS = 5000,
     DRAIN_GRACE_MS = 10000, /* for requests in flight, after the realtime window */
     DRAIN_LOOK_MS = 20,
@@ -133,9 +134,11 @@ static void start(struct task *task, void *arg)
 {
     struct gateway *gateway = &program.gateway;
 
-    enum err err =
-        state_wait(task, gateway->state, (unsigned)config_number(gateway->config, "partitions"),
-                   STATE_WAIT_MS);
+    enum err err = state_wait_telling(
+        task, gateway->state, (unsigned)config_number(gateway->config, "partitions"),
+        config_number(gateway->config, "redis_wait") * 1000, STATE_TELL_AFTER_MS);
+    if (err == ERR_STATE_UNAVAILABLE && !gateway->draining)
+        exit(EXIT_FAILURE); /* all has been said */
     if (err == OK)
         open_store(task, gateway);
     if (err == OK && !gateway->draining)

@@ -16,6 +16,7 @@
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
+#include "supervisor/redis_words.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,7 +29,6 @@
 enum {
     PORT_WAIT_MS = 5000,
     PORT_RETRY_MS = 50,
-    STATE_WAIT_MS = 60000, /* a big AOF takes its time: about 5 s a GB */
     STOP_GRACE_MS = 15000, /* beyond the drain window; more than the gateway's own 10 s */
     REDIS_GRACE_MS = 30000,
     FIBERS_MAX = 16,
@@ -47,6 +47,7 @@ struct hub {
     bool admin_checked, announced, stopping;
     int exit_status;
     struct slice data; /* its folder */
+    char words_of_redis[1024];
     struct timer certificate_timer;
 };
 
@@ -85,22 +86,41 @@ static void on_ready(void *arg, struct child *child)
     announce_if_ready(arg);
 }
 
+static bool is_redis(const struct hub *hub, const struct child *child)
+{
+    return child == hub->redis[0] || child == hub->redis[1];
+}
+
+/* It is started again for as long as we run; its reason is told when it is another one. */
+static void tell_words_of_redis(struct hub *hub, const struct child *child)
+{
+    struct slice name = slice_from(child_name(child));
+    struct arena *arena = arena_new();
+    struct slice words = redis_last_words(arena, name, hub->data);
+
+    if (!slice_eq(words, slice_from(hub->words_of_redis))) {
+        process_say("%.*s", SLICE_ARG(words));
+        snprintf(hub->words_of_redis, sizeof hub->words_of_redis, "%.*s", SLICE_ARG(words));
+    }
+    arena_free(arena);
+}
+
 /* A program that cannot even start (a bad certificate, a port taken meanwhile) has said why; trying
  * it again for ever would only hide that. */
 static void on_death(void *arg, struct child *child, int status)
 {
     struct hub *hub = arg;
 
-    if (hub->announced || hub->stopping || !WIFEXITED(status))
+    if (hub->stopping || !WIFEXITED(status))
         return;
-    fprintf(stderr, "mediahub: %s could not start\n", child_name(child));
+    if (is_redis(hub, child))
+        tell_words_of_redis(hub, child);
+    else if (!hub->announced)
+        process_say("%s could not start", child_name(child));
+    if (hub->announced)
+        return;
     hub->exit_status = EXIT_FAILURE;
     stop(hub);
-}
-
-static bool is_redis(const struct hub *hub, const struct child *child)
-{
-    return child == hub->redis[0] || child == hub->redis[1];
 }
 
 static void end_loop(struct hub *hub)
@@ -191,9 +211,14 @@ static enum err check_state(struct task *task, struct hub *hub, struct slice *pr
 {
     struct store *store = NULL;
     char *weak = NULL;
-    enum err err = state_wait(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
-                              STATE_WAIT_MS);
+    uint64_t limit_ms = config_number(hub->config, "redis_wait") * 1000;
+    /* A pair of our own may be slow; that it cannot start is told by its death. */
+    enum err err =
+        state_wait_telling(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
+                           limit_ms, hub->plan.redis_count ? limit_ms : STATE_TELL_AFTER_MS);
 
+    if (err == ERR_STATE_UNAVAILABLE) /* said already */
+        return err;
     if (err == OK)
         err = check_partitions(task, hub, problem);
     if (err == OK &&
@@ -214,7 +239,8 @@ static enum err check_state(struct task *task, struct hub *hub, struct slice *pr
 
 static void give_up(struct hub *hub, struct slice problem)
 {
-    fprintf(stderr, "mediahub: %.*s\n", SLICE_ARG(problem));
+    if (problem.n)
+        process_say("%.*s", SLICE_ARG(problem));
     hub->exit_status = EXIT_FAILURE;
     stop(hub);
 }

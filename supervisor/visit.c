@@ -5,11 +5,13 @@
 #include "bond/bond.h"
 #include "state/secret.h"
 #include "supervisor/data_folder.h"
+#include "supervisor/redis_words.h"
 
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -110,9 +112,15 @@ static void on_ready(void *arg, struct child *child)
 {
 }
 
-/* It is started again; whether that helps, the command will see. */
+/* One that cannot start has said why. Killed, it is started again; the command will see. */
 static void on_death(void *arg, struct child *child, int status)
 {
+    const struct visit *visit = arg;
+    struct slice name = slice_from(child_name(child));
+
+    if (WIFEXITED(status))
+        exit(visit_failed(visit, "%.*s",
+                          SLICE_ARG(redis_last_words(visit->arena, name, visit->data))));
 }
 
 static void on_stopped(void *arg, struct child *child)
@@ -144,15 +152,17 @@ static void stop_redis(struct visit *visit)
 static void run(struct task *task, void *arg)
 {
     struct visit *visit = arg;
-    enum err err =
-        state_wait(task, visit->state, (unsigned)config_number(visit->config, "partitions"),
-                   visit->own_redis ? OWN_STATE_WAIT_MS : STATE_WAIT_MS);
+    uint64_t limit_ms = visit->own_redis ? OWN_STATE_WAIT_MS : STATE_WAIT_MS;
+    enum err err = state_wait_telling(task, visit->state,
+                                      (unsigned)config_number(visit->config, "partitions"),
+                                      limit_ms, limit_ms);
 
     if (err == OK)
         visit->exit_status = visit->fn(task, visit);
+    else if (err == ERR_STATE_UNAVAILABLE) /* said already */
+        visit->exit_status = status_of(visit);
     else
-        visit->exit_status = visit_failed(visit, "the state server %.*s does not answer",
-                                          SLICE_ARG(visit->plan.redis_url));
+        visit->exit_status = visit_failed(visit, "%.*s", SLICE_ARG(err_row(err)->message));
     state_close(visit->state);
     if (visit->own_redis)
         stop_redis(visit);

@@ -1,7 +1,6 @@
 /* mediahub-webhooks: the dispatcher as a program. */
 #include "webhooks/dispatcher.h"
 
-#include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
 #include "state/secret.h"
@@ -12,7 +11,6 @@
 
 enum {
     FIBERS_MAX = 4096,
-    STATE_WAIT_MS = 5000,
     READY_POLL_MS = 10,
     GRACE_MS = 4000,
 };
@@ -52,17 +50,16 @@ static void on_stop(void *arg)
         dispatcher_stop(program.dispatcher);
 }
 
-/* Redis may come later than we do. */
+/* Redis may come later than we do, but not for ever. */
 static bool wait_for_state(struct task *task)
 {
     unsigned partitions = (unsigned)config_number(program.config, "partitions");
-    enum err err = ERR_STATE_UNAVAILABLE;
+    enum err err =
+        state_wait_telling(task, program.settings.state, partitions,
+                           config_number(program.config, "redis_wait") * 1000, STATE_TELL_AFTER_MS);
 
-    while (!program.stopping && err == ERR_STATE_UNAVAILABLE) {
-        err = state_wait(task, program.settings.state, partitions, STATE_WAIT_MS);
-        if (err != OK)
-            log_event(LOG_WARN, "waiting_for_state", F("error", err_row(err)->slug));
-    }
+    if (err == ERR_STATE_UNAVAILABLE && !program.stopping)
+        exit(EXIT_FAILURE);
     if (err != OK && !program.stopping)
         process_fail("the state server holds nothing that this version can read");
     return err == OK && !program.stopping;

@@ -286,14 +286,29 @@ void process_stop_watching(void)
     uv_close((uv_handle_t *)&stop.hangup, NULL);
 }
 
-void process_fail(const char *format, ...)
+static void say(const char *format, va_list args)
 {
     char line[1024];
+
+    vsnprintf(line, sizeof line, format, args);
+    fprintf(stderr, "%s: %s\n", program ? program : "mediahub", line);
+}
+
+void process_say(const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    say(format, args);
     va_end(args);
-    fprintf(stderr, "%s: %s\n", program ? program : "mediahub", line);
+}
+
+void process_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
     exit(EXIT_FAILURE);
 }

@@ -41,5 +41,7 @@ void process_ignore_hangup(void);
 void process_on_second_signal(void (*fn)(void));
 void process_stop_watching(void); /* closes the signal handles: the loop can end */
 
+/* One line on standard error for whoever starts us, behind our name. */
+void process_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "Cannot listen on ...": one line on standard error, exit status 1. */
 _Noreturn void process_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

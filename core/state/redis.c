@@ -21,6 +21,7 @@ enum {
     WATCHDOG_MS = 100,
     IDLE_PING_MS = 2000, /* so that a silent death is noticed without traffic */
     EXPECT_AGAIN_MS = 1000,
+    PROBLEM_BYTES = 160,
     STEADY_MS = 1000, /* a connection that lived so long resets the back-off */
 };
 
@@ -44,6 +45,10 @@ struct redis {
     uint64_t last_reply_ms;
     uint64_t connects;
     uint64_t retry_ms;
+    struct slice shown;                        /* its URL, without the login; in the arena */
+    char problem[PROBLEM_BYTES];               /* why it is not ready; empty: nothing is known */
+    bool loading;                              /* it is there, and reads its data */
+    bool refused;                              /* what this connection asked for at its start */
     bool told;                                 /* the log knows that it is away */
     bool told_foreign;                         /* ... or that it is not the one we expect */
     struct slice expected_key, expected_value; /* in the arena; empty: any server will do */
@@ -108,6 +113,21 @@ static void set_phase(struct redis *redis, enum phase phase)
     redis->phase_since_ms = clock_ms();
 }
 
+static void note_problem(struct redis *redis, struct slice why)
+{
+    snprintf(redis->problem, sizeof redis->problem, "%.*s", SLICE_ARG(why));
+}
+
+/* Once for each time that it is away. Before the first time that it is there, whoever waits for it
+ * tells: at a start of both it may come a moment after us. */
+static bool is_news(struct redis *redis)
+{
+    bool news = !redis->told && redis->connects > 0;
+
+    redis->told = true;
+    return news;
+}
+
 static void on_retry(struct timer *timer)
 {
     attempt_connect(CONTAINER_OF(timer, struct redis, timer));
@@ -120,9 +140,10 @@ static void lost(struct redis *redis, const char *why)
 
     if (redis->phase == PHASE_CLOSED)
         return;
-    if (!redis->told)
+    note_problem(redis, slice_from(why));
+    redis->loading = false;
+    if (is_news(redis))
         log_event(LOG_WARN, "redis_away", F("connection", redis->name), F("reason", why));
-    redis->told = true;
     if (steady || !redis->retry_ms)
         redis->retry_ms = RETRY_FIRST_MS;
     redis->context = NULL;
@@ -159,7 +180,8 @@ static void become_ready(struct redis *redis)
 {
     set_phase(redis, PHASE_READY);
     redis->connects++;
-    redis->told = redis->told_foreign = false;
+    redis->told = redis->told_foreign = redis->loading = false;
+    redis->problem[0] = '\0';
     log_event(LOG_INFO, "redis_ready", F("connection", redis->name),
               F("connects", (long long)redis->connects));
     if (redis->on_connect)
@@ -204,30 +226,39 @@ static void on_probe(redisAsyncContext *context, void *answer, void *arg)
     redis->last_reply_ms = clock_ms();
     if (redis->phase != PHASE_PROBING)
         return;
-    if (reply->type != REDIS_REPLY_ERROR) {
+    if (reply->type != REDIS_REPLY_ERROR && !redis->refused) {
         if (redis->expected_key.n)
             send_expectation(redis);
         else
             become_ready(redis);
         return;
     }
-    if (!redis->told)
+    redis->loading = slice_starts_with(reply_text(reply), SLICE("LOADING"));
+    if (!redis->refused)
+        note_problem(redis, reply_text(reply));
+    if (is_news(redis))
         log_event(LOG_WARN, "redis_not_ready", F("connection", redis->name),
-                  F("reason", reply_text(reply)));
-    redis->told = true;
+                  F("reason", redis->problem));
     redis->phase_since_ms = redis->last_reply_ms;
     timer_start(&redis->timer, PROBE_AGAIN_MS, on_probe_again);
 }
 
-/* A refused login shows in the answer to PING: NOAUTH. */
+/* Without its login or its database a connection is of no use, whatever PING says; a server that
+ * asks for no password takes any. */
 static void on_login(redisAsyncContext *context, void *answer, void *arg)
 {
     struct redis *redis = CAST_OBJ(struct redis, arg, REDIS_MAGIC);
     const redisReply *reply = answer;
 
-    if (reply && reply->type == REDIS_REPLY_ERROR && !redis->told)
-        log_event(LOG_ERROR, "redis_login_refused", F("connection", redis->name),
-                  F("reason", reply_text(reply)));
+    if (!reply || reply->type != REDIS_REPLY_ERROR || redis->refused ||
+        slice_starts_with(reply_text(reply), SLICE("ERR AUTH")))
+        return;
+    redis->refused = true;
+    note_problem(redis, reply_text(reply));
+}
+
+static void on_named(redisAsyncContext *context, void *answer, void *arg)
+{
 }
 
 static void send_raw(struct redis *redis, redisCallbackFn *fn, int argc, const struct slice *argv)
@@ -264,6 +295,7 @@ static void on_connected(const redisAsyncContext *context, int status)
         return;
     }
     set_phase(redis, PHASE_PROBING);
+    redis->refused = false;
     redis->last_reply_ms = redis->phase_since_ms;
     if (redis->address.user.n)
         send_raw(redis, on_login, 3,
@@ -274,7 +306,7 @@ static void on_connected(const redisAsyncContext *context, int status)
         snprintf(db, sizeof db, "%llu", (unsigned long long)redis->address.db);
         send_raw(redis, on_login, 2, REDIS_ARGV(SLICE("SELECT"), slice_from(db)));
     }
-    send_raw(redis, on_login, 3,
+    send_raw(redis, on_named, 3,
              REDIS_ARGV(SLICE("CLIENT"), SLICE("SETNAME"), slice_from(redis->name)));
     probe(redis);
 }
@@ -379,6 +411,7 @@ struct redis *redis_open(struct slice url, const char *name)
     struct redis *redis = MEM_NEW(struct redis);
     *redis = (struct redis){.magic = REDIS_MAGIC, .name = name, .arena = arena, .address = address};
     redis->newest = &redis->oldest;
+    redis->shown = redis_address_shown(arena, arena_dup(arena, url));
     timer_start(&redis->watchdog, WATCHDOG_MS, on_watchdog);
     attempt_connect(redis);
     return redis;
@@ -410,6 +443,21 @@ void redis_close(struct redis *redis)
     assert(!redis->oldest);
     redis->next_closed = closed;
     closed = redis;
+}
+
+struct slice redis_shown(const struct redis *redis)
+{
+    return redis->shown;
+}
+
+const char *redis_problem(const struct redis *redis)
+{
+    return redis->problem;
+}
+
+bool redis_is_loading(const struct redis *redis)
+{
+    return redis->loading;
 }
 
 bool redis_ready(const struct redis *redis)

@@ -38,6 +38,10 @@ void redis_on_connect(struct redis *redis, void (*fn)(void *arg), void *arg);
 void redis_expect(struct redis *redis, struct slice key, struct slice value);
 void redis_close(struct redis *redis);       /* pending calls end first; later ones fail at once */
 bool redis_ready(const struct redis *redis); /* connected and answering */
+struct slice redis_shown(const struct redis *redis); /* its URL, without the login */
+const char *
+redis_problem(const struct redis *redis);           /* why it is not ready; "": nothing is known */
+bool redis_is_loading(const struct redis *redis);   /* it is there, and reads its data */
 uint64_t redis_connects(const struct redis *redis); /* how often it has connected: a generation */
 
 /* Sends without waiting. The call ends with redis_await(), or with redis_forget() when nobody

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "state/id.h"
 
 #include <assert.h>
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIBRARIES_MAX = 4, POLL_MS = 10, LOAD_AGAIN_MS = 100 };
+enum { LIBRARIES_MAX = 4, POLL_MS = 10, LOAD_AGAIN_MS = 100, STEP_MS = 100 };
 
 static const char own_functions[] = {
 #include "functions.lua.inc"
@@ -179,6 +180,51 @@ enum err state_wait(struct task *task, struct state *state, unsigned partitions_
         fiber_sleep(POLL_MS);
     }
     return ERR_STATE_UNAVAILABLE;
+}
+
+/* The first of our servers that is not ready. */
+static const struct redis *find_missing(const struct state *state)
+{
+    const struct redis *servers[] = {state->durable, state->streams, state->fleeting};
+
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+        if (!redis_ready(servers[i]))
+            return servers[i];
+    return state->durable; /* it does not take our functions */
+}
+
+static void tell_missing(const struct redis *redis)
+{
+    const char *problem = redis_problem(redis);
+
+    process_say("the state server %.*s cannot be used: %s", SLICE_ARG(redis_shown(redis)),
+                *problem ? problem : "it gives no right answer");
+}
+
+enum err state_wait_telling(struct task *task, struct state *state, unsigned partitions_if_new,
+                            uint64_t limit_ms, uint64_t tell_after_ms)
+{
+    uint64_t until_ms = clock_ms() + limit_ms, tell_ms = clock_ms() + tell_after_ms;
+    bool told = false;
+
+    for (;;) {
+        enum err err = state_wait(task, state, partitions_if_new, STEP_MS);
+
+        if (err != ERR_STATE_UNAVAILABLE || state->functions->closed)
+            return err;
+        const struct redis *missing = find_missing(state);
+        if (redis_is_loading(missing)) { /* a big one takes its time: about 5 s a GB */
+            until_ms = clock_ms() + limit_ms;
+            continue;
+        }
+        bool over = clock_ms() >= until_ms;
+        if (!told && (over || clock_ms() >= tell_ms)) {
+            tell_missing(missing);
+            told = true;
+        }
+        if (over)
+            return err;
+    }
 }
 
 /* -- Durability ------------------------------------------------------------------------------- */

@@ -27,6 +27,14 @@ void state_add_functions(struct state *state, struct slice code);
 enum err state_wait(struct task *task, struct state *state, unsigned partitions_if_new,
                     uint64_t limit_ms);
 
+/* Likewise, for a program's start: says on standard error which server it waits for and why, once,
+ * after tell_after_ms or when it gives up; a server that reads its data is waited for as long as it
+ * does. With ERR_STATE_UNAVAILABLE all has been said. */
+enum err state_wait_telling(struct task *task, struct state *state, unsigned partitions_if_new,
+                            uint64_t limit_ms, uint64_t tell_after_ms);
+
+enum { STATE_TELL_AFTER_MS = 2000 };
+
 /* Is `durable` configured to keep what "always" or "everysec" promises (appendonly, appendfsync, no
  * eviction)? False: *problem says in one line what is weaker, in the task's arena. True also where
  * CONFIG may not be asked, with a warning in the log. */

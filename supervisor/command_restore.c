@@ -136,7 +136,7 @@ int command_restore(int argc, char **argv)
 {
     static struct restore restore;
     static struct visit visit = {.arg = &restore};
-    struct arena *arena = arena_new();
+    struct arena *arena = process_arena();
 
     if (argc < 1 || argv[0][0] == '-')
         process_fail("usage: mediahub restore FOLDER [options]");
@@ -152,7 +152,6 @@ int command_restore(int argc, char **argv)
         process_fail("the back-up %.*s cannot be read", SLICE_ARG(found));
     fill_data(arena, restore.backup, config);
     config_free(config);
-    arena_free(arena);
     visit_begin(&visit, argc - 1, argv + 1);
     return visit_run(&visit, fill_store);
 }

@@ -329,6 +329,10 @@ static void prepare(struct hub *hub, int argc, char **argv)
     hub->arena = arena_new();
     char *start_folder = arena_alloc(hub->arena, PATH_MAX);
     hub->config = process_settings_to_start(argc, argv);
+    if (config_text(hub->config, "jobs").n)
+        log_event(LOG_WARN, "setting",
+                  F("text", "jobs is for a gateway or a worker that is started alone, and is not "
+                            "looked at: this hub has job servers of its own"));
     if (!getcwd(start_folder, PATH_MAX))
         process_fail("the current folder is gone");
     data = data_folder_enter(hub->arena, config_text(hub->config, "data"), &problem);

@@ -1,11 +1,12 @@
 """Logins and accounts: who changes a password is alone, refreshing forgives two tabs, admins see and
 end what others have open. One hub with two gateways; each test has people of its own."""
+import subprocess
 import threading
 import uuid
 
 import pytest
 import requests
-from harness import PATIENCE_S, Hub, wait_for
+from harness import BUILD, PATIENCE_S, Hub, wait_for
 from people import add_user
 from socket_client import SocketClient
 
@@ -192,3 +193,33 @@ def test_admins_stay_admins(hub):
         answer = admin.patch(f"{hub.api}/users/{own}", json=change)
         assert answer.status_code == 409, answer.text
     assert admin.get(hub.api + "/users/me").status_code == 200
+
+
+def test_accounts_on_the_command_line(hub):
+    person = Person(hub)
+    login = person.login().json()
+
+    def user(*arguments, secret=None, status=0):
+        done = subprocess.run([BUILD / "bin/mediahub", "user", *arguments, "--data", hub.data],
+                              input=secret, capture_output=True, text=True, env=hub.env,
+                              cwd=hub.folder, timeout=PATIENCE_S)
+        assert done.returncode == status, done.stderr
+        return done.stdout
+
+    line, = [line for line in user("list").splitlines() if line.startswith(person.name + " ")]
+    assert line.split()[1:3] == ["active", "user"] and person.id in line
+    assert len(user("sessions", person.name).splitlines()) == 2
+    assert "127.0.0.1" in user("sessions", person.name)
+    user("sessions", person.name, "--end")
+    assert me(hub, login["token"]) == 401 and user("sessions", person.name) == ""
+
+    login = person.login().json()
+    user("disable", person.name)
+    assert me(hub, login["token"]) == 401 and person.login().status_code == 401
+    user("enable", person.name)
+    login = person.login().json()
+    user("password", person.name, secret=NEW + "\n")
+    assert me(hub, login["token"]) == 401 and person.login(NEW).status_code == 200
+    for command in ("disable", "enable", "sessions"):
+        user(command, "nobody-" + person.name, status=1)
+    user("disable", status=1)

@@ -45,9 +45,8 @@ struct delivery_bounds delivery_bounds_from(const struct config *config);
 
 /* Moves the cursor over the items, which follow it without a hole. A delivery for which its
  * endpoint has no room is listed as dead, "backlog_full", and can be asked for again. *full: the
- * endpoints that have such and whose owner was not told yet; see delivery_full_told().
- * ERR_CONFLICT: somebody else has moved the cursor, and nothing was done; *from_now tells where it
- * is. */
+ * endpoints that have such and whose owner was not told yet, by delivery_full_told(). ERR_CONFLICT:
+ * somebody else has moved the cursor to *from_now, and nothing was done. */
 enum err delivery_accept(struct task *task, struct state *state, unsigned partition,
                          const struct head *from, const struct head *to,
                          const struct acceptance *items, size_t n, uint64_t now_ms,
@@ -130,12 +129,10 @@ enum err delivery_send(struct task *task, struct state *state, struct slice endp
                        const struct acceptance *message, uint64_t now_ms,
                        const struct delivery_bounds *bounds);
 
-/* Since the state was made, in all partitions. */
 struct delivery_counts {
-    uint64_t full;    /* times that an endpoint's backlog became full */
+    uint64_t full;    /* times that an endpoint's backlog became full, ever and anywhere */
     uint64_t refused; /* deliveries for which there was no room */
 };
-
 enum err delivery_count(struct task *task, struct state *state, struct delivery_counts *out);
 
 struct delivery {

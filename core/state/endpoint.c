@@ -79,7 +79,7 @@ static enum err room_for_one(struct task *task, struct state *state, uint64_t mo
     if (err == OK)
         err = endpoint_list(task, state, endpoint->partition, endpoint->owner, &present, &n);
     if (err == OK && (n >= most || all.number >= ENDPOINTS_MAX))
-        return ERR_QUOTA_EXCEEDED;
+        return ERR_QUOTA;
     return err;
 }
 

@@ -11,7 +11,7 @@
 bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 
 /* Fills in id, partition (the owner's), times, and the secret unless it is given. most: that an
- * account may have; ERR_QUOTA_EXCEEDED: it has them, or its partition has ENDPOINTS_MAX;
+ * account may have; ERR_QUOTA: it has them, or its partition has ENDPOINTS_MAX;
  * ERR_NOT_FOUND: there is no such account. once may be NULL (ERR_CONFLICT: its key made something
  * else). */
 enum err endpoint_create(struct task *task, struct state *state, uint64_t most,

@@ -222,7 +222,7 @@ void mediavault_webhooks_create(struct request *req)
     enum err err = endpoint_create(&req->task, req->gateway->state, most, &endpoint, req->once);
     if (err == OK)
         reply_created(req, &endpoint);
-    else if (err == ERR_QUOTA_EXCEEDED)
+    else if (err == ERR_QUOTA)
         reply_error(
             req, err,
             arena_printf(req->task.arena, "An account can have %" PRIu64 " webhooks.", most));

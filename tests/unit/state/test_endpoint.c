@@ -170,7 +170,7 @@ static void make_two(struct task *task, void *arg)
             .owner = maker->owner, .events = &star, .event_count = 1, .active = true};
         enum err err = endpoint_create(task, maker->state, 5, &endpoint, NULL);
 
-        assert_true(err == OK || err == ERR_QUOTA_EXCEEDED);
+        assert_true(err == OK || err == ERR_QUOTA);
         *maker->made += err == OK;
     }
     --*maker->running;

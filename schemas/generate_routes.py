@@ -381,6 +381,8 @@ class Operation:
             names += ["CONFLICT", "UNPROCESSABLE", "VALIDATION"]
         if self.policy != "none":
             names.append("RATE_LIMITED")
+        if self.method != "get":        # the state server's memory may be full
+            names.append("STORAGE_FULL")
         by_status = {}
         for name in dict.fromkeys(names):
             need(name in self.surface.errors, f"there is no error {name}")

@@ -359,3 +359,61 @@ def test_records_from_before_there_were_revs(shared_hub, picture, hook):
     login = requests.post(shared_hub.api + "/auth/login", timeout=PATIENCE_S,
                           json={"username": ann.name, "password": PASSWORD})
     assert login.status_code == 200
+
+
+class Standing:
+    """What admins change of somebody's account: whether it is open, an admin's, its password."""
+
+    def __init__(self, hub, person, admins):
+        self.hub, self.person, self.admins = hub, person, admins
+        self.url = f"{hub.api}/users/{person.look()['id']}"
+
+    def look(self):
+        return self.admins[0].get(self.url, timeout=PATIENCE_S).json()["data"]
+
+    def field(self, side, name, value):
+        def call():
+            return self.admins[side].patch(self.url, json={name: value}, timeout=PATIENCE_S)
+        return call, lambda record: record[name] == value
+
+    def password(self, side, value):
+        def call():
+            answer = self.admins[side].patch(self.url, json={"password": value}, timeout=PATIENCE_S)
+            if answer.ok:
+                self.person.password = value
+            return answer
+        return call, lambda record: True
+
+
+STANDING_CHANGES = {
+    "is_admin": lambda standing, side, i: standing.field(side, "is_admin", bool(i % 2)),
+    "is_active": lambda standing, side, i: standing.field(side, "is_active", bool(i % 2)),
+    "password": lambda standing, side, i: standing.password(side, f"given number {i}"),
+}
+
+
+@pytest.mark.parametrize("one,two", itertools.combinations(STANDING_CHANGES, 2))
+def test_two_admins_change_an_account(shared_hub, two_sessions, one, two):
+    person = Person(shared_hub, f"ward_{one}_{two}")
+    standing = Standing(shared_hub, person, two_sessions)
+    rounds = FEW - FEW % 2                     # the last one leaves it open
+    assert race(rounds, lambda i: STANDING_CHANGES[one](standing, 0, i),
+                lambda i: STANDING_CHANGES[two](standing, 1, i), standing.look) == 0
+    assert person.logs_in(person.password)
+
+
+def test_an_admin_changes_an_account_beside_its_owner(shared_hub, two_sessions):
+    """The owner is logged out by it; what he was answered before that holds."""
+    person = Person(shared_hub, "owner")
+    standing = Standing(shared_hub, person, two_sessions)
+    for i in range(FEW):
+        person.sessions[0] = shared_hub.session(shared_hub.login(person.name, PASSWORD))
+        person.look()
+        given, _ = standing.field(0, "is_admin", bool(i % 2))
+        edit, _ = person.field(0, "full_name", f"edit {i}")
+        answers = together(given, edit)
+        record = standing.look()
+        assert answers[0].status_code == 200 and record["is_admin"] is bool(i % 2)
+        assert answers[1].status_code in (200, 401), answers[1].text
+        if answers[1].ok:
+            assert record["full_name"] == f"edit {i}"

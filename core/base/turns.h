@@ -15,7 +15,7 @@
 #include "base/task.h"
 
 enum {
-    TURNS_EACH = 64,
+    TURNS_EACH = 200,
     TURNS_ALL = 256,
     TURNS_WAIT_MS = 25000,       /* longest wait; shorter where the task's deadline is */
     TURNS_DOUBT_MS = 15 * 60000, /* how long a source stays doubtful */

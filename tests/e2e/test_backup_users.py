@@ -165,12 +165,13 @@ def test_names_that_lead_elsewhere(hub, name):
 
 def test_addresses_count_behind_a_setting(make_hub, files):
     files.user("eve", restrictByIP=["192.0.2.7"])
-    files.user("bob", restrictByIP=["192.0.2.7", "127.0.0.1"])
+    files.user("bob", restrictByIP=["192.0.2.7", "::ffff:127.0.0.1"])
+    files.user("net", restrictByIP=["no address", "127.0.0.0/8"])
     hub = make_hub(*files.options())
     assert not login_refused(hub, "eve")
     strict = make_hub(*files.options(), "--backup-restrict-by-ip", "on")
     assert login_refused(strict, "eve") == INCORRECT
-    assert not login_refused(strict, "bob")
+    assert not login_refused(strict, "bob") and not login_refused(strict, "net")
 
 
 def test_the_address_behind_a_trusted_proxy(make_hub, files):

@@ -1,4 +1,5 @@
 /* Logging in and out, and looking at users and their sessions. */
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/password.h"
@@ -99,12 +100,22 @@ static void refuse_login(struct request *req)
     reply_error(req, ERR_UNAUTHORIZED, SLICE("incorrect Username or Password"));
 }
 
+/* However both are written; a network is allowed, too. */
+static bool is_from(struct slice ip, struct slice allowed)
+{
+    struct address address;
+    struct cidr network;
+
+    return address_from_text(ip, &address) && cidr_parse(allowed, &network) &&
+           cidr_contains(&network, &address);
+}
+
 static bool may_come_from(const struct backup_person *person, const struct request *req)
 {
     if (!person->address_count || !config_bool(req->gateway->config, "backup.restrict_by_ip"))
         return true;
     for (size_t i = 0; i < person->address_count; i++)
-        if (slice_eq(person->addresses[i], req->peer_ip))
+        if (is_from(req->peer_ip, person->addresses[i]))
             return true;
     return false;
 }

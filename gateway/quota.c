@@ -33,10 +33,8 @@ bool quota_enter_or_reply(struct request *req, uint64_t *room_bytes)
     *room_bytes = UINT64_MAX;
     if (most->bytes || most->items)
         err = usage_load(&req->task, req->gateway->state, req->principal.user_id, &used);
-    if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
+    if (!ok_or_reply(req, err))
         return false;
-    }
     if ((most->items && used.items >= most->items) || (most->bytes && used.bytes >= most->bytes)) {
         reply_full(req, &used);
         return false;

@@ -21,6 +21,7 @@ def logs_in(hub, name, password):
 
 @pytest.mark.parametrize("running", [True, False])
 def test_a_lost_password(hub, running):
+    token = hub.login()
     if not running:
         hub.stop()
     changed = user(hub, "password", "admin", password="another horse battery")
@@ -29,6 +30,8 @@ def test_a_lost_password(hub, running):
         hub.start()
     assert logs_in(hub, "admin", "another horse battery")
     assert not logs_in(hub, "admin", "correct horse battery")
+    assert requests.get(hub.api + "/users/me", timeout=PATIENCE_S,
+                        headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
 def test_what_rest_refuses_is_refused(hub):

@@ -46,23 +46,30 @@ void metrics_request(const char *operation, int status, uint64_t duration_us)
     counts.total_us += duration_us;
 }
 
-void metrics_write(struct buf *out, const char *name, const char *type, uint64_t value)
+static void head(struct buf *out, const char *name, const char *type, const char *help)
 {
-    buf_printf(out, "# TYPE %s %s\n%s %" PRIu64 "\n", name, type, name, value);
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void metrics_write(struct buf *out, const char *name, const char *type, const char *help,
+                   uint64_t value)
+{
+    head(out, name, type, help);
+    buf_printf(out, "%s %" PRIu64 "\n", name, value);
 }
 
 void metrics_write_requests(struct buf *out)
 {
     uint64_t so_far = 0;
 
-    buf_add(out, SLICE("# TYPE mediahub_requests_total counter\n"));
+    head(out, "mediahub_requests_total", "counter", "Requests answered, by operation and status.");
     for (size_t i = 0; i < counts.n; i++)
         for (int class = 1; class < STATUS_CLASSES; class ++)
             if (counts.rows[i].by_class[class])
                 buf_printf(
                     out, "mediahub_requests_total{operation=\"%s\",status=\"%dxx\"} %" PRIu64 "\n",
                     counts.rows[i].operation, class, counts.rows[i].by_class[class]);
-    buf_add(out, SLICE("# TYPE mediahub_request_seconds histogram\n"));
+    head(out, "mediahub_request_seconds", "histogram", "Time from a head to its answer.");
     for (size_t i = 0; i < BUCKETS; i++) {
         so_far += counts.buckets[i];
         buf_printf(out, "mediahub_request_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",

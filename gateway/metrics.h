@@ -8,5 +8,6 @@
 void metrics_request(const char *operation, int status, uint64_t duration_us);
 void metrics_write_requests(struct buf *out);
 
-/* One gauge or counter with its type line. */
-void metrics_write(struct buf *out, const char *name, const char *type, uint64_t value);
+/* One gauge or counter with its lines of help and type. */
+void metrics_write(struct buf *out, const char *name, const char *type, const char *help,
+                   uint64_t value);

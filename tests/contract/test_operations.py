@@ -513,7 +513,13 @@ def check_hub_realtime_page(hub_contract, hub):
 
 
 def check_hub_metrics(hub_contract):
-    hub_contract.call("hub_metrics")
+    lines = hub_contract.call("hub_metrics").text.splitlines()
+    series = {line.split("{")[0].split()[0] for line in lines if not line.startswith("#")}
+    helped = {line.split()[2] for line in lines if line.startswith("# HELP") and len(line.split()) > 4}
+    typed = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    assert helped == typed and len(helped) > 20
+    for name in series:
+        assert name in helped or name.rpartition("_")[0] in helped, name
 
 
 def check_hub_realtime(hub_contract):

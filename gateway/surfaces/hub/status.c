@@ -83,8 +83,10 @@ static void write_deliveries(struct request *req, struct buf *out)
 
     if (delivery_count(&req->task, req->gateway->state, &counts) != OK)
         return;
-    metrics_write(out, "mediahub_webhook_backlogs_full_total", "counter", counts.full);
-    metrics_write(out, "mediahub_webhook_deliveries_refused_total", "counter", counts.refused);
+    metrics_write(out, "mediahub_webhook_backlogs_full_total", "counter",
+                  "Times that an endpoint of a webhook had no room for more.", counts.full);
+    metrics_write(out, "mediahub_webhook_deliveries_refused_total", "counter",
+                  "Deliveries that an endpoint had no room for.", counts.refused);
 }
 
 static bool may_read_metrics_or_reply(struct request *req)
@@ -110,14 +112,19 @@ void hub_metrics(struct request *req)
         return;
     out = reply_writer(req);
     metrics_write_requests(out);
-    metrics_write(out, "mediahub_connections", "gauge", connection_count(gateway->connections));
-    metrics_write(out, "mediahub_uploads", "gauge", exchange_uploads());
-    metrics_write(out, "mediahub_fibers", "gauge", fiber_count());
+    metrics_write(out, "mediahub_connections", "gauge", "Open connections.",
+                  connection_count(gateway->connections));
+    metrics_write(out, "mediahub_uploads", "gauge", "Uploads under way.", exchange_uploads());
+    metrics_write(out, "mediahub_fibers", "gauge", "Requests and other work under way.",
+                  fiber_count());
     metrics_write(out, "mediahub_state_connects_total", "counter",
-                  redis_connects(gateway->state->durable));
+                  "Connections made to the state server.", redis_connects(gateway->state->durable));
     metrics_write(out, "mediahub_password_work_kib_total", "counter",
+                  "Memory that password hashing has gone through.",
                   password_work_kib(gateway->passwords));
-    metrics_write(out, "mediahub_password_waiting", "gauge", password_waiting(gateway->passwords));
+    metrics_write(out, "mediahub_password_waiting", "gauge",
+                  "Logins that wait for their password to be hashed.",
+                  password_waiting(gateway->passwords));
     realtime_metrics(gateway->realtime, out);
     write_deliveries(req, out);
     reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(out));

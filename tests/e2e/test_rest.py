@@ -1,10 +1,11 @@
 """REST of Media Vault as a client sees it: envelopes, limits, errors, ranges, pages."""
 import re
+import subprocess
 import time
 
 import pytest
 import requests
-from harness import PATIENCE_S
+from harness import BUILD, PATIENCE_S
 from people import add_user
 
 
@@ -126,6 +127,16 @@ def test_links_hold_while_their_user_may_see(hub, photo):
     assert ada.patch(path, json={"is_public": False}).status_code == 200
     assert [statuses(name) for name in links] == [[200, 200], [404, 404], [200, 200]]
     assert ada.patch(path, json={"is_public": True}).status_code == 200
+    assert statuses("bob") == [200, 200]
+
+    def user(command):
+        subprocess.run([BUILD / "bin/mediahub", "user", command, "bob", "--data", hub.data],
+                       cwd=hub.folder, env=hub.env, check=True, timeout=PATIENCE_S,
+                       stdout=subprocess.DEVNULL)
+
+    user("disable")
+    assert [statuses(name) for name in links] == [[200, 200], [403, 403], [200, 200]]
+    user("enable")
     assert statuses("bob") == [200, 200]
 
 

@@ -34,11 +34,12 @@ bool cors_is_preflight(const struct http_head *head)
 
 void cors_add_headers(const struct slice *listed, const struct http_head *head, struct buf *out)
 {
-    struct slice origin = http1_header(head, "Origin");
+    struct slice origin;
 
     if (!listed || !listed->n)
         return;
     buf_add(out, SLICE("Vary: Origin\r\n"));
+    origin = http1_header(head, "Origin");
     if (!origin.n || !cors_allows(listed, origin))
         return;
     buf_printf(out, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(origin));

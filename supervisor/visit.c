@@ -115,12 +115,14 @@ static void on_ready(void *arg, struct child *child)
 /* One that cannot start has said why. Killed, it is started again; the command will see. */
 static void on_death(void *arg, struct child *child, int status)
 {
-    const struct visit *visit = arg;
+    struct visit *visit = arg;
     struct slice name = slice_from(child_name(child));
 
-    if (WIFEXITED(status))
-        exit(visit_failed(visit, "%.*s",
-                          SLICE_ARG(redis_last_words(visit->arena, name, visit->data))));
+    if (!WIFEXITED(status) || visit->given_up)
+        return;
+    visit->given_up = true;
+    visit_failed(visit, "%.*s", SLICE_ARG(redis_last_words(visit->arena, name, visit->data)));
+    state_close(visit->state); /* ends every wait, so that the task comes to its end */
 }
 
 static void on_stopped(void *arg, struct child *child)
@@ -157,13 +159,15 @@ static void run(struct task *task, void *arg)
         state_wait_telling(task, visit->state, (unsigned)config_number(visit->config, "partitions"),
                            limit_ms, limit_ms);
 
-    if (err == OK)
+    if (err == OK && !visit->given_up)
         visit->exit_status = visit->fn(task, visit);
-    else if (err == ERR_STATE_UNAVAILABLE) /* said already */
+    else if (err == ERR_STATE_UNAVAILABLE || visit->given_up) /* said already */
         visit->exit_status = status_of(visit);
     else
         visit->exit_status = visit_failed(visit, "%.*s", SLICE_ARG(err_row(err)->message));
-    state_close(visit->state);
+    if (!visit->given_up)
+        state_close(visit->state);
+    visit->given_up = true;
     if (visit->own_redis)
         stop_redis(visit);
 }

@@ -23,6 +23,7 @@ struct visit {
     struct plan plan;
     struct child *redis[2];
     size_t redis_left;
+    bool given_up; /* the state is closed */
     int (*fn)(struct task *task, struct visit *visit);
     int exit_status;
 };

@@ -91,8 +91,11 @@ def make_standing(make_hub, trace):
 
 def redis_pid(hub, role):
     for pid in hub.pids("redis-server"):
-        if f"{role}.sock" in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
-            return pid
+        try:
+            if f"{role}.sock" in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
+                return pid
+        except FileNotFoundError:                        # it has ended meanwhile
+            continue
     return None
 
 

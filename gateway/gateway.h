@@ -11,11 +11,12 @@
 
 struct connection_server;
 struct jobserver;
-struct manifests;
 struct password_thread;
 struct surroundings;
 struct trusted_proxies;
 struct upload_shares;
+
+enum { SURFACES_MAX = 8 };
 
 struct gateway {
     const struct config *config;
@@ -28,7 +29,7 @@ struct gateway {
     struct connection_server *connections;
     struct jobserver *jobs;
     struct password_thread *passwords;
-    struct manifests *manifests; /* users and collections that are written in files */
+    void *own[SURFACES_MAX]; /* of each surface: surface_own() of router.h */
     struct rate_limits limits;
     struct quota quota; /* of each account */
     const struct trusted_proxies *proxies;

@@ -22,7 +22,7 @@
 #include "gateway/jobs/jobserver.h"
 #include "gateway/keyring_watch.h"
 #include "gateway/realtime_gate.h"
-#include "gateway/surfaces/backup_repository/manifest.h"
+#include "gateway/router.h"
 #include "gateway/surroundings.h"
 #include "gateway/upload_share.h"
 #include "state/endpoint.h"
@@ -213,18 +213,6 @@ static void open_state(struct gateway *gateway)
         process_fail("--redis or --redis-volatile is not a Redis URL");
 }
 
-/* Where users and collections are written in files; the folder may come later. */
-static void open_manifests(struct gateway *gateway, struct arena *arena)
-{
-    const struct config *config = gateway->config;
-    struct slice folder = config_text(config, "backup.config_path");
-
-    if (folder.n == 0)
-        folder =
-            arena_printf(arena, "%.*s/backup-repository", SLICE_ARG(config_text(config, "data")));
-    gateway->manifests = manifests_open(folder, config_text(config, "backup.namespace"));
-}
-
 static void *on_accept(struct connection *connection, const struct connection_owner **owner)
 {
     return exchange_accept(&dispatch_service, &program.gateway, connection, owner);
@@ -274,7 +262,7 @@ int main(int argc, char **argv)
     gateway->uploads = &program.uploads;
     gateway->proxies = trusted_proxies_read(config, program.arena);
     gateway->cors_origins = origins_from(program.arena, config_text(config, "cors.origins"));
-    open_manifests(gateway, program.arena);
+    router_open_surfaces(gateway, program.arena);
     gateway->passwords = password_thread_start();
     open_state(gateway);
     open_connections();
@@ -287,7 +275,7 @@ int main(int argc, char **argv)
 
     upload_shares_fini(&program.uploads);
     password_thread_stop(gateway->passwords);
-    manifests_close(gateway->manifests);
+    router_close_surfaces(gateway);
     store_close(gateway->store);
     arena_free(program.arena);
     config_free(config);

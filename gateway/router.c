@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "gateway/access/authentication.h"
+#include "gateway/gateway.h"
 #include "handlers.h"
 
 #include <string.h>
@@ -216,4 +217,32 @@ const struct surface *router_surface(struct slice path)
         }
     }
     return owner;
+}
+
+/* --- what surfaces keep ------------------------------------------------------------------------
+ */
+
+_Static_assert((int)SURFACES <= (int)SURFACES_MAX, "a gateway has room for what each surface keeps");
+
+void router_open_surfaces(struct gateway *gateway, struct arena *arena)
+{
+    for (size_t i = 0; i < SURFACES; i++)
+        if (surfaces[i]->open)
+            gateway->own[i] = surfaces[i]->open(gateway->config, arena);
+}
+
+void router_close_surfaces(struct gateway *gateway)
+{
+    for (size_t i = 0; i < SURFACES; i++)
+        if (surfaces[i]->close)
+            surfaces[i]->close(gateway->own[i]);
+}
+
+void *surface_own(const struct gateway *gateway, const struct surface *surface)
+{
+    size_t i = 0;
+
+    while (surfaces[i] != surface)
+        i++;
+    return gateway->own[i];
 }

@@ -19,8 +19,9 @@ enum auth_scheme {
  * the handler as it arrives. */
 enum body_kind { BODY_NONE, BODY_JSON, BODY_TEXT, BODY_STREAM };
 
-struct body_schema;   /* gateway/validate.h */
-struct authenticator; /* gateway/authentication.h */
+struct body_schema; /* gateway/validate.h */
+struct authenticator;
+struct config; /* gateway/authentication.h */
 
 typedef void handler_fn(struct request *req);
 
@@ -54,7 +55,16 @@ struct surface {
     bool rate_headers;                         /* X-RateLimit-* on every answer */
     bool require_https;                        /* setting <name>.require_https */
     bool unknown_method_is_unknown_path; /* 404 instead of 405; `Allow` says which there are */
+    /* What it keeps for the life of the process, in the arena or its own; NULL: nothing. */
+    void *(*open)(const struct config *config, struct arena *arena);
+    void (*close)(void *own);
 };
+
+/* At the start, before anybody asks, and at the end. */
+void router_open_surfaces(struct gateway *gateway, struct arena *arena);
+void router_close_surfaces(struct gateway *gateway);
+void *surface_own(const struct gateway *gateway,
+                  const struct surface *surface); /* what open gave */
 
 const struct surface *router_surface(struct slice path); /* the owner of a path; never NULL */
 /* The authenticator whose tokens say this `aud`; NULL: none. */

@@ -44,7 +44,7 @@ bool thumbnail_shrink(void *image, int size, VipsImage **out)
            0;
 }
 
-/* The largest output that is smaller than `below` (or equal, but later in the list). */
+/* The largest thumbnail that is not made yet. */
 static bool next_output(const struct wire_decode *request, bool *used, size_t *at)
 {
     bool found = false;

@@ -155,7 +155,7 @@ static bool prove_or_reply(struct request *req, const struct credentials *given,
         subject.partition = person->partition;
         phc = password_of(req->task.arena, person, given->access_key);
     }
-    kinds = manifests_password_kinds(&req->task, gateway->manifests);
+    kinds = manifests_password_kinds(&req->task, backup_manifests(gateway));
     if (!guard_enter_or_reply(req, &subject, &guard))
         return false;
     err =

@@ -18,8 +18,7 @@ struct manifest_node {
 void manifest_fail(struct manifest_reader *reader, const struct manifest_node *node,
                    const char *what);
 
-/* A member is absent where the node is no object; that an object is one is asked for by
- * manifest_need(). */
+/* A member is absent where the node is no object. */
 struct manifest_node manifest_member(struct manifest_reader *reader,
                                      const struct manifest_node *node, const char *key);
 struct manifest_node manifest_element(struct manifest_reader *reader,

@@ -2,6 +2,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/surfaces/backup_repository/stored/stored_password.h"
+#include "gateway/surfaces/backup_repository/surface.h"
 #include "state/account.h"
 #include "state/id.h"
 
@@ -51,7 +52,7 @@ enum err backup_person_find(struct task *task, struct gateway *gateway, struct s
 {
     struct backup_user user;
     struct account account;
-    enum err err = manifest_user(task, gateway->manifests, name, &user);
+    enum err err = manifest_user(task, backup_manifests(gateway), name, &user);
 
     if (err == OK) {
         from_file(task->arena, &user, out);

@@ -5,7 +5,7 @@
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "gateway/surfaces/backup_repository/health.h"
-#include "gateway/surfaces/backup_repository/manifest.h"
+#include "gateway/surfaces/backup_repository/surface.h"
 #include "handlers.h"
 
 enum { FILES_NAMED_MAX = 10 };
@@ -45,7 +45,7 @@ static struct slice check_configuration(struct request *req)
     struct slice *problems, text;
     size_t n;
 
-    manifests_check(&req->task, req->gateway->manifests, &problems, &n);
+    manifests_check(&req->task, backup_manifests(req->gateway), &problems, &n);
     if (n == 0)
         return SLICE_NONE;
     text = SLICE("configuration provider is not usable");

@@ -75,6 +75,27 @@ static void wrap_error(struct request *req, struct buf *out, enum err why, struc
     jw_object_end(&w);
 }
 
+/* The folder of users and collections may come later. */
+static void *open_files(const struct config *config, struct arena *arena)
+{
+    struct slice folder = config_text(config, "backup.config_path");
+
+    if (folder.n == 0)
+        folder =
+            arena_printf(arena, "%.*s/backup-repository", SLICE_ARG(config_text(config, "data")));
+    return manifests_open(folder, config_text(config, "backup.namespace"));
+}
+
+static void close_files(void *manifests)
+{
+    manifests_close(manifests);
+}
+
+struct manifests *backup_manifests(const struct gateway *gateway)
+{
+    return surface_own(gateway, &surface_backup_repository);
+}
+
 const struct surface surface_backup_repository = {
     .name = SLICE_INIT("backup_repository"),
     .prefixes = backup_repository_prefixes,
@@ -84,4 +105,6 @@ const struct surface surface_backup_repository = {
     .rate = RATE_NONE,
     .rate_headers = true,
     .unknown_method_is_unknown_path = true,
+    .open = open_files,
+    .close = close_files,
 };

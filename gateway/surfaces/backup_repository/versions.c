@@ -15,8 +15,8 @@
 
 static bool find_collection_or_reply(struct request *req, struct backup_collection *out)
 {
-    enum err err =
-        manifest_collection(&req->task, req->gateway->manifests, request_param(req, "id"), out);
+    enum err err = manifest_collection(&req->task, backup_manifests(req->gateway),
+                                       request_param(req, "id"), out);
 
     if (err == ERR_NOT_FOUND)
         reply_error(req, err, SLICE("cannot find specified collection"));

@@ -222,7 +222,8 @@ const struct surface *router_surface(struct slice path)
 /* --- what surfaces keep ------------------------------------------------------------------------
  */
 
-_Static_assert((int)SURFACES <= (int)SURFACES_MAX, "a gateway has room for what each surface keeps");
+_Static_assert((int)SURFACES <= (int)SURFACES_MAX,
+               "a gateway has room for what each surface keeps");
 
 void router_open_surfaces(struct gateway *gateway, struct arena *arena)
 {

@@ -97,7 +97,7 @@ def test_reads_go_on_without_memory(setting):
     setting.state.command("CONFIG", "SET", "maxmemory", "1")
     for _ in range(10):
         assert setting.session.get(f"{setting.hub.api}/media/{media['id']}").status_code == 200
-    assert setting.upload().status_code == 503
+    assert setting.upload().status_code == 507
 
 
 def test_read_only(setting):

@@ -44,7 +44,7 @@ static void look(struct task *task, void *arg)
 {
     struct keyring_watch *watch = arg;
     struct keyring now;
-    enum err err = keyring_load(task, watch->gateway->state, &now);
+    enum err err = keyring_reload(task, watch->gateway->state, &now);
 
     watch->running = false;
     if (watch->stopping) {

@@ -206,23 +206,39 @@ static bool open_text(struct arena *arena, struct slice text, struct keyring *ou
     return false;
 }
 
+static enum err take_up(struct task *task, struct state *state, struct slice text,
+                        struct keyring *out)
+{
+    bool was_plain;
+    enum err err = OK;
+
+    if (!open_text(task->arena, text, out, &was_plain))
+        return ERR_INTERNAL;
+    /* Of another gateway that does the same, one wins. */
+    if (was_plain)
+        err = exchange(task, state, text, out);
+    keep_as_of(out, clock_unix_ms() / 1000);
+    return err == ERR_CONFLICT ? OK : err;
+}
+
 enum err keyring_load(struct task *task, struct state *state, struct keyring *out)
 {
     struct redis_value reply;
-    bool was_plain;
     enum err err = read_text(task, state, &reply);
 
     if (err == OK && reply.type == REDIS_NIL)
         err = make(task, state, &reply);
-    if (err != OK)
-        return err;
-    if (!open_text(task->arena, reply.text, out, &was_plain))
-        return ERR_INTERNAL;
-    /* Of another gateway that does the same, one wins. */
-    if (was_plain)
-        err = exchange(task, state, reply.text, out);
-    keep_as_of(out, clock_unix_ms() / 1000);
-    return err == ERR_CONFLICT ? OK : err;
+    return err == OK ? take_up(task, state, reply.text, out) : err;
+}
+
+enum err keyring_reload(struct task *task, struct state *state, struct keyring *out)
+{
+    struct redis_value reply;
+    enum err err = read_text(task, state, &reply);
+
+    if (err == OK && reply.type == REDIS_NIL)
+        return ERR_NOT_FOUND;
+    return err == OK ? take_up(task, state, reply.text, out) : err;
 }
 
 enum err keyring_rotate(struct task *task, struct state *state, bool at_once)

@@ -29,7 +29,8 @@ struct keyring {
 /* As of now: what has ended is left out. Makes it when there is none, and seals one that is plain.
  */
 enum err keyring_load(struct task *task, struct state *state, struct keyring *out);
-/* The same of a hub that runs, whose keys are there: ERR_NOT_FOUND in a state that has lost them. */
+/* The same of a hub that runs, whose keys are there: ERR_NOT_FOUND in a state that has lost them.
+ */
 enum err keyring_reload(struct task *task, struct state *state, struct keyring *out);
 const struct signing_key *keyring_find(const struct keyring *keyring, struct slice kid);
 

@@ -164,7 +164,7 @@ static void on_canary_due(struct timer *timer)
     timer_start(timer, CANARY_EVERY_MS, on_canary_due);
 }
 
-static struct slice fleeting_url(const struct gateway *gateway)
+static struct slice volatile_url(const struct gateway *gateway)
 {
     struct slice url = config_text(gateway->config, "redis_volatile");
 
@@ -180,7 +180,7 @@ bool realtime_gate_start(struct gateway *gateway)
     assert(!gateway->realtime);
     gateway->realtime = realtime_new(gateway->state, &hooks, &limits);
     gateway->stream = stream_open(gateway->state, NULL, &handlers);
-    gateway->progress = progress_feed_open(fleeting_url(gateway), on_progress, gateway);
+    gateway->progress = progress_feed_open(volatile_url(gateway), on_progress, gateway);
     if (!gateway->stream || !gateway->progress)
         return false;
     canary.gateway = gateway;

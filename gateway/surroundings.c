@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A dispatcher that is started again, or a fleeting server that has lost its memory, is no death.
+/* A dispatcher that is started again, or a volatile server that has lost its memory, is no death.
  */
 enum { MISSED_MS = 3 * PULSE_PERIOD_MS };
 

@@ -11,7 +11,7 @@ struct surroundings;
 struct surroundings *surroundings_start(struct gateway *gateway);
 void surroundings_stop(struct surroundings *surroundings); /* NULL is allowed */
 
-/* Felt within the last moments; while the fleeting server is away nobody knows, and it is taken for
+/* Felt within the last moments; while the volatile server is away nobody knows, and it is taken for
  * granted. */
 bool surroundings_has_dispatcher(const struct surroundings *surroundings);
 bool surroundings_has_folders(struct task *task, const struct gateway *gateway); /* suspends */

@@ -115,10 +115,10 @@ static bool plan_redis(struct arena *arena, const struct config *config, struct 
     struct slice url = config_text(config, "redis");
 
     if (url.n) {
-        struct slice fleeting = config_text(config, "redis_volatile");
+        struct slice volatile_url = config_text(config, "redis_volatile");
 
         plan->redis_url = url;
-        plan->redis_volatile_url = fleeting.n ? fleeting : url;
+        plan->redis_volatile_url = volatile_url.n ? volatile_url : url;
         return true;
     }
     const char *program = plan_find_program(arena, "redis-server");

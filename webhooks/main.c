@@ -96,7 +96,7 @@ static void run(struct task *task, void *arg)
 static void read_settings(void)
 {
     struct slice durable = config_text(program.config, "redis");
-    struct slice fleeting = config_text(program.config, "redis_volatile");
+    struct slice volatile_url = config_text(program.config, "redis_volatile");
 
     if (durable.n == 0)
         process_fail("--redis is needed: the state server whose events are to be delivered");
@@ -107,7 +107,7 @@ static void read_settings(void)
     program.settings.policy = &program.policy;
     program.settings.grace_ms = GRACE_MS;
     program.settings.bounds = delivery_bounds_from(program.config);
-    program.settings.state = state_open(durable, fleeting);
+    program.settings.state = state_open(durable, volatile_url);
     if (!program.settings.state)
         process_fail("--redis or --redis-volatile is not a Redis URL");
 }

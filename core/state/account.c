@@ -26,10 +26,11 @@ static struct slice login_key(struct arena *arena, struct slice id)
 
 static struct redis_call *login_send(struct task *task, struct state *state, struct slice id)
 {
-    return redis_send(state->fleeting, REDIS_ARGV(SLICE("GET"), login_key(task->arena, id)), 2);
+    return redis_send(state->volatile_redis, REDIS_ARGV(SLICE("GET"), login_key(task->arena, id)),
+                      2);
 }
 
-/* Without the fleeting server the last login is simply not known. */
+/* Without the volatile server the last login is simply not known. */
 static uint64_t login_take(struct task *task, struct redis_call *call)
 {
     struct redis_value reply;
@@ -400,7 +401,7 @@ void account_note_login(struct state *state, const struct account *account, uint
 {
     struct arena *arena = arena_new();
 
-    redis_post(state->fleeting, SLICE("SET"), login_key(arena, account->id),
+    redis_post(state->volatile_redis, SLICE("SET"), login_key(arena, account->id),
                record_number(arena, now_ms));
     arena_free(arena);
 }

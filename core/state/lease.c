@@ -11,7 +11,7 @@ enum { HOLDER_BYTES = 16, RENEWALS = 4 /* within the life of a lease */ };
 static enum err look(struct task *task, struct state *state, struct slice key, struct slice holder)
 {
     struct redis_value value;
-    enum err err = state_command(task, state->fleeting, &value, SLICE("GET"), key);
+    enum err err = state_command(task, state->volatile_redis, &value, SLICE("GET"), key);
 
     if (err != OK)
         return err;
@@ -23,21 +23,21 @@ enum err lease_take(struct task *task, struct state *state, struct slice key, st
 {
     struct slice life = record_number(task->arena, ms);
     struct redis_value value;
-    enum err err = state_command(task, state->fleeting, &value, SLICE("SET"), key, holder,
+    enum err err = state_command(task, state->volatile_redis, &value, SLICE("SET"), key, holder,
                                  SLICE("NX"), SLICE("PX"), life);
 
     if (err != OK || value.type == REDIS_TEXT)
         return err;
     err = look(task, state, key, holder);
     if (err == OK)
-        err = state_command(task, state->fleeting, &value, SLICE("PEXPIRE"), key, life);
+        err = state_command(task, state->volatile_redis, &value, SLICE("PEXPIRE"), key, life);
     return err;
 }
 
 void lease_give_back(struct task *task, struct state *state, struct slice key, struct slice holder)
 {
     if (look(task, state, key, holder) == OK)
-        redis_post(state->fleeting, SLICE("DEL"), key);
+        redis_post(state->volatile_redis, SLICE("DEL"), key);
 }
 
 struct slice lease_holder_new(struct arena *arena)

@@ -1,4 +1,4 @@
-/* lease.h: one holder at a time of something that is nobody's for good: a key on the fleeting
+/* lease.h: one holder at a time of something that is nobody's for good: a key on the volatile
  * server that names its holder and ends by itself. Not a fence: whoever must not be overtaken
  * checks in its commit that nothing has changed. */
 #pragma once

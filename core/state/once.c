@@ -81,7 +81,7 @@ void once_renew(struct task *task, struct state *state, struct once_claim *claim
 void once_end(struct state *state, struct once_claim *claim)
 {
     if (claim->held)
-        redis_post(state->fleeting, SLICE("DEL"), claim->lease);
+        redis_post(state->volatile_redis, SLICE("DEL"), claim->lease);
     claim->held = false;
 }
 

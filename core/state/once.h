@@ -1,7 +1,7 @@
 /* once.h: what a client asks for under a key of its own (Idempotency-Key) happens once: principal,
  * operation and key lead to what was made of which body. The record is written by the commit that
  * makes the thing, so neither a crash nor a race makes two; it lives for a day, or as long as the
- * thing does. While the first is under way a lease on the fleeting server holds the key; it ends by
+ * thing does. While the first is under way a lease on the volatile server holds the key; it ends by
  * itself when its process dies. */
 #pragma once
 
@@ -22,7 +22,7 @@ void once_init(struct once_claim *claim, struct arena *arena, unsigned partition
                struct slice principal, struct slice operation, struct slice key);
 
 /* Looks what was made, and holds the key when nothing was. ERR_CONFLICT: somebody is at it now.
- * ERR_STATE_UNAVAILABLE: nobody knows what was made; while the fleeting server is away the commit
+ * ERR_STATE_UNAVAILABLE: nobody knows what was made; while the volatile server is away the commit
  * alone decides. Also to look again after the commit said ERR_CONFLICT. */
 enum err once_begin(struct task *task, struct state *state, struct once_claim *claim);
 /* Goes on holding it; to be called as often as may be while something long goes on. */

@@ -20,7 +20,7 @@ void progress_publish(struct state *state, const struct progress *progress)
 {
     struct arena *arena = arena_new();
 
-    redis_post(state->fleeting, SLICE("XADD"), stream_key, SLICE("MAXLEN"), SLICE("~"),
+    redis_post(state->volatile_redis, SLICE("XADD"), stream_key, SLICE("MAXLEN"), SLICE("~"),
                arena_printf(arena, "%d", KEPT), SLICE("*"), SLICE("media"), progress->media_id,
                SLICE("owner"), progress->owner, SLICE("kind"), progress->kind, SLICE("percent"),
                arena_printf(arena, "%u", progress->percent));

@@ -1,5 +1,5 @@
 /* progress.h: how far running jobs are, from whichever gateway hears it to all of them: a short
- * stream "hub:progress" on the fleeting server. Nothing of it is kept: a reader begins with what
+ * stream "hub:progress" on the volatile server. Nothing of it is kept: a reader begins with what
  * comes next, and a server that is away leaves a gap that nobody needs filled. */
 #pragma once
 
@@ -14,7 +14,7 @@ void progress_publish(struct state *state, const struct progress *progress);
 
 struct progress_feed;
 
-/* Reads over a connection of its own to the fleeting server at `url`, on a fiber of its own. NULL:
+/* Reads over a connection of its own to the volatile server at `url`, on a fiber of its own. NULL:
  * no fiber is left, or that is no URL. fn(arg, ..) runs on that fiber and must not suspend. */
 struct progress_feed *progress_feed_open(struct slice url,
                                          void (*fn)(void *arg, const struct progress *progress),

@@ -11,7 +11,7 @@ void pulse_beat(struct state *state, struct slice kind)
 {
     struct arena *arena = arena_new();
 
-    redis_post(state->fleeting, SLICE("SET"), key_of(arena, kind), SLICE("1"), SLICE("PX"),
+    redis_post(state->volatile_redis, SLICE("SET"), key_of(arena, kind), SLICE("1"), SLICE("PX"),
                record_number(arena, PULSE_LIFE_MS));
     arena_free(arena);
 }
@@ -19,8 +19,8 @@ void pulse_beat(struct state *state, struct slice kind)
 enum err pulse_feel(struct task *task, struct state *state, struct slice kind)
 {
     struct redis_value found;
-    enum err err =
-        state_command(task, state->fleeting, &found, SLICE("EXISTS"), key_of(task->arena, kind));
+    enum err err = state_command(task, state->volatile_redis, &found, SLICE("EXISTS"),
+                                 key_of(task->arena, kind));
 
     return err == OK && found.number == 0 ? ERR_NOT_FOUND : err;
 }

@@ -1,4 +1,4 @@
-/* pulse.h: which kinds of processes live: a key on the fleeting server that ends by itself unless
+/* pulse.h: which kinds of processes live: a key on the volatile server that ends by itself unless
  * it is written again every PULSE_PERIOD_MS. */
 #pragma once
 

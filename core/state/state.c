@@ -105,15 +105,15 @@ void state_add_functions(struct state *state, struct slice code)
 
 /* -- Opening ---------------------------------------------------------------------------------- */
 
-struct state *state_open(struct slice durable_url, struct slice fleeting_url)
+struct state *state_open(struct slice durable_url, struct slice volatile_url)
 {
     struct state *state = MEM_NEW(struct state);
 
     state->functions = MEM_NEW(struct state_functions);
     state->durable = redis_open(durable_url, "durable");
     state->streams = redis_open(durable_url, "streams");
-    state->fleeting = redis_open(fleeting_url.n ? fleeting_url : durable_url, "fleeting");
-    if (!state->durable || !state->fleeting) {
+    state->volatile_redis = redis_open(volatile_url.n ? volatile_url : durable_url, "volatile");
+    if (!state->durable || !state->volatile_redis) {
         state_close(state);
         return NULL;
     }
@@ -125,7 +125,7 @@ struct state *state_open(struct slice durable_url, struct slice fleeting_url)
 
 void state_close(struct state *state)
 {
-    struct redis *connections[] = {state->durable, state->streams, state->fleeting};
+    struct redis *connections[] = {state->durable, state->streams, state->volatile_redis};
 
     state->functions->closed = true;
     for (size_t i = 0; i < sizeof connections / sizeof connections[0]; i++)
@@ -171,7 +171,8 @@ enum err state_wait(struct task *task, struct state *state, unsigned partitions_
 
     assert(partitions_if_new > 0 && partitions_if_new <= PARTITION_MAX + 1);
     while (clock_ms() < until_ms && !state->functions->closed) {
-        if (state_ready(state) && redis_ready(state->streams) && redis_ready(state->fleeting)) {
+        if (state_ready(state) && redis_ready(state->streams) &&
+            redis_ready(state->volatile_redis)) {
             enum err err = read_partitions(task, state, partitions_if_new);
 
             if (err != ERR_STATE_UNAVAILABLE)
@@ -185,7 +186,7 @@ enum err state_wait(struct task *task, struct state *state, unsigned partitions_
 /* The first of our servers that is not ready. */
 static const struct redis *find_missing(const struct state *state)
 {
-    const struct redis *servers[] = {state->durable, state->streams, state->fleeting};
+    const struct redis *servers[] = {state->durable, state->streams, state->volatile_redis};
 
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
         if (!redis_ready(servers[i]))

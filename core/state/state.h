@@ -1,19 +1,19 @@
 /* state.h: a process's connections to the two Redis servers and what it must know of them.
- * `durable` holds what a 2xx promises; `fleeting` holds what may be lost (rate windows, presence,
- * progress, last use). `streams` carries only blocking reads. All may be one server. */
+ * `durable` holds what a 2xx promises; `volatile_redis` holds what may be lost (rate windows,
+ * presence, progress, last use). `streams` carries only blocking reads. All may be one server. */
 #pragma once
 
 #include "state/redis.h"
 
 struct state {
-    struct redis *durable, *fleeting, *streams;
+    struct redis *durable, *volatile_redis, *streams;
     unsigned partitions;               /* fixed at creation of the data; 0 before state_wait() */
     struct state_functions *functions; /* of state.c */
 };
 
-/* Opens the connections and loads our functions after each connect of `durable`. No fleeting_url:
+/* Opens the connections and loads our functions after each connect of `durable`. No volatile_url:
  * the same server. NULL: one of the URLs is not one (see redis_address.h). */
-struct state *state_open(struct slice durable_url, struct slice fleeting_url);
+struct state *state_open(struct slice durable_url, struct slice volatile_url);
 void state_close(struct state *state);       /* what is under way ends; later calls fail at once */
 bool state_ready(const struct state *state); /* `durable` answers and has our functions */
 

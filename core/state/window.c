@@ -13,7 +13,7 @@ static struct slice window_key(struct arena *arena, struct slice policy, struct 
 /* A counter that has just ended must not come back for ever, hence after every change. */
 static void expire(struct state *state, struct arena *arena, struct slice counter, uint64_t seconds)
 {
-    redis_post(state->fleeting, SLICE("EXPIRE"), counter, record_number(arena, seconds),
+    redis_post(state->volatile_redis, SLICE("EXPIRE"), counter, record_number(arena, seconds),
                SLICE("NX"));
 }
 
@@ -21,7 +21,8 @@ struct redis_call *window_send(struct state *state, struct arena *arena, struct 
                                struct slice key, uint64_t seconds, uint64_t now_ms)
 {
     struct slice counter = window_key(arena, policy, key, seconds, now_ms);
-    struct redis_call *call = redis_send(state->fleeting, REDIS_ARGV(SLICE("INCR"), counter), 2);
+    struct redis_call *call =
+        redis_send(state->volatile_redis, REDIS_ARGV(SLICE("INCR"), counter), 2);
 
     expire(state, arena, counter, seconds);
     return call;
@@ -30,7 +31,7 @@ struct redis_call *window_send(struct state *state, struct arena *arena, struct 
 struct redis_call *window_look(struct state *state, struct arena *arena, struct slice policy,
                                struct slice key, uint64_t seconds, uint64_t now_ms)
 {
-    return redis_send(state->fleeting,
+    return redis_send(state->volatile_redis,
                       REDIS_ARGV(SLICE("GET"), window_key(arena, policy, key, seconds, now_ms)), 2);
 }
 
@@ -57,6 +58,6 @@ void window_give_back(struct state *state, struct arena *arena, struct slice pol
 {
     struct slice counter = window_key(arena, policy, key, seconds, now_ms);
 
-    redis_post(state->fleeting, SLICE("DECR"), counter);
+    redis_post(state->volatile_redis, SLICE("DECR"), counter);
     expire(state, arena, counter, seconds);
 }

@@ -1,4 +1,4 @@
-/* window.h: fixed-window counters on the fleeting server, exact over all gateways:
+/* window.h: fixed-window counters on the volatile server, exact over all gateways:
  * "rate:<policy>:<partition key>:<window number>", INCR + EXPIRE NX, no script. */
 #pragma once
 

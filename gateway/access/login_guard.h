@@ -8,7 +8,7 @@
  *
  * Tries are looked at one after the other, in turn of their sources (base/password.h), so that many
  * at once are no way past the count. Each gateway has its own turn: with N of them, N - 1 more may
- * pass. Counted on the fleeting server; without it nobody can log in, or passwords could be guessed
+ * pass. Counted on the volatile server; without it nobody can log in, or passwords could be guessed
  * at will. The sources of good logins are durable for LOGIN_GUARD_KNOWN_S. */
 #pragma once
 

@@ -33,7 +33,7 @@ static void run_round(struct task *task, void *arg)
 {
     struct housekeeping *housekeeping = arg;
 
-    /* A fleeting server that is away leaves nobody in charge: leases of jobs then wait, which is
+    /* A volatile server that is away leaves nobody in charge: leases of jobs then wait, which is
      * harmless. */
     if (lease_take(task, housekeeping->gateway->state, SLICE("hub:housekeeping"),
                    housekeeping->holder, TURN_MS) == OK) {

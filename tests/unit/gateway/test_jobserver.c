@@ -365,8 +365,8 @@ static bool progress_is_known(struct task *task, struct slice id)
 {
     struct redis_value entries;
 
-    assert_int_equal(redis_command(task, hub.gateway.state->fleeting, &entries, SLICE("XRANGE"),
-                                   SLICE("hub:progress"), SLICE("-"), SLICE("+")),
+    assert_int_equal(redis_command(task, hub.gateway.state->volatile_redis, &entries,
+                                   SLICE("XRANGE"), SLICE("hub:progress"), SLICE("-"), SLICE("+")),
                      OK);
     for (size_t i = 0; i < entries.n; i++) {
         const struct redis_value *fields = &entries.items[i].items[1];

@@ -498,18 +498,18 @@ static void windows(struct task *task, struct state *state)
     assert_int_equal(window_take(task, call, 2, 60, now_ms + 60000, &window), OK);
     assert_int_equal(window.used, 1);
 
-    redis_command(task, state->fleeting, &v, SLICE("KEYS"), SLICE("rate:*"));
+    redis_command(task, state->volatile_redis, &v, SLICE("KEYS"), SLICE("rate:*"));
     assert_int_equal(v.n, 3);
     for (size_t i = 0; i < v.n; i++) {
         struct redis_value ttl;
 
-        redis_command(task, state->fleeting, &ttl, SLICE("TTL"), v.items[i].text);
+        redis_command(task, state->volatile_redis, &ttl, SLICE("TTL"), v.items[i].text);
         assert_true(ttl.number > 0 && ttl.number <= 60);
     }
 
     /* A server that is away has counted nobody. */
     redis_fixture_kill();
-    WAIT_UNTIL(!redis_ready(state->fleeting));
+    WAIT_UNTIL(!redis_ready(state->volatile_redis));
     call = window_send(state, task->arena, policy, key, 60, now_ms);
     assert_int_equal(window_take(task, call, 2, 60, now_ms, &window), ERR_STATE_UNAVAILABLE);
     assert_int_equal(window.used, 0);

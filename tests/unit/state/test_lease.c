@@ -31,7 +31,7 @@ static int64_t left_ms(struct task *task, struct state *state, struct slice key)
 {
     struct redis_value left;
 
-    assert_int_equal(state_command(task, state->fleeting, &left, SLICE("PTTL"), key), OK);
+    assert_int_equal(state_command(task, state->volatile_redis, &left, SLICE("PTTL"), key), OK);
     return left.number;
 }
 
@@ -59,7 +59,7 @@ static void test_renewed(void **unused)
 static void nobody_knows(struct task *task, struct state *state)
 {
     redis_fixture_kill();
-    WAIT_UNTIL(!redis_ready(state->fleeting));
+    WAIT_UNTIL(!redis_ready(state->volatile_redis));
     assert_int_equal(lease_take(task, state, SLICE("lease:a"), SLICE("us"), LONG_MS),
                      ERR_STATE_UNAVAILABLE);
     lease_give_back(task, state, SLICE("lease:a"), SLICE("us"));

@@ -99,17 +99,17 @@ static void an_embedded_pair_with_what_serves(void **state)
 static void an_external_server_needs_no_redis_of_ours(void **state)
 {
     static const struct {
-        const char *fleeting, *expected;
+        const char *volatile_url, *expected;
     } cases[] = {{"", "redis://db:6379"}, {"redis://other:6379", "redis://other:6379"}};
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         static char durable[] = "--redis=redis://db:6379";
-        char fleeting[64];
-        char *argv[] = {durable, fleeting};
+        char volatile_url[64];
+        char *argv[] = {durable, volatile_url};
         struct arena *arena = arena_new();
         struct slice problem = SLICE_NONE;
 
-        snprintf(fleeting, sizeof fleeting, "--redis-volatile=%s", cases[i].fleeting);
+        snprintf(volatile_url, sizeof volatile_url, "--redis-volatile=%s", cases[i].volatile_url);
         assert_true(make(arena, &plan, &problem, COUNT_OF(argv), argv));
         assert_int_equal(plan.redis_count, 0);
         assert_string_equal(value_of(&plan.servers[0], "MEDIAHUB_REDIS"), "redis://db:6379");

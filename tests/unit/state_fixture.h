@@ -31,19 +31,35 @@ static void state_run_task(struct task *task, void *arg)
     state_close(run->state);
 }
 
-static void with_state(unsigned partitions, state_test *fn)
+static inline void state_run_test(void **arg)
 {
-    struct state_run run = {.fn = fn, .partitions = partitions};
+    struct state_run *run = *arg;
 
     loop_init(64);
     redis_fixture_command("FLUSHALL");
-    run.state = state_open(redis_fixture_url(), redis_fixture_url());
-    assert_non_null(run.state);
-    assert_true(task_spawn(state_run_task, &run));
+    run->state = state_open(redis_fixture_url(), redis_fixture_url());
+    assert_non_null(run->state);
+    assert_true(task_spawn(state_run_task, run));
     uv_run(loop_get(), UV_RUN_DEFAULT);
     assert_int_equal(fiber_count(), 0);
     assert_true(loop_fini());
 }
+
+/* For tests that do something around it. */
+static inline void with_state(unsigned partitions, state_test *fn)
+{
+    struct state_run run = {.fn = fn, .partitions = partitions};
+    void *arg = &run;
+
+    state_run_test(&arg);
+}
+
+/* A row of a program's table of tests: fn with a state of so many partitions. */
+#define STATE_TEST(parts, test)                                                                    \
+    {                                                                                              \
+        .name = #test " in " #parts, .test_func = state_run_test,                                  \
+        .initial_state = &(struct state_run){.fn = (test), .partitions = (parts)},                 \
+    }
 
 /* Waits, on a fiber, until the condition holds; fails the test after 10 s. */
 #define WAIT_UNTIL(condition)                                                                      \

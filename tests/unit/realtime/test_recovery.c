@@ -455,52 +455,17 @@ static void admins_over_several_partitions(struct task *task, struct state *stat
     hub_close(&hub);
 }
 
-static void in_memory(void **unused)
-{
-    with_state(1, from_memory_and_live);
-}
-
-static void from_redis(void **unused)
-{
-    with_state(1, past_memory_from_the_state);
-}
-
-static void once(void **unused)
-{
-    with_state(1, each_event_once_over_overlapping_subscriptions);
-}
-
-static void slow(void **unused)
-{
-    with_state(1, a_slow_reader_is_waited_for);
-}
-
-static void forked(void **unused)
-{
-    with_state(1, another_history_is_not_recovered);
-}
-
-static void foreign(void **unused)
-{
-    with_state(1, foreign_positions_are_not_recovered);
-}
-
-static void quicker(void **unused)
-{
-    with_state(1, a_position_of_a_quicker_gateway);
-}
-
-static void partitions(void **unused)
-{
-    with_state(3, admins_over_several_partitions);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_memory), cmocka_unit_test(from_redis), cmocka_unit_test(once),
-        cmocka_unit_test(slow),      cmocka_unit_test(forked),     cmocka_unit_test(foreign),
-        cmocka_unit_test(quicker),   cmocka_unit_test(partitions),
+        STATE_TEST(1, from_memory_and_live),
+        STATE_TEST(1, past_memory_from_the_state),
+        STATE_TEST(1, each_event_once_over_overlapping_subscriptions),
+        STATE_TEST(1, a_slow_reader_is_waited_for),
+        STATE_TEST(1, another_history_is_not_recovered),
+        STATE_TEST(1, foreign_positions_are_not_recovered),
+        STATE_TEST(1, a_position_of_a_quicker_gateway),
+        STATE_TEST(3, admins_over_several_partitions),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -69,12 +69,6 @@ static void accounts(struct task *task, struct state *state)
     assert_int_equal(n, 3);
 }
 
-static void test_accounts(void **unused)
-{
-    with_state(1, accounts);
-    with_state(3, accounts);
-}
-
 /* A process that died between the reservation and the account. */
 static void abandoned_name(struct task *task, struct state *state)
 {
@@ -91,12 +85,6 @@ static void abandoned_name(struct task *task, struct state *state)
                                (unsigned long long)clock_unix_ms() - 61000));
     assert_int_equal(account_create(task, state, &ann), OK);
     assert_int_equal(account_find(task, state, SLICE("ann"), &ann), OK);
-}
-
-static void test_abandoned_name(void **unused)
-{
-    with_state(1, abandoned_name);
-    with_state(3, abandoned_name);
 }
 
 struct rush {
@@ -128,11 +116,6 @@ static void rush(struct task *task, struct state *state)
     assert_int_equal(rush.taken, 19);
     assert_int_equal(account_find(task, state, SLICE("same"), &got), OK);
     assert_int_equal(account_find(task, state, SLICE("same@example.org"), &got), OK);
-}
-
-static void test_rush(void **unused)
-{
-    with_state(1, rush);
 }
 
 static enum err set_name(struct account *now, void *arg)
@@ -203,12 +186,6 @@ static void changes_at_once(struct task *task, struct state *state)
     assert_int_equal(account_find(task, state, taken, &got), OK);
     assert_true(slice_eq(got.id, other.id));
     assert_int_equal(account_find(task, state, SLICE("a19@x.org"), &got), OK);
-}
-
-static void test_changes_at_once(void **unused)
-{
-    with_state(1, changes_at_once);
-    with_state(3, changes_at_once);
 }
 
 static enum err look(struct task *task, struct state *state, const struct session *session,
@@ -315,17 +292,6 @@ static void old_family(struct task *task, struct state *state)
     assert_int_equal(endings(task, state, 0), 2);
 }
 
-static void test_old_family(void **unused)
-{
-    with_state(1, old_family);
-}
-
-static void test_sessions(void **unused)
-{
-    with_state(1, sessions);
-    with_state(3, sessions);
-}
-
 static void logout(struct task *task, struct state *state)
 {
     struct account ann = signed_up(task, state);
@@ -352,12 +318,6 @@ static void logout(struct task *task, struct state *state)
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         assert_int_equal(session_refresh(task, state, wrong[i], clock_unix_ms(), &got, &next),
                          ERR_UNAUTHORIZED);
-}
-
-static void test_logout(void **unused)
-{
-    with_state(1, logout);
-    with_state(3, logout);
 }
 
 static enum err change_password(struct account *now, void *arg)
@@ -391,12 +351,6 @@ static void new_password(struct task *task, struct state *state)
     assert_int_equal(session_refresh(task, state, other_token, clock_unix_ms(), &got, &next), OK);
 }
 
-static void test_new_password(void **unused)
-{
-    with_state(1, new_password);
-    with_state(3, new_password);
-}
-
 static void logins(struct task *task, struct state *state)
 {
     struct account ann = signed_up(task, state);
@@ -424,12 +378,6 @@ static void logins(struct task *task, struct state *state)
     assert_true(slice_eq(list[0].id, second.family));
 }
 
-static void test_logins(void **unused)
-{
-    with_state(1, logins);
-    with_state(3, logins);
-}
-
 static void inactive(struct task *task, struct state *state)
 {
     struct account ann = signed_up(task, state);
@@ -444,11 +392,6 @@ static void inactive(struct task *task, struct state *state)
     assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &got, &next),
                      ERR_UNAUTHORIZED);
     assert_int_equal(look(task, state, &one, &got), ERR_UNAUTHORIZED);
-}
-
-static void test_inactive(void **unused)
-{
-    with_state(1, inactive);
 }
 
 /* A client that refreshes without end keeps a bounded number of sessions alive. */
@@ -467,11 +410,6 @@ static void many_refreshes(struct task *task, struct state *state)
     assert_int_equal(v.n, 20);
     assert_int_equal(look(task, state, &first, &session), ERR_UNAUTHORIZED);
     assert_int_equal(endings(task, state, ann.partition), 41);
-}
-
-static void test_many_refreshes(void **unused)
-{
-    with_state(1, many_refreshes);
 }
 
 static void windows(struct task *task, struct state *state)
@@ -516,20 +454,16 @@ static void windows(struct task *task, struct state *state)
     redis_fixture_again();
 }
 
-static void test_windows(void **unused)
-{
-    with_state(1, windows);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accounts),       cmocka_unit_test(test_abandoned_name),
-        cmocka_unit_test(test_rush),           cmocka_unit_test(test_changes_at_once),
-        cmocka_unit_test(test_old_family),     cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_logout),         cmocka_unit_test(test_inactive),
-        cmocka_unit_test(test_new_password),   cmocka_unit_test(test_logins),
-        cmocka_unit_test(test_many_refreshes), cmocka_unit_test(test_windows),
+        STATE_TEST(1, accounts),        STATE_TEST(3, accounts),     STATE_TEST(1, abandoned_name),
+        STATE_TEST(3, abandoned_name),  STATE_TEST(1, rush),         STATE_TEST(1, changes_at_once),
+        STATE_TEST(3, changes_at_once), STATE_TEST(1, old_family),   STATE_TEST(1, sessions),
+        STATE_TEST(3, sessions),        STATE_TEST(1, logout),       STATE_TEST(3, logout),
+        STATE_TEST(1, inactive),        STATE_TEST(1, new_password), STATE_TEST(3, new_password),
+        STATE_TEST(1, logins),          STATE_TEST(3, logins),       STATE_TEST(1, many_refreshes),
+        STATE_TEST(1, windows),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -96,12 +96,6 @@ static void rotation(struct task *task, struct state *state)
     assert_true(stock.last == 4 && stock.count == 1 && stock.bytes == 5);
 }
 
-static void test_rotation(void **unused)
-{
-    with_state(1, rotation);
-    with_state(3, rotation);
-}
-
 /* Events of a partition; the newest one's fields in *last. */
 static size_t events(struct task *task, struct state *state, unsigned partition,
                      struct redis_value *last)
@@ -148,12 +142,6 @@ static void overtaken(struct task *task, struct state *state)
     assert_int_equal(late.number, 3);
 }
 
-static void test_overtaken(void **unused)
-{
-    with_state(1, overtaken);
-    with_state(3, overtaken);
-}
-
 /* By number, not by its text: 10 comes after 9. As many may go at once as may be said. */
 static void many(struct task *task, struct state *state)
 {
@@ -180,11 +168,6 @@ static void many(struct task *task, struct state *state)
     assert_true(is_referenced(task, state, HASH_A));
 }
 
-static void test_many(void **unused)
-{
-    with_state(1, many);
-}
-
 static void collections_apart(struct task *task, struct state *state)
 {
     struct slice *names;
@@ -202,12 +185,6 @@ static void collections_apart(struct task *task, struct state *state)
     assert_int_equal(n, 2);
     bool swapped = slice_eq(names[0], SLICE("b"));
     assert_true(slice_eq(names[swapped], SLICE("a")) && slice_eq(names[!swapped], SLICE("b")));
-}
-
-static void test_collections_apart(void **unused)
-{
-    with_state(1, collections_apart);
-    with_state(3, collections_apart);
 }
 
 static void one_event_each(struct task *task, struct state *state)
@@ -229,18 +206,18 @@ static void one_event_each(struct task *task, struct state *state)
     assert_non_null(memmem(changes.p, changes.n, second.id.p, second.id.n));
 }
 
-static void test_one_event_each(void **unused)
-{
-    with_state(1, one_event_each);
-    with_state(3, one_event_each);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotation),       cmocka_unit_test(test_overtaken),
-        cmocka_unit_test(test_many),           cmocka_unit_test(test_collections_apart),
-        cmocka_unit_test(test_one_event_each),
+        STATE_TEST(1, rotation),
+        STATE_TEST(3, rotation),
+        STATE_TEST(1, overtaken),
+        STATE_TEST(3, overtaken),
+        STATE_TEST(1, many),
+        STATE_TEST(1, collections_apart),
+        STATE_TEST(3, collections_apart),
+        STATE_TEST(1, one_event_each),
+        STATE_TEST(3, one_event_each),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -46,12 +46,6 @@ static void references(struct task *task, struct state *state)
     assert_int_equal(blob_referenced(task, state, NULL, 0, NULL), OK);
 }
 
-static void test_references(void **unused)
-{
-    with_state(1, references);
-    with_state(3, references);
-}
-
 static void known_since(struct task *task, struct state *state)
 {
     uint64_t before_ms = clock_unix_ms(), since_ms;
@@ -61,12 +55,6 @@ static void known_since(struct task *task, struct state *state)
         create(task, state, p, SLICE(A));
     assert_int_equal(blob_known_since(task, state, &since_ms), OK);
     assert_true(since_ms >= before_ms && since_ms <= clock_unix_ms());
-}
-
-static void test_known_since(void **unused)
-{
-    with_state(1, known_since);
-    with_state(3, known_since);
 }
 
 enum { MANY = 400 };
@@ -92,12 +80,6 @@ static void scan(struct task *task, struct state *state)
     assert_true(seen >= MANY && calls > 1);
 }
 
-static void test_scan(void **unused)
-{
-    with_state(1, scan);
-    with_state(3, scan);
-}
-
 static void regenerate(struct task *task, struct state *state)
 {
     struct media media = create(task, state, 0, SLICE(A)), now;
@@ -117,18 +99,12 @@ static void regenerate(struct task *task, struct state *state)
     assert_int_equal(job_claim(task, state, 1u << JOB_IMAGE, &job), ERR_NOT_FOUND);
 }
 
-static void test_regenerate(void **unused)
-{
-    with_state(1, regenerate);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_references),
-        cmocka_unit_test(test_known_since),
-        cmocka_unit_test(test_scan),
-        cmocka_unit_test(test_regenerate),
+        STATE_TEST(1, references),  STATE_TEST(3, references), STATE_TEST(1, known_since),
+        STATE_TEST(3, known_since), STATE_TEST(1, scan),       STATE_TEST(3, scan),
+        STATE_TEST(1, regenerate),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -71,12 +71,6 @@ static void whole(struct task *task, struct state *state)
     assert_int_equal(commit_offset(commit), 0);
 }
 
-static void test_whole(void **unused)
-{
-    with_state(1, whole);
-    with_state(3, whole);
-}
-
 /* Nothing of a commit with one wrong write is there afterwards, wherever it stands. */
 static void refused(struct task *task, struct state *state)
 {
@@ -121,12 +115,6 @@ static void refused(struct task *task, struct state *state)
     assert_int_equal(v.n, 2); /* hub:partitions and the string */
 }
 
-static void test_refused(void **unused)
-{
-    with_state(1, refused);
-    with_state(3, refused);
-}
-
 static void writes(struct task *task, struct state *state)
 {
     struct commit *commit = commit_new(task, state, 0);
@@ -162,11 +150,6 @@ static void writes(struct task *task, struct state *state)
         commit_write(commit, SLICE("RPUSH"), SLICE("{p0}:many"), SLICE("x"));
     assert_int_equal(commit_send(commit), OK);
     assert_int_equal(number(task, state, "LLEN", SLICE("{p0}:many")), COMMIT_MAX_WRITES);
-}
-
-static void test_writes(void **unused)
-{
-    with_state(1, writes);
 }
 
 static void next_hash(char hash[17], struct slice id)
@@ -221,12 +204,6 @@ static void chain(struct task *task, struct state *state)
     assert_true(slice_eq(redis_field(&head, SLICE("offset")), SLICE("3")));
 }
 
-static void test_chain(void **unused)
-{
-    with_state(1, chain);
-    with_state(3, chain);
-}
-
 static void full(struct task *task, struct state *state)
 {
     struct redis_value v;
@@ -246,11 +223,6 @@ static void full(struct task *task, struct state *state)
     commit_write(commit, SLICE("SET"), SLICE("{p0}:a"), SLICE("v"));
     assert_int_equal(commit_send(commit), ERR_STATE_UNAVAILABLE);
     assert_int_equal(number(task, state, "EXISTS", SLICE("{p0}:a")), 0);
-}
-
-static void test_full(void **unused)
-{
-    with_state(1, full);
 }
 
 static void server_refuses(struct task *task, struct state *state)
@@ -273,11 +245,6 @@ static void server_refuses(struct task *task, struct state *state)
 
     redis_fixture_command("CONFIG SET maxmemory 0");
     assert_int_equal(commit_send(commit), OK);
-}
-
-static void test_server_refuses(void **unused)
-{
-    with_state(1, server_refuses);
 }
 
 struct storm {
@@ -335,11 +302,6 @@ static void server_dies(struct task *task, struct state *state)
     assert_int_equal(n, storm.good);
     assert_int_equal(number(task, state, "XLEN", SLICE("{p0}:events")), n);
     assert_int_equal(number(task, state, "HLEN", SLICE("{p0}:storm")), n + 1);
-}
-
-static void test_server_dies(void **unused)
-{
-    with_state(1, server_dies);
 }
 
 static void test_ids(void **unused)
@@ -405,16 +367,14 @@ static void test_events(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_writes),
-        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_ids),    cmocka_unit_test(test_events),
+        STATE_TEST(1, whole),          STATE_TEST(3, whole),
+        STATE_TEST(1, refused),        STATE_TEST(3, refused),
+        STATE_TEST(1, writes),         STATE_TEST(1, chain),
+        STATE_TEST(3, chain),
 
-        cmocka_unit_test(test_server_refuses),
-        cmocka_unit_test(test_server_dies),
-        cmocka_unit_test(test_full), /* last: it leaves the server without an AOF */
+        STATE_TEST(1, server_refuses), STATE_TEST(1, server_dies),
+        STATE_TEST(1, full), /* last: it leaves the server without an AOF */
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

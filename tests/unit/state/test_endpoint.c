@@ -62,12 +62,6 @@ static void endpoints(struct task *task, struct state *state)
     assert_int_equal(after, before + 4);
 }
 
-static void test_endpoints(void **unused)
-{
-    with_state(1, endpoints);
-    with_state(3, endpoints);
-}
-
 static enum err close_down(struct endpoint *now, void *arg)
 {
     now->url = SLICE("https://example.net/");
@@ -108,11 +102,6 @@ static void disabling(struct task *task, struct state *state)
     assert_true(!got.active && slice_eq(got.disabled_reason, SLICE("410")));
 }
 
-static void test_disabling(void **unused)
-{
-    with_state(1, disabling);
-}
-
 static void changes(struct task *task, struct state *state)
 {
     struct slice star = SLICE("*");
@@ -146,11 +135,6 @@ static void changes(struct task *task, struct state *state)
     assert_int_equal(health.number, 0);
     assert_int_equal(endpoint_delete(task, state, &one), OK);
     assert_int_equal(endpoint_change(task, state, one.id, open_again, NULL, &one), ERR_NOT_FOUND);
-}
-
-static void test_changes(void **unused)
-{
-    with_state(1, changes);
 }
 
 struct maker {
@@ -201,11 +185,6 @@ static void bound(struct task *task, struct state *state)
     make_two(task, &maker);
     assert_int_equal(made, 6);
     assert_int_equal(endpoint_create(task, state, 5, &stranger, NULL), ERR_NOT_FOUND);
-}
-
-static void test_bound(void **unused)
-{
-    with_state(1, bound);
 }
 
 static void test_wants(void **unused)
@@ -293,18 +272,12 @@ static void at_rest(struct task *task, struct state *state)
     assert_true(slice_eq(got.secret, secret) && slice_eq(got.old_secret, SLICE("whsec_old")));
 }
 
-static void test_at_rest(void **unused)
-{
-    with_state(1, at_rest);
-    with_state(3, at_rest);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_rest),   cmocka_unit_test(test_wants),
-        cmocka_unit_test(test_endpoints), cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_disabling), cmocka_unit_test(test_bound),
+        STATE_TEST(1, at_rest),   STATE_TEST(3, at_rest),   cmocka_unit_test(test_wants),
+        STATE_TEST(1, endpoints), STATE_TEST(3, endpoints), STATE_TEST(1, changes),
+        STATE_TEST(1, disabling), STATE_TEST(1, bound),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -59,12 +59,6 @@ static void a_login(struct task *task, struct state *state)
     assert_int_equal(load(task, state, SLICE("b"), &got), ERR_NOT_FOUND);
 }
 
-static void test_a_login(void **unused)
-{
-    with_state(1, a_login);
-    with_state(3, a_login);
-}
-
 /* The fields of the only event. */
 static struct redis_value only_event(struct task *task, struct state *state)
 {
@@ -95,12 +89,6 @@ static void revocation(struct task *task, struct state *state)
     assert_true(slice_eq(redis_field(&event, SLICE("resource")), made.id));
 }
 
-static void test_revocation(void **unused)
-{
-    with_state(1, revocation);
-    with_state(3, revocation);
-}
-
 static void lists(struct task *task, struct state *state)
 {
     struct slice user_id = id_of_name(task->arena, SLICE("user_"), 0, SLICE("eve"));
@@ -120,11 +108,6 @@ static void lists(struct task *task, struct state *state)
     for (size_t i = 1; i < n; i++)
         assert_true(list[i].created_ms < list[i - 1].created_ms);
     assert_true(slice_eq(list[0].id, sha256_hex(task->arena, SLICE("t101"))));
-}
-
-static void test_lists(void **unused)
-{
-    with_state(1, lists);
 }
 
 /* The index is filled without records: only how many there are matters. */
@@ -157,18 +140,11 @@ static void the_oldest_give_way(struct task *task, struct state *state)
     assert_true(slice_eq(redis_field(&event, SLICE("resource")), oldest.id));
 }
 
-static void test_the_oldest_give_way(void **unused)
-{
-    with_state(1, the_oldest_give_way);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_login),
-        cmocka_unit_test(test_revocation),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_the_oldest_give_way),
+        STATE_TEST(1, a_login),    STATE_TEST(3, a_login), STATE_TEST(1, revocation),
+        STATE_TEST(3, revocation), STATE_TEST(1, lists),   STATE_TEST(1, the_oldest_give_way),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

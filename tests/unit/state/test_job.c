@@ -69,12 +69,6 @@ static void turns(struct task *task, struct state *state)
     assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
 }
 
-static void test_turns(void **unused)
-{
-    with_state(1, turns);
-    with_state(3, turns);
-}
-
 static void lanes(struct task *task, struct state *state)
 {
     struct slice a = user(task, 0);
@@ -91,11 +85,6 @@ static void lanes(struct task *task, struct state *state)
     assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), ERR_NOT_FOUND);
     assert_int_equal(job_claim(task, state, ANY, &got), OK);
     assert_true(slice_eq(got.id, video.id));
-}
-
-static void test_lanes(void **unused)
-{
-    with_state(1, lanes);
 }
 
 static uint64_t stream_length(struct task *task, struct state *state, unsigned partition)
@@ -167,12 +156,6 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(old.kind, JOB_TRANSCODE);
     assert_true(slice_eq(old.id, next.id));
     assert_true(slice_eq(old.media_id, media.id));
-}
-
-static void test_fences(void **unused)
-{
-    with_state(1, fences);
-    with_state(3, fences);
 }
 
 struct work {
@@ -269,11 +252,6 @@ static void two_jobs_at_once(struct task *task, struct state *state)
     }
 }
 
-static void test_two_jobs_at_once(void **unused)
-{
-    with_state(1, two_jobs_at_once);
-}
-
 static void attempts(struct task *task, struct state *state)
 {
     struct slice owner = user(task, 0);
@@ -313,11 +291,6 @@ static void attempts(struct task *task, struct state *state)
     assert_true(slice_eq(job.id, behind.id));
 }
 
-static void test_attempts(void **unused)
-{
-    with_state(1, attempts);
-}
-
 /* A deleted media takes its jobs along, queued or running. */
 static void media_gone(struct task *task, struct state *state)
 {
@@ -337,11 +310,6 @@ static void media_gone(struct task *task, struct state *state)
     assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
     redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("{p0}:[bjlmr]*"));
     assert_int_equal(v.n, 0);
-}
-
-static void test_media_gone(void **unused)
-{
-    with_state(1, media_gone);
 }
 
 /* Looking for work where there is none, and renewing what is not held, writes nothing. */
@@ -364,18 +332,12 @@ static void idle(struct task *task, struct state *state)
     assert_memory_equal(a, b, strcspn(a, "\r"));
 }
 
-static void test_idle(void **unused)
-{
-    with_state(1, idle);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turns),    cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_fences),   cmocka_unit_test(test_two_jobs_at_once),
-        cmocka_unit_test(test_attempts), cmocka_unit_test(test_media_gone),
-        cmocka_unit_test(test_idle),
+        STATE_TEST(1, turns),    STATE_TEST(3, turns),      STATE_TEST(1, lanes),
+        STATE_TEST(1, fences),   STATE_TEST(3, fences),     STATE_TEST(1, two_jobs_at_once),
+        STATE_TEST(1, attempts), STATE_TEST(1, media_gone), STATE_TEST(1, idle),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -184,30 +184,16 @@ static void the_key_file_fits_the_state(struct task *task, struct state *state)
     unlink(path.p);
 }
 
-#define TEST(fn)                                                                                   \
-    static void test_##fn(void **unused)                                                           \
-    {                                                                                              \
-        with_state(1, fn);                                                                         \
-    }
-
-TEST(is_made_once_and_sealed)
-TEST(a_plain_one_is_sealed)
-TEST(what_is_not_ours_is_refused)
-TEST(a_rotation_keeps_the_old_for_their_time)
-TEST(at_once_the_old_end)
-TEST(keys_begin_and_end_by_the_clock)
-TEST(the_key_file_fits_the_state)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_is_made_once_and_sealed),
-        cmocka_unit_test(test_a_plain_one_is_sealed),
-        cmocka_unit_test(test_what_is_not_ours_is_refused),
-        cmocka_unit_test(test_a_rotation_keeps_the_old_for_their_time),
-        cmocka_unit_test(test_at_once_the_old_end),
-        cmocka_unit_test(test_keys_begin_and_end_by_the_clock),
-        cmocka_unit_test(test_the_key_file_fits_the_state),
+        STATE_TEST(1, is_made_once_and_sealed),
+        STATE_TEST(1, a_plain_one_is_sealed),
+        STATE_TEST(1, what_is_not_ours_is_refused),
+        STATE_TEST(1, a_rotation_keeps_the_old_for_their_time),
+        STATE_TEST(1, at_once_the_old_end),
+        STATE_TEST(1, keys_begin_and_end_by_the_clock),
+        STATE_TEST(1, the_key_file_fits_the_state),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

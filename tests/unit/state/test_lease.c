@@ -22,11 +22,6 @@ static void one_holder(struct task *task, struct state *state)
     assert_int_equal(lease_take(task, state, key, them, LONG_MS), OK);
 }
 
-static void test_one_holder(void **unused)
-{
-    with_state(1, one_holder);
-}
-
 static int64_t left_ms(struct task *task, struct state *state, struct slice key)
 {
     struct redis_value left;
@@ -51,11 +46,6 @@ static void renewed(struct task *task, struct state *state)
     assert_in_range(left_ms(task, state, key), 1, LONG_MS);
 }
 
-static void test_renewed(void **unused)
-{
-    with_state(1, renewed);
-}
-
 static void nobody_knows(struct task *task, struct state *state)
 {
     redis_fixture_kill();
@@ -64,11 +54,6 @@ static void nobody_knows(struct task *task, struct state *state)
                      ERR_STATE_UNAVAILABLE);
     lease_give_back(task, state, SLICE("lease:a"), SLICE("us"));
     redis_fixture_again();
-}
-
-static void test_nobody_knows(void **unused)
-{
-    with_state(1, nobody_knows);
 }
 
 static void ends_by_itself(struct task *task, struct state *state)
@@ -81,11 +66,6 @@ static void ends_by_itself(struct task *task, struct state *state)
     assert_int_equal(lease_take(task, state, key, us, LONG_MS), ERR_CONFLICT);
     lease_give_back(task, state, key, us);
     assert_int_equal(lease_take(task, state, key, us, LONG_MS), ERR_CONFLICT);
-}
-
-static void test_ends_by_itself(void **unused)
-{
-    with_state(1, ends_by_itself);
 }
 
 /* For long after its first end, and until it is stopped. */
@@ -108,11 +88,6 @@ static void kept(struct task *task, struct state *state)
     lease_keeper_stop(task, NULL);
 }
 
-static void test_kept(void **unused)
-{
-    with_state(1, kept);
-}
-
 static void lost(struct task *task, struct state *state)
 {
     struct slice key = SLICE("lease:a"), them = SLICE("them");
@@ -124,17 +99,11 @@ static void lost(struct task *task, struct state *state)
     assert_int_equal(lease_take(task, state, key, SLICE("us"), LONG_MS), ERR_CONFLICT);
 }
 
-static void test_lost(void **unused)
-{
-    with_state(1, lost);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_holder),     cmocka_unit_test(test_renewed),
-        cmocka_unit_test(test_ends_by_itself), cmocka_unit_test(test_nobody_knows),
-        cmocka_unit_test(test_kept),           cmocka_unit_test(test_lost),
+        STATE_TEST(1, one_holder),   STATE_TEST(1, renewed), STATE_TEST(1, ends_by_itself),
+        STATE_TEST(1, nobody_knows), STATE_TEST(1, kept),    STATE_TEST(1, lost),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

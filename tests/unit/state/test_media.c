@@ -72,12 +72,6 @@ static void record(struct task *task, struct state *state)
     assert_int_equal(media_load(task, state, SLICE("media_nonsense"), &got), ERR_NOT_FOUND);
 }
 
-static void test_record(void **unused)
-{
-    with_state(1, record);
-    with_state(3, record);
-}
-
 enum { MINE = 25 };
 
 /* 25 of mine: number i has title "Item <(i * 7) % 25>", size i * i % 26, every fifth a video, every
@@ -177,12 +171,6 @@ static void lists(struct task *task, struct state *state)
     expect(task, state, f, ids, "", 0);
 }
 
-static void test_lists(void **unused)
-{
-    with_state(1, lists);
-    with_state(3, lists);
-}
-
 /* Everybody's, out of all partitions, in one order. */
 static void everybody(struct task *task, struct state *state)
 {
@@ -211,12 +199,6 @@ static void everybody(struct task *task, struct state *state)
     filter = (struct media_filter){.limit = 100, .skip = MEDIA_SCAN_MAX};
     assert_int_equal(media_list(task, state, &filter, &list, &n, &total), OK);
     assert_int_equal(n, 0);
-}
-
-static void test_everybody(void **unused)
-{
-    with_state(1, everybody);
-    with_state(3, everybody);
 }
 
 /* More than a list looks at: 12,000 made by the server itself. */
@@ -257,18 +239,12 @@ static void large(struct task *task, struct state *state)
     assert_true(total == 1 && list[0].size == 2500);
 }
 
-static void test_large(void **unused)
-{
-    with_state(1, large);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_record),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_everybody),
-        cmocka_unit_test(test_large),
+        STATE_TEST(1, record), STATE_TEST(3, record),    STATE_TEST(1, lists),
+        STATE_TEST(3, lists),  STATE_TEST(1, everybody), STATE_TEST(3, everybody),
+        STATE_TEST(1, large),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -75,15 +75,10 @@ static void update(struct task *task, struct state *state)
     assert_int_equal(media_change(task, state, was.id, rewrite, NULL, &now), ERR_NOT_FOUND);
 }
 
-static void test_update(void **unused)
-{
-    with_state(1, update);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_update),
+        STATE_TEST(1, update),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

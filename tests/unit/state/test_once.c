@@ -90,27 +90,12 @@ static void failed(struct task *task, struct state *state)
     assert_true(left.number > ONCE_LIFE_MS - 60000 && left.number <= ONCE_LIFE_MS);
 }
 
-static void test_one_thing(void **unused)
-{
-    with_state(1, one_thing);
-}
-
-static void test_overtaken(void **unused)
-{
-    with_state(3, overtaken);
-}
-
-static void test_failed(void **unused)
-{
-    with_state(1, failed);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_thing),
-        cmocka_unit_test(test_overtaken),
-        cmocka_unit_test(test_failed),
+        STATE_TEST(1, one_thing),
+        STATE_TEST(3, overtaken),
+        STATE_TEST(1, failed),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -155,11 +155,6 @@ static void there_and_back(struct task *task, struct state *state)
     assert_int_equal(record_load_as(task, state, &shape, &got), ERR_INTERNAL);
 }
 
-static void test_there_and_back(void **unused)
-{
-    with_state(1, there_and_back);
-}
-
 /* A save leaves alone what it did not change, whoever has written it. */
 static void only_changes(struct task *task, struct state *state)
 {
@@ -190,11 +185,6 @@ static void only_changes(struct task *task, struct state *state)
     assert_int_equal(loaded(task, state, "one").rev, 2);
 }
 
-static void test_only_changes(void **unused)
-{
-    with_state(1, only_changes);
-}
-
 static void overtaken(struct task *task, struct state *state)
 {
     struct thing one = named("one");
@@ -220,11 +210,6 @@ static void overtaken(struct task *task, struct state *state)
     assert_int_equal(record_load_as(task, state, &shape, &b), ERR_NOT_FOUND);
 }
 
-static void test_overtaken(void **unused)
-{
-    with_state(1, overtaken);
-}
-
 /* Made before there were revs. */
 static void without_rev(struct task *task, struct state *state)
 {
@@ -245,11 +230,6 @@ static void without_rev(struct task *task, struct state *state)
     a.number = 1;
     assert_int_equal(save(task, state, &was, &a), ERR_OVERTAKEN);
     assert_int_equal(record_load_as(task, state, &shape, &was), ERR_NOT_FOUND);
-}
-
-static void test_without_rev(void **unused)
-{
-    with_state(1, without_rev);
 }
 
 static void bounds(struct task *task, struct state *state)
@@ -276,11 +256,6 @@ static void bounds(struct task *task, struct state *state)
     assert_false(loaded(task, state, "one").flag);
 }
 
-static void test_bounds(void **unused)
-{
-    with_state(1, bounds);
-}
-
 static void many(struct task *task, struct state *state)
 {
     enum { MANY = RECORD_CHUNK + 7 };
@@ -302,11 +277,6 @@ static void many(struct task *task, struct state *state)
     }
     n = 0;
     assert_int_equal(record_load_many_as(task, state, &shape, things, &n), OK);
-}
-
-static void test_many(void **unused)
-{
-    with_state(1, many);
 }
 
 enum { CROWD = 24 };
@@ -360,11 +330,6 @@ static void crowd(struct task *task, struct state *state)
     assert_int_equal(one.rev, 1 + crowd.good);
 }
 
-static void test_crowd(void **unused)
-{
-    with_state(1, crowd);
-}
-
 static enum err refuse(struct commit *commit, const void *was, void *now, void *arg)
 {
     ((struct thing *)now)->number = 9;
@@ -390,18 +355,12 @@ static void ends(struct task *task, struct state *state)
     assert_int_equal(calls, RECORD_TRIES);
 }
 
-static void test_ends(void **unused)
-{
-    with_state(1, ends);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_only_changes),
-        cmocka_unit_test(test_overtaken),      cmocka_unit_test(test_without_rev),
-        cmocka_unit_test(test_bounds),         cmocka_unit_test(test_many),
-        cmocka_unit_test(test_crowd),          cmocka_unit_test(test_ends),
+        STATE_TEST(1, there_and_back), STATE_TEST(1, only_changes), STATE_TEST(1, overtaken),
+        STATE_TEST(1, without_rev),    STATE_TEST(1, bounds),       STATE_TEST(1, many),
+        STATE_TEST(1, crowd),          STATE_TEST(1, ends),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

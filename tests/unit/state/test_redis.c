@@ -45,11 +45,6 @@ static void values(struct task *task, struct state *state)
     assert_true(slice_eq(v.items[2].text, SLICE("end")));
 }
 
-static void test_values(void **unused)
-{
-    with_state(1, values);
-}
-
 static void pipelining(struct task *task, struct state *state)
 {
     enum { CALLS = 1000 };
@@ -77,11 +72,6 @@ static void pipelining(struct task *task, struct state *state)
     redis_forget(call);
 }
 
-static void test_pipelining(void **unused)
-{
-    with_state(1, pipelining);
-}
-
 static void own_deadline(struct task *task, struct state *state)
 {
     struct task hurried = *task;
@@ -95,11 +85,6 @@ static void own_deadline(struct task *task, struct state *state)
     arena_free(hurried.arena); /* the answer comes later and must not touch it */
     assert_int_equal(redis_command(task, state->streams, &v, SLICE("PING")), OK);
     assert_true(slice_eq(v.text, SLICE("PONG")));
-}
-
-static void test_own_deadline(void **unused)
-{
-    with_state(1, own_deadline);
 }
 
 struct load {
@@ -162,11 +147,6 @@ static void killed_under_load(struct task *task, struct state *state)
     assert_int_equal(v.n, 3);
 }
 
-static void test_killed_under_load(void **unused)
-{
-    with_state(1, killed_under_load);
-}
-
 /* Functions may vanish without a reconnect. */
 static void functions_flushed(struct task *task, struct state *state)
 {
@@ -176,11 +156,6 @@ static void functions_flushed(struct task *task, struct state *state)
     assert_int_equal(state_fcall(task, state, SLICE("head_open"), SLICE("{p0}:head"), NULL, 0, &v),
                      OK);
     assert_int_equal(v.n, 3);
-}
-
-static void test_functions_flushed(void **unused)
-{
-    with_state(1, functions_flushed);
 }
 
 /* A server that accepts and never answers is noticed, and so is its return. */
@@ -197,11 +172,6 @@ static void stopped_server(struct task *task, struct state *state)
     redis_fixture_signal(SIGCONT);
     WAIT_UNTIL(state_ready(state));
     assert_int_equal(redis_command(task, state->durable, &v, SLICE("PING")), OK);
-}
-
-static void test_stopped_server(void **unused)
-{
-    with_state(1, stopped_server);
 }
 
 /* A port of the machine that is free right now. */
@@ -247,11 +217,6 @@ static void over_tcp(struct task *task, struct state *state)
     redis_fixture_again();
 }
 
-static void test_over_tcp(void **unused)
-{
-    with_state(1, over_tcp);
-}
-
 /* A server that answers, but not to serve: as while it loads its data. */
 static void not_yet(struct task *task, struct state *state)
 {
@@ -264,11 +229,6 @@ static void not_yet(struct task *task, struct state *state)
     redis_fixture_kill();
     redis_fixture_again();
     WAIT_UNTIL(state_ready(state));
-}
-
-static void test_not_yet(void **unused)
-{
-    with_state(1, not_yet);
 }
 
 /* A former master only reads: writes are refused as by a server that is away, until it writes. */
@@ -287,11 +247,6 @@ static void demoted(struct task *task, struct state *state)
     assert_int_equal(v.type, REDIS_TEXT);
 }
 
-static void test_demoted(void **unused)
-{
-    with_state(1, demoted);
-}
-
 static void closed_with_calls(struct task *task, struct state *state)
 {
     struct redis *extra = redis_open(redis_fixture_url(), "extra");
@@ -303,11 +258,6 @@ static void closed_with_calls(struct task *task, struct state *state)
     redis_close(extra);
     assert_int_equal(redis_await(task, call, &v), ERR_STATE_UNAVAILABLE);
     assert_int_equal(redis_command(task, extra, &v, SLICE("PING")), ERR_STATE_UNAVAILABLE);
-}
-
-static void test_closed_with_calls(void **unused)
-{
-    with_state(1, closed_with_calls);
 }
 
 static void away_task(struct task *task, void *arg)
@@ -412,21 +362,22 @@ static void durability(struct task *task, struct state *state)
     redis_fixture_again();
 }
 
-static void test_durability(void **unused)
-{
-    with_state(1, durability);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses),         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_pipelining),        cmocka_unit_test(test_own_deadline),
-        cmocka_unit_test(test_closed_with_calls), cmocka_unit_test(test_over_tcp),
-        cmocka_unit_test(test_not_yet),           cmocka_unit_test(test_demoted),
-        cmocka_unit_test(test_nobody_there),      cmocka_unit_test(test_functions_flushed),
-        cmocka_unit_test(test_durability),        cmocka_unit_test(test_killed_under_load),
-        cmocka_unit_test(test_stopped_server),
+        cmocka_unit_test(test_addresses),
+        STATE_TEST(1, values),
+        STATE_TEST(1, pipelining),
+        STATE_TEST(1, own_deadline),
+        STATE_TEST(1, closed_with_calls),
+        STATE_TEST(1, over_tcp),
+        STATE_TEST(1, not_yet),
+        STATE_TEST(1, demoted),
+        cmocka_unit_test(test_nobody_there),
+        STATE_TEST(1, functions_flushed),
+        STATE_TEST(1, durability),
+        STATE_TEST(1, killed_under_load),
+        STATE_TEST(1, stopped_server),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

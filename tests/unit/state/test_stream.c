@@ -122,12 +122,6 @@ static void order(struct task *task, struct state *state)
     close_reader(state, seen);
 }
 
-static void test_order(void **unused)
-{
-    with_state(1, order);
-    with_state(3, order);
-}
-
 /* More than one read's worth, from a position in the middle. */
 static void from_position(struct task *task, struct state *state)
 {
@@ -150,12 +144,6 @@ static void from_position(struct task *task, struct state *state)
     assert_int_equal(seen->forks, 0);
     assert_int_equal(seen->events[0].offset, 51);
     close_reader(state, seen);
-}
-
-static void test_from_position(void **unused)
-{
-    with_state(1, from_position);
-    with_state(3, from_position);
 }
 
 static void expect_fork(struct task *task, struct state *state, struct seen *seen,
@@ -185,12 +173,6 @@ static void flushed(struct task *task, struct state *state)
     close_reader(state, seen);
 }
 
-static void test_flushed(void **unused)
-{
-    with_state(1, flushed);
-    with_state(3, flushed);
-}
-
 /* A new history grows past the old one before anybody compares: its chain is another one. */
 static void overtaken(struct task *task, struct state *state)
 {
@@ -203,11 +185,6 @@ static void overtaken(struct task *task, struct state *state)
     emit_many(task, state, 0, 5);
     expect_fork(task, state, seen, 0, 5);
     close_reader(state, seen);
-}
-
-static void test_overtaken(void **unused)
-{
-    with_state(1, overtaken);
 }
 
 static void set_back(struct task *task, struct state *state, const struct head *head)
@@ -245,11 +222,6 @@ static void lost_tail(struct task *task, struct state *state)
     close_reader(state, seen);
 }
 
-static void test_lost_tail(void **unused)
-{
-    with_state(1, lost_tail);
-}
-
 /* The same, but new entries take the lost ones' offsets at once and go past them. */
 static void lost_tail_overtaken(struct task *task, struct state *state)
 {
@@ -267,11 +239,6 @@ static void lost_tail_overtaken(struct task *task, struct state *state)
     close_reader(state, seen);
 }
 
-static void test_lost_tail_overtaken(void **unused)
-{
-    with_state(1, lost_tail_overtaken);
-}
-
 /* And: the new history stands at the very offset that was read. */
 static void lost_tail_replaced(struct task *task, struct state *state)
 {
@@ -287,11 +254,6 @@ static void lost_tail_replaced(struct task *task, struct state *state)
     emit_many(task, state, 0, 3);
     expect_fork(task, state, seen, 0, 5);
     close_reader(state, seen);
-}
-
-static void test_lost_tail_replaced(void **unused)
-{
-    with_state(1, lost_tail_replaced);
 }
 
 /* A crash that loses nothing is no fork, whatever happens while the server is away. */
@@ -313,11 +275,6 @@ static void crash(struct task *task, struct state *state)
         assert_int_equal(seen->events[i].offset, i + 1);
     assert_int_equal(seen->forks, 0);
     close_reader(state, seen);
-}
-
-static void test_crash(void **unused)
-{
-    with_state(1, crash);
 }
 
 static void reading(struct task *task, struct state *state)
@@ -367,12 +324,6 @@ static void reading(struct task *task, struct state *state)
     close_reader(state, seen);
 }
 
-static void test_reading(void **unused)
-{
-    with_state(1, reading);
-    with_state(3, reading);
-}
-
 static void test_positions(void **unused)
 {
     struct arena *arena = arena_new();
@@ -408,15 +359,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_from_position),
-        cmocka_unit_test(test_flushed),
-        cmocka_unit_test(test_overtaken),
-        cmocka_unit_test(test_lost_tail),
-        cmocka_unit_test(test_lost_tail_overtaken),
-        cmocka_unit_test(test_lost_tail_replaced),
-        cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_reading),
+        STATE_TEST(1, order),
+        STATE_TEST(3, order),
+        STATE_TEST(1, from_position),
+        STATE_TEST(3, from_position),
+        STATE_TEST(1, flushed),
+        STATE_TEST(3, flushed),
+        STATE_TEST(1, overtaken),
+        STATE_TEST(1, lost_tail),
+        STATE_TEST(1, lost_tail_overtaken),
+        STATE_TEST(1, lost_tail_replaced),
+        STATE_TEST(1, crash),
+        STATE_TEST(1, reading),
+        STATE_TEST(3, reading),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

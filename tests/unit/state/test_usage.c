@@ -179,25 +179,19 @@ static void many_at_once(struct task *task, struct state *state)
     }
 }
 
-#define STATE_CASE(fn)                                                                             \
-    static void test_##fn(void **unused)                                                           \
-    {                                                                                              \
-        with_state(1, fn);                                                                         \
-        with_state(3, fn);                                                                         \
-    }
-
-STATE_CASE(follows_the_records)
-STATE_CASE(is_counted_anew)
-STATE_CASE(claims_hold_and_end)
-STATE_CASE(a_stale_claim_makes_room)
-STATE_CASE(many_at_once)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_follows_the_records), cmocka_unit_test(test_is_counted_anew),
-        cmocka_unit_test(test_claims_hold_and_end), cmocka_unit_test(test_a_stale_claim_makes_room),
-        cmocka_unit_test(test_many_at_once),
+        STATE_TEST(1, follows_the_records),
+        STATE_TEST(3, follows_the_records),
+        STATE_TEST(1, is_counted_anew),
+        STATE_TEST(3, is_counted_anew),
+        STATE_TEST(1, claims_hold_and_end),
+        STATE_TEST(3, claims_hold_and_end),
+        STATE_TEST(1, a_stale_claim_makes_room),
+        STATE_TEST(3, a_stale_claim_makes_room),
+        STATE_TEST(1, many_at_once),
+        STATE_TEST(3, many_at_once),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -38,14 +38,9 @@ static void schemes_have_no_case(struct task *task, struct state *state)
     directory_free(directory);
 }
 
-static void test_schemes(void **unused)
-{
-    with_state(1, schemes_have_no_case);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_schemes)};
+    const struct CMUnitTest tests[] = {STATE_TEST(1, schemes_have_no_case)};
 
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -100,7 +100,8 @@ def test_an_interrupted_installation_leaves_no_policy(machine):
     (machine.root / POLICY).chmod(0o755)
     process = machine.start("install", "run", wait=machine.wait)
     wait_for(machine.wait.exists, "the installation")
-    os.killpg(process.pid, signal.SIGINT)
+    # A shell that was started with SIGINT ignored, as in the background of another, keeps it so.
+    os.killpg(process.pid, signal.SIGTERM)
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode != 0
     wait_for(lambda: (machine.root / POLICY).read_text() == "theirs", "the policy of before")

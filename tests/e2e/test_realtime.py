@@ -116,7 +116,7 @@ def test_as_many_sockets_as_are_allowed(hub):
 
 def test_dead_sockets_give_way(hub):
     """Twenty that answer no ping, as after a broken network: a new one is let in, for the first."""
-    token = hub.login()
+    token = register(hub, hub.session())        # who has no socket of another test's
     dead = [RawSocket(hub, Authorization="Bearer " + token) for _ in range(20)]
     for s in dead:
         assert [json.loads(s.until(0x81))["type"] for _ in range(2)] == ["welcome", "auth_ok"]

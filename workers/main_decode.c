@@ -4,6 +4,8 @@
 #include "base/process.h"
 #include "decode/decode.h"
 #include "decode/sandbox.h"
+#include "decode/transcode.h"
+#include "wire/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -67,7 +67,7 @@ static bool make_context(struct container *container)
         return false;
     container->format->pb = container->io;
     container->format->interrupt_callback = (AVIOInterruptCB){on_interrupt, container};
-    container->format->format_whitelist = av_strdup(DECODE_FORMATS);
+    container->format->format_whitelist = av_strdup(CONTAINER_FORMATS);
     container->format->protocol_whitelist = av_strdup("file");
     container->format->probesize = PROBE_BYTES;
     container->format->max_analyze_duration = ANALYSE_US;
@@ -78,11 +78,11 @@ static bool make_context(struct container *container)
 static bool open_failed(struct decoding *decoding, const struct container *container, int error)
 {
     if (clock_ms() >= container->give_up_ms)
-        return decode_fail(decoding, WIRE_REASON_TIMED_OUT, "Reading the headers took too long.");
+        return decoding_fail(decoding, WIRE_REASON_TIMED_OUT, "Reading the headers took too long.");
     if (error == AVERROR(ENOMEM))
-        return decode_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "The headers claim too much.");
-    return decode_fail(decoding, WIRE_REASON_DAMAGED,
-                       "This is not a clip or recording that can be read here.");
+        return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "The headers claim too much.");
+    return decoding_fail(decoding, WIRE_REASON_DAMAGED,
+                         "This is not a clip or recording that can be read here.");
 }
 
 static void choose_streams(struct container *container)
@@ -103,7 +103,8 @@ bool container_open(struct decoding *decoding, struct container *container)
 {
     *container = (struct container){.fd = decoding->input, .give_up_ms = decoding->give_up_ms};
     if (!make_context(container))
-        return decode_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "There is no memory to read this.");
+        return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY,
+                             "There is no memory to read this.");
     /* On failure this frees the context and clears the pointer, but not our io. */
     int error = avformat_open_input(&container->format, NULL, NULL, NULL);
     if (error == 0)
@@ -112,8 +113,8 @@ bool container_open(struct decoding *decoding, struct container *container)
         return open_failed(decoding, container, error);
     choose_streams(container);
     if (!container->video && !container->audio)
-        return decode_fail(decoding, WIRE_REASON_UNSUPPORTED,
-                           "There is neither picture nor sound.");
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED,
+                             "There is neither picture nor sound.");
     return true;
 }
 

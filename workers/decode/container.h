@@ -3,9 +3,13 @@
  * every read looks at the deadline. */
 #pragma once
 
-#include "decode/decode.h"
+#include "decode/decoding.h"
 
 #include <libavformat/avformat.h>
+
+/* Kinds that are opened at all: no playlists, no lists of other files, no devices. */
+#define CONTAINER_FORMATS                                                                          \
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,mp3,wav,flac,aac,flv,asf"
 
 struct container {
     AVFormatContext *format;
@@ -16,7 +20,7 @@ struct container {
     AVStream *audio; /* NULL: none */
 };
 
-/* False after decode_fail(). container_close() in either case. */
+/* False after decoding_fail(). container_close() in either case. */
 bool container_open(struct decoding *decoding, struct container *container);
 void container_close(struct container *container);
 

@@ -2,8 +2,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-
-#include "decode/private.h"
+#include "decode/image.h"
+#include "decode/private_write.h"
+#include "decode/video.h"
 
 #include <errno.h>
 #include <libavutil/log.h>
@@ -37,24 +38,6 @@ void decode_libraries_init(void)
     vips_block_untrusted_set(TRUE);
     vips_concurrency_set(1);
     vips_cache_set_max(0);
-}
-
-bool decode_fail(struct decoding *decoding, enum wire_reason reason, const char *message)
-{
-    decoding->reason = reason;
-    decoding->message = slice_from(message);
-    return false;
-}
-
-void decode_made(struct decoding *decoding, size_t i)
-{
-    const struct wire_decode *request = &decoding->request;
-    struct wire_results *results = &decoding->results;
-
-    if (!results->variants)
-        results->variants =
-            ARENA_ARRAY(decoding->arena, struct wire_output, request->outputs_count);
-    results->variants[results->variants_count++] = request->outputs[i];
 }
 
 static bool send_message(int socket, const struct wire_message *message)
@@ -118,7 +101,7 @@ static bool run(struct decoding *decoding)
     case WIRE_KIND_COUNT:
         break;
     }
-    return decode_fail(decoding, WIRE_REASON_INTERNAL, "This is not a decoder's work.");
+    return decoding_fail(decoding, WIRE_REASON_INTERNAL, "This is not a decoder's work.");
 }
 
 static struct wire_message answer(struct decoding *decoding)

@@ -1,5 +1,6 @@
-/* Pictures: header first, then limits, then one decode that shrinks while loading. */
-#include "decode/decode.h"
+/* Header first, then limits, then one decode that shrinks while loading. */
+#include "decode/image.h"
+
 #include "decode/exif.h"
 #include "decode/thumbnail.h"
 
@@ -27,8 +28,8 @@ static bool check_size(struct decoding *decoding, VipsImage *header)
     if (interlaced && limit > MAX_INTERLACED_PIXELS)
         limit = MAX_INTERLACED_PIXELS;
     if (width > limit || width * height > limit)
-        return decode_fail(decoding, WIRE_REASON_TOO_MANY_PIXELS,
-                           "The picture has more pixels than are taken here.");
+        return decoding_fail(decoding, WIRE_REASON_TOO_MANY_PIXELS,
+                             "The picture has more pixels than are taken here.");
     bool swapped = vips_image_get_orientation_swap(header);
     decoding->results.width = swapped ? height : width;
     decoding->results.height = swapped ? width : height;
@@ -59,8 +60,8 @@ static bool decode_source(struct decoding *decoding, VipsSource *source)
 {
     if (!vips_foreign_find_load_source(source)) {
         vips_error_clear();
-        return decode_fail(decoding, WIRE_REASON_UNSUPPORTED,
-                           "This is not a picture of a kind that is decoded here.");
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED,
+                             "This is not a picture of a kind that is decoded here.");
     }
     VipsImage *header =
         vips_image_new_from_source(source, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);

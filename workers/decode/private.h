@@ -11,10 +11,6 @@
 #pragma once
 
 #include "base/mask.h"
-#include "decode/decode.h"
 
 /* False: nobody can tell; the file is then not to be shown to others. */
 bool private_find(struct slice file, struct mask *mask);
-
-/* Into each output that is to be a mask; where nobody can tell, none is made. */
-bool private_write(struct decoding *decoding);

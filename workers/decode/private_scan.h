@@ -32,7 +32,9 @@ bool scan_is(const struct scan *scan, uint64_t at, struct slice bytes);
 struct slice scan_slice(const struct scan *scan, struct span span); /* cut to the file */
 void scan_blank(struct scan *scan, struct span span, char fill);    /* cut to the file */
 
-/* A TIFF structure, whose offsets count from its first byte; blanked whole when it cannot be
+/* The parts themselves, declared together because they stand within each other.
+ *
+ * A TIFF structure, whose offsets count from its first byte; blanked whole when it cannot be
  * followed. gps_first: its first directory is the one of the place (CR3). */
 void private_tiff(struct scan *scan, struct span tiff, bool gps_first);
 void private_xmp(struct scan *scan, struct span text);

@@ -1,3 +1,5 @@
+#include "decode/private_write.h"
+
 #include "decode/private.h"
 
 #include <sys/mman.h>
@@ -28,8 +30,8 @@ static bool write_mask(struct decoding *decoding, struct slice file, size_t i)
     bool fine = mask_format(&mask, &bytes) && write_all(decoding->outputs[i], buf_slice(&bytes));
     buf_fini(&bytes);
     if (!fine)
-        return decode_fail(decoding, WIRE_REASON_STORAGE, "The mask cannot be written.");
-    decode_made(decoding, i);
+        return decoding_fail(decoding, WIRE_REASON_STORAGE, "The mask cannot be written.");
+    decoding_made(decoding, i);
     return true;
 }
 
@@ -39,11 +41,11 @@ bool private_write(struct decoding *decoding)
     bool fine = true;
 
     if (fstat(decoding->input, &info) != 0 || info.st_size <= 0)
-        return decode_fail(decoding, WIRE_REASON_STORAGE, "The original cannot be read.");
+        return decoding_fail(decoding, WIRE_REASON_STORAGE, "The original cannot be read.");
     size_t n = (size_t)info.st_size;
     void *bytes = mmap(NULL, n, PROT_READ, MAP_PRIVATE, decoding->input, 0);
     if (bytes == MAP_FAILED)
-        return decode_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "The original cannot be mapped.");
+        return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "The original cannot be mapped.");
     for (size_t i = 0; i < decoding->request.outputs_count && fine; i++)
         if (decoding->request.outputs[i].product == WIRE_PRODUCT_MASK)
             fine = write_mask(decoding, (struct slice){bytes, n}, i);

@@ -20,7 +20,7 @@ bool thumbnail_fail(struct decoding *decoding)
 
     slice_split(all, '\n', &line, &all);
     line = wire_clip(decoding->arena, line, 300);
-    decode_fail(decoding, reason_of(text), "The picture cannot be decoded.");
+    decoding_fail(decoding, reason_of(text), "The picture cannot be decoded.");
     if (line.n)
         decoding->message = line;
     g_free(text);
@@ -109,7 +109,7 @@ bool thumbnail_write_all(struct decoding *decoding, thumbnail_fn *first, void *f
             g_object_unref(last);
         last = image;
         if (fine)
-            decode_made(decoding, at);
+            decoding_made(decoding, at);
     }
     if (last)
         g_object_unref(last);

@@ -2,7 +2,7 @@
  * in the square of its size, all from one decode. */
 #pragma once
 
-#include "decode/decode.h"
+#include "decode/decoding.h"
 
 #include <vips/vips.h>
 

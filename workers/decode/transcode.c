@@ -1,5 +1,7 @@
+#include "decode/transcode.h"
+
 #include "base/log.h"
-#include "decode/decode.h"
+#include "decode/container.h"
 #include "decode/sandbox.h"
 
 #include <errno.h>
@@ -45,7 +47,7 @@ void transcode_exec(uint64_t pixels)
                                      "-protocol_whitelist",
                                      "file",
                                      "-format_whitelist",
-                                     DECODE_FORMATS,
+                                     CONTAINER_FORMATS,
                                      "-max_pixels",
                                      "100000000",
                                      "-i",

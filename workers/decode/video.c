@@ -1,4 +1,6 @@
-/* Clips and recordings: headers, then one key frame near the beginning as the poster. */
+/* Headers, then one key frame near the beginning as the poster. */
+#include "decode/video.h"
+
 #include "base/clock.h"
 #include "decode/container.h"
 #include "decode/thumbnail.h"
@@ -177,13 +179,13 @@ static bool write_poster(struct poster *poster)
     struct decoding *decoding = poster->decoding;
 
     if (!poster_open(poster))
-        return decode_fail(decoding, WIRE_REASON_UNSUPPORTED,
-                           "There is no decoder for this kind of video.");
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED,
+                             "There is no decoder for this kind of video.");
     if (!find_frame(poster))
-        return decode_fail(decoding,
-                           clock_ms() >= decoding->give_up_ms ? WIRE_REASON_TIMED_OUT
-                                                              : WIRE_REASON_DAMAGED,
-                           "No picture of the video can be decoded.");
+        return decoding_fail(decoding,
+                             clock_ms() >= decoding->give_up_ms ? WIRE_REASON_TIMED_OUT
+                                                                : WIRE_REASON_DAMAGED,
+                             "No picture of the video can be decoded.");
     VipsImage *image = turn(to_image(poster), container_quarter_turns(poster->container->video));
     if (!image)
         return thumbnail_fail(decoding);

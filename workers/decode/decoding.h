@@ -1,0 +1,24 @@
+/* decoding.h: one request to a decode child with its open descriptors, and its outcome: what the
+ * decoders share, below the loop that serves them. Nothing here opens a file, and every byte of the
+ * input is taken for hostile. */
+#pragma once
+
+#include "base/arena.h"
+#include "wire/wire.h"
+
+struct decoding {
+    struct arena *arena;
+    struct wire_decode request;
+    int input;                   /* seekable, at its beginning */
+    const int *outputs;          /* one per request.outputs, empty files */
+    uint64_t give_up_ms;         /* clock_ms() */
+    struct wire_results results; /* out */
+    enum wire_reason reason;     /* out, on failure */
+    struct slice message;        /* for people */
+};
+
+/* Notes why the decoding failed and returns false. */
+bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
+
+/* Notes that output i is made. */
+void decoding_made(struct decoding *decoding, size_t i);

@@ -18,9 +18,6 @@ static const struct magic magics[] = {
     {0, SLICE_INIT("MM\0*"), SLICE_INIT("image/tiff")},
     {0, SLICE_INIT("\0\0\1\xba"), SLICE_INIT("video/mpeg")}, /* program stream: pack header */
     {0, SLICE_INIT("\0\0\1\xb3"), SLICE_INIT("video/mpeg")}, /* bare video: sequence header */
-    {4, SLICE_INIT("moov"), SLICE_INIT("video/quicktime")},  /* QuickTime from before ftyp */
-    {4, SLICE_INIT("wide"), SLICE_INIT("video/quicktime")},
-    {4, SLICE_INIT("mdat"), SLICE_INIT("video/quicktime")},
     {0, SLICE_INIT("fLaC"), SLICE_INIT("audio/flac")},
     {0, SLICE_INIT("ID3"), SLICE_INIT("audio/mpeg")},
 };
@@ -46,8 +43,12 @@ static const struct brand brands[] = {
     {SLICE_INIT("3ge"), SLICE_INIT("video/3gpp")},
     {SLICE_INIT("3gg"), SLICE_INIT("video/3gpp")},
     {SLICE_INIT("3g2"), SLICE_INIT("video/3gpp2")},
+    {SLICE_INIT("mqt "), SLICE_INIT("video/quicktime")},
     {SLICE_INIT("M4A "), SLICE_INIT("audio/mp4")},
     {SLICE_INIT("M4B "), SLICE_INIT("audio/mp4")},
+    {SLICE_INIT("M4P "), SLICE_INIT("audio/mp4")},
+    {SLICE_INIT("F4A "), SLICE_INIT("audio/mp4")},
+    {SLICE_INIT("F4B "), SLICE_INIT("audio/mp4")},
     {SLICE_INIT("M4V"), SLICE_INIT("video/mp4")},
     {SLICE_INIT("mp41"), SLICE_INIT("video/mp4")},
     {SLICE_INIT("mp42"), SLICE_INIT("video/mp4")},
@@ -102,35 +103,118 @@ static struct slice brand_mime(struct slice head, size_t offset)
     return SLICE_NONE;
 }
 
-/* ISO 14496-12 section 4.3: size, "ftyp", major brand, minor version, compatible brands. */
-static struct slice by_ftyp(struct slice head)
+/* ISO 14496-12 section 4.2: a box begins with its size, itself included, and its type. */
+static size_t box_bytes(struct slice head, size_t at)
 {
-    if (!bytes_at(head, 4, SLICE("ftyp")) || bytes_at(head, 8, refused_brand))
-        return SLICE_NONE;
-    size_t box =
-        byte_at(head, 0) << 24 | byte_at(head, 1) << 16 | byte_at(head, 2) << 8 | byte_at(head, 3);
-    size_t end = box < head.n ? box : head.n;
-    struct slice mime = end >= 16 ? brand_mime(head, 8) : SLICE_NONE;
-
-    for (size_t at = 16; mime.n == 0 && at + 4 <= end; at += 4)
-        mime = brand_mime(head, at);
-    return mime;
+    return (size_t)byte_at(head, at) << 24 | byte_at(head, at + 1) << 16 |
+           byte_at(head, at + 2) << 8 | byte_at(head, at + 3);
 }
 
-/* RFC 8794: the EBML header's DocType is element 0x4282, a one-byte length and ASCII text. */
-static struct slice by_ebml(struct slice head)
+static bool is_box(struct slice head, size_t at, const struct slice *types, size_t n)
 {
-    enum { HEADER_BYTES = 64 };
+    for (size_t i = 0; i < n; i++)
+        if (bytes_at(head, at + 4, types[i]))
+            return true;
+    return false;
+}
 
-    if (!bytes_at(head, 0, SLICE("\x1a\x45\xdf\xa3")))
+/* Boxes that hold a film or stand beside one: the brands before them may be of any maker, since
+ * other families of files with brands have boxes of their own. */
+static bool is_film_box(struct slice head, size_t at)
+{
+    static const struct slice types[] = {
+        SLICE_INIT("moov"), SLICE_INIT("mdat"), SLICE_INIT("moof"), SLICE_INIT("sidx"),
+        SLICE_INIT("styp"), SLICE_INIT("pdin"), SLICE_INIT("free"), SLICE_INIT("skip"),
+        SLICE_INIT("wide"), SLICE_INIT("uuid"),
+    };
+    return is_box(head, at, types, sizeof types / sizeof *types);
+}
+
+/* Section 4.3: "ftyp", major brand, minor version, compatible brands. */
+static struct slice by_brands(struct slice head, size_t at)
+{
+    size_t box = box_bytes(head, at);
+    size_t end = box < head.n - at ? at + box : head.n;
+
+    if (bytes_at(head, at + 8, refused_brand))
         return SLICE_NONE;
-    for (size_t at = 4; at < HEADER_BYTES; at++) {
-        if (bytes_at(head, at, SLICE("\x42\x82\x84webm")))
-            return SLICE("video/webm");
-        if (bytes_at(head, at, SLICE("\x42\x82\x88matroska")))
-            return SLICE("video/x-matroska");
+    struct slice mime = end >= at + 16 ? brand_mime(head, at + 8) : SLICE_NONE;
+    for (size_t i = at + 16; mime.n == 0 && i + 4 <= end; i += 4)
+        mime = brand_mime(head, i);
+    return mime.n == 0 && box >= 16 && is_film_box(head, end) ? SLICE("video/mp4") : mime;
+}
+
+/* QuickTime from before ftyp, and what may stand in front of either: padding and the preview of a
+ * film (QuickTime File Format, "Movie Resource Atoms" and "Preview Atoms"). */
+static struct slice by_boxes(struct slice head)
+{
+    static const struct slice film[] = {SLICE_INIT("moov"), SLICE_INIT("mdat")};
+    static const struct slice before[] = {SLICE_INIT("wide"), SLICE_INIT("free"),
+                                          SLICE_INIT("skip"), SLICE_INIT("junk"),
+                                          SLICE_INIT("pnot"), SLICE_INIT("PICT")};
+    enum { PADDING_MAX_BYTES = 1 << 24 }; /* text in these places would claim far more */
+    size_t at = 0;
+
+    while (at + 8 <= head.n) {
+        size_t box = box_bytes(head, at);
+
+        if (bytes_at(head, at + 4, SLICE("ftyp")))
+            return by_brands(head, at);
+        if (is_box(head, at, film, sizeof film / sizeof *film))
+            return SLICE("video/quicktime");
+        if (!is_box(head, at, before, sizeof before / sizeof *before) || box < 8 ||
+            box > PADDING_MAX_BYTES)
+            return SLICE_NONE;
+        at += box;
+    }
+    return at > 0 ? SLICE("video/quicktime") : SLICE_NONE;
+}
+
+/* RFC 8794 section 4: the number's length is told by its first set bit, which is none of it. */
+static bool ebml_number(struct slice head, size_t *at, uint64_t *out)
+{
+    unsigned first = byte_at(head, *at), n = 1;
+
+    while (n <= 8 && !(first & 0x80u >> (n - 1)))
+        n++;
+    if (n > 8 || *at + n > head.n)
+        return false;
+    *out = first & ((0x80u >> (n - 1)) - 1);
+    for (unsigned i = 1; i < n; i++)
+        *out = *out << 8 | byte_at(head, *at + i);
+    *at += n;
+    return true;
+}
+
+/* Section 11.2.4: DocType, which writers may pad with NUL. */
+static struct slice doc_type(struct slice head)
+{
+    enum { DOC_TYPE = 0x282 }; /* 0x4282 without its length bit */
+    uint64_t id, n, header_n;
+    size_t at = 4;
+
+    if (!ebml_number(head, &at, &header_n))
+        return SLICE_NONE;
+    while (ebml_number(head, &at, &id) && ebml_number(head, &at, &n) && n <= head.n - at) {
+        struct slice text = {head.p + at, (size_t)n};
+
+        while (text.n && text.p[text.n - 1] == '\0')
+            text.n--;
+        if (id == DOC_TYPE)
+            return text;
+        at += n;
     }
     return SLICE_NONE;
+}
+
+static struct slice by_ebml(struct slice head)
+{
+    if (!bytes_at(head, 0, SLICE("\x1a\x45\xdf\xa3")))
+        return SLICE_NONE;
+    struct slice type = doc_type(head);
+    if (slice_eq(type, SLICE("webm")))
+        return SLICE("video/webm");
+    return slice_eq(type, SLICE("matroska")) ? SLICE("video/x-matroska") : SLICE_NONE;
 }
 
 /* RFC 3533: the first packet of the first stream stands right behind a page header of 27 bytes and
@@ -207,7 +291,7 @@ static struct slice by_mp3_frames(struct slice head)
 struct slice sniff_mime(struct slice head)
 {
     static struct slice (*const tests[])(struct slice head) = {
-        by_magic, by_riff, by_ftyp, by_ebml, by_ogg, by_transport_stream, by_mp3_frames,
+        by_magic, by_riff, by_boxes, by_ebml, by_ogg, by_transport_stream, by_mp3_frames,
     };
     struct slice mime = SLICE_NONE;
 

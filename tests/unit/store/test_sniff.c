@@ -66,9 +66,50 @@ static const struct row rows[] = {
     {SLICE_INIT("\0\0\0\x08"
                 "wide\0\0\0\0mdat"),
      "video/quicktime"},
+    {SLICE_INIT("\0\0\0\x0c"
+                "skip1234\0\0\1\0moov"),
+     "video/quicktime"},
+    {SLICE_INIT("\0\0\0\x0a"
+                "free12\0\0\0\x14"
+                "ftypmp42\0\0\0\0isom"),
+     "video/mp4"},
+    {SLICE_INIT("\0\0\0\x14pnot\xb0\0\0\0\0\0PICT\0\1\0\0\0\x0aPICT12\0\0\1\0mdat"),
+     "video/quicktime"},
+    {SLICE_INIT("\0\0\x20\0"
+                "free and what follows is out of sight"),
+     "video/quicktime"},
+    {SLICE_INIT("The free encyclopaedia"), ""},
+    {SLICE_INIT("\0\0\0\4free\0\0\0\x08moov"), ""},
+    {SLICE_INIT("\0\0\0\x0c"
+                "skip1234\0\0\1\0what"),
+     ""},
+    /* brands of one maker, with nothing better beside them */
+    {SLICE_INIT("\0\0\0\x14"
+                "ftypniko\0\0\0\0niko\0\0\1\0moov"),
+     "video/mp4"},
+    {SLICE_INIT("\0\0\0\x10"
+                "ftypcaqv\0\0\0\0\0\0\1\0mdat"),
+     "video/mp4"},
+    {SLICE_INIT("\0\0\0\x10"
+                "ftypdby1\0\0\0\0\0\0\0\x08"
+                "free"),
+     "video/mp4"},
+    {SLICE_INIT("\0\0\0\x10"
+                "ftypisml\0\0\0\0\0\0\1\0moof"),
+     "video/mp4"},
+    {SLICE_INIT("\0\0\0\x10"
+                "ftypzzzz\0\0\0\0\0\0\1\0meta"),
+     ""},
     {SLICE_INIT("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1\x42\x82\x84webm\x42\x87"), "video/webm"},
     {SLICE_INIT("\x1a\x45\xdf\xa3\xa3\x42\x86\x81\1\x42\x82\x88matroska"), "video/x-matroska"},
     {SLICE_INIT("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1\x42\x82\x84wobm"), ""},
+    {SLICE_INIT("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1\x42\x82\x85webm\0\x42\x87"), "video/webm"},
+    {SLICE_INIT("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1\x42\x82\x8amatroska\0\0\x42\x87"),
+     "video/x-matroska"},
+    {SLICE_INIT("\x1a\x45\xdf\xa3\1\0\0\0\0\0\0\x1f\x42\x82\x40\x08matroska"),
+     "video/x-matroska"}, /* lengths in more bytes than they need */
+    {SLICE_INIT("\x1a\x45\xdf\xa3\x9f\x42\x82\x88matro"), ""},
+    {SLICE_INIT("\x1a\x45\xdf\xa3\x9f\x42\x82\0matroska"), ""},
     {SLICE_INIT(OGG "\x80theora\3\2"), "video/ogg"},
     {SLICE_INIT(OGG "\1vorbis\0"), "audio/ogg"},
     {SLICE_INIT(OGG "OpusHead\1"), "audio/ogg"},

@@ -124,8 +124,11 @@ static int change(struct task *task, struct visit *visit, account_change_fn *fn,
 
 static enum err take_active(struct account *now, void *arg)
 {
-    now->is_active = *(const bool *)arg;
-    logins_forget(now, SLICE_NONE);
+    bool active = *(const bool *)arg;
+
+    if (now->is_active != active)
+        logins_forget(now, SLICE_NONE);
+    now->is_active = active;
     return OK;
 }
 
@@ -292,6 +295,6 @@ int command_user(int argc, char **argv)
         return words[i].fn(&visit, argc - taken, argv + taken);
     }
     process_fail("usage: mediahub user list [options], or mediahub user add NAME [--admin] "
-                 "[--email E] [options], or mediahub user password | disable | enable | sessions "
-                 "[--end] NAME [options]");
+                 "[--email E] [options], or mediahub user password | disable | enable NAME "
+                 "[options], or mediahub user sessions NAME [--end] [options]");
 }

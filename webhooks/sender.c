@@ -314,9 +314,6 @@ static bool tick(struct task *task, struct shard *shard)
     if (n > 0 && directory_refresh(task, shard->dispatcher->directory) != OK)
         return false;
     shard->tick_at_ms = clock_ms() + wait_ms;
-    /* What has become ready is sent as its endpoint is now, not as it was at the last event. */
-    if (n > 0 && directory_refresh(task, shard->dispatcher->directory) != OK)
-        return false;
     for (size_t i = 0; i < n; i++)
         note_named(shard, ready[i]);
     return true;

@@ -22,6 +22,11 @@ static struct slice login_key(struct arena *arena, struct slice id)
     return arena_printf(arena, "login:%.*s", SLICE_ARG(id));
 }
 
+struct slice account_logouts_key(struct arena *arena, unsigned partition)
+{
+    return state_key(arena, partition, "logouts");
+}
+
 /* -- Reading ---------------------------------------------------------------------------------- */
 
 static struct redis_call *login_send(struct task *task, struct state *state, struct slice id)
@@ -359,10 +364,11 @@ static enum err change_email(struct change *change, const struct account *was,
     return err;
 }
 
-static enum err change_account(struct commit *commit, const void *was, void *record, void *arg)
+static enum err change_account(struct commit *commit, const void *record, void *copy, void *arg)
 {
     struct change *change = arg;
-    struct account *now = record;
+    const struct account *was = record;
+    struct account *now = copy;
     enum err err = change->fn(now, change->arg);
 
     if (err == OK)
@@ -372,6 +378,10 @@ static enum err change_account(struct commit *commit, const void *was, void *rec
     now->updated_ms = clock_unix_ms();
     struct event event = account_event(EVENT_USER_UPDATED, now);
     commit_event(commit, &event);
+    if (now->logged_out_ms != was->logged_out_ms)
+        commit_write(commit, SLICE("ZADD"),
+                     account_logouts_key(commit_arena(commit), now->partition),
+                     record_number(commit_arena(commit), now->logged_out_ms), now->id);
     return OK;
 }
 

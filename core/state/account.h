@@ -34,6 +34,10 @@ enum { ACCOUNT_PAGE_MAX = 100 };
 enum err account_list(struct task *task, struct state *state, uint64_t skip, uint64_t limit,
                       struct account **out, size_t *n, uint64_t *total);
 
+/* The accounts of a partition whose logins are to be ended (logins.h): a sorted set by
+ * logged_out_ms, which account_change() adds to when that is new. */
+struct slice account_logouts_key(struct arena *arena, unsigned partition);
+
 void account_note_login(struct state *state, const struct account *account, uint64_t now_ms);
 
 /* At most `most` ids from the place `skip` on, in the order of their creation. */

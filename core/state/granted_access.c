@@ -161,7 +161,7 @@ enum err granted_access_list(struct task *task, struct state *state, struct slic
 }
 
 enum err granted_access_revoke_all(struct task *task, struct state *state, struct slice user_id,
-                                   unsigned partition, size_t *revoked)
+                                   unsigned partition, uint64_t before_ms, size_t *revoked)
 {
     struct granted_access *accesses;
     enum err err = OK;
@@ -171,7 +171,8 @@ enum err granted_access_revoke_all(struct task *task, struct state *state, struc
     for (size_t skip = 0; skip < GRANTED_MAX && n && err == OK; skip += GRANTED_LIST_MAX) {
         err = list_from(task, state, user_id, partition, skip, &accesses, &n);
         for (size_t i = 0; i < n && err == OK; i++) {
-            if (!granted_access_holds(&accesses[i], clock_unix_ms()))
+            if (!granted_access_holds(&accesses[i], clock_unix_ms()) ||
+                accesses[i].created_ms >= before_ms)
                 continue;
             err = granted_access_revoke(task, state, &accesses[i]);
             *revoked += err == OK;

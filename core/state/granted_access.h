@@ -29,9 +29,9 @@ enum err granted_access_find(struct task *task, struct state *state, struct slic
 enum err granted_access_revoke(struct task *task, struct state *state,
                                const struct granted_access *access);
 
-/* All of a user's that still hold. *revoked counts them. */
+/* All of a user's from before `before_ms` that still hold. *revoked counts them. */
 enum err granted_access_revoke_all(struct task *task, struct state *state, struct slice user_id,
-                                   unsigned partition, size_t *revoked);
+                                   unsigned partition, uint64_t before_ms, size_t *revoked);
 
 /* Newest first, at most GRANTED_LIST_MAX. */
 enum err granted_access_list(struct task *task, struct state *state, struct slice user_id,

@@ -1,23 +1,82 @@
 #include "state/logins.h"
 
 #include "base/clock.h"
+#include "state/account.h"
+#include "state/record.h"
 
 void logins_forget(struct account *account, struct slice kept_family)
 {
-    account->logged_out_ms = clock_unix_ms() + 1; /* also those of this very millisecond */
+    uint64_t after_ms = clock_unix_ms() + 1; /* also those of this very millisecond */
+
+    account->logged_out_ms =
+        after_ms > account->logged_out_ms ? after_ms : account->logged_out_ms + 1;
     account->kept_family = kept_family;
+}
+
+/* Unless there is another logout meanwhile, whose logins are to be ended. */
+static enum err note_done(struct task *task, struct state *state, const struct account *account)
+{
+    struct commit *commit = commit_new(task, state, account->partition);
+
+    commit_allow_full(commit);
+    commit_require_field(commit, record_key(task->arena, account), SLICE("logged_out"),
+                         record_number(task->arena, account->logged_out_ms));
+    commit_write(commit, SLICE("ZREM"), account_logouts_key(task->arena, account->partition),
+                 account->id);
+    enum err err = commit_send(commit);
+    return err == ERR_CONFLICT ? OK : err;
+}
+
+static enum err end_before(struct task *task, struct state *state, const struct account *account,
+                           uint64_t before_ms, size_t *ended)
+{
+    size_t revoked = 0;
+    enum err err = session_end_families(task, state, account->id, account->partition,
+                                        account->kept_family, before_ms, ended);
+
+    if (err == OK)
+        err = granted_access_revoke_all(task, state, account->id, account->partition, before_ms,
+                                        &revoked);
+    *ended += revoked;
+    return err == OK ? note_done(task, state, account) : err;
 }
 
 enum err logins_end(struct task *task, struct state *state, const struct account *account,
                     size_t *ended)
 {
-    size_t revoked = 0;
-    enum err err = session_end_families(task, state, account->id, account->partition,
-                                        account->kept_family, ended);
+    struct redis_value noted;
+    enum err err = state_command(task, state->durable, &noted, SLICE("ZSCORE"),
+                                 account_logouts_key(task->arena, account->partition), account->id);
 
-    if (err == OK)
-        err = granted_access_revoke_all(task, state, account->id, account->partition, &revoked);
-    *ended += revoked;
+    *ended = 0;
+    if (err != OK || noted.type == REDIS_NIL)
+        return err;
+    return end_before(task, state, account, UINT64_MAX, ended);
+}
+
+static enum err end_left_of(struct task *task, struct state *state, struct slice user_id)
+{
+    struct account account;
+    size_t ended;
+    enum err err = account_load(task, state, user_id, &account);
+
+    return err == OK ? end_before(task, state, &account, account.logged_out_ms, &ended) : err;
+}
+
+enum err logins_end_left(struct task *task, struct state *state, uint64_t now_ms)
+{
+    struct slice until = record_number(task->arena, now_ms - LOGINS_LEFT_MS);
+    enum err err = OK;
+
+    for (unsigned p = 0; p < state->partitions && err == OK; p++) {
+        struct redis_value ids;
+
+        err = state_command(task, state->durable, &ids, SLICE("ZRANGEBYSCORE"),
+                            account_logouts_key(task->arena, p), SLICE("-inf"), until,
+                            SLICE("LIMIT"), SLICE("0"), SLICE("100"));
+        for (size_t i = 0; err == OK && i < ids.n; i++)
+            err = end_left_of(task, state, ids.items[i].text);
+    }
     return err;
 }
 

@@ -16,9 +16,14 @@ struct login {
 void logins_forget(struct account *account, struct slice kept_family);
 
 /* Ends what logins_forget() was noted for: sessions, refresh tokens, and with them open sockets, on
- * all gateways. *ended counts the logins. Suspends. */
+ * all gateways. *ended counts the logins: none when nothing is noted, or it is done. Suspends. */
 enum err logins_end(struct task *task, struct state *state, const struct account *account,
                     size_t *ended);
+
+/* The same for what was noted LOGINS_LEFT_MS before now_ms: whoever was to end it has died, or
+ * found the state away. Logins made since then stay. Suspends. */
+enum { LOGINS_LEFT_MS = 2000 };
+enum err logins_end_left(struct task *task, struct state *state, uint64_t now_ms);
 
 /* Those that hold, newest first within each surface; of backup sessions the newest
  * GRANTED_LIST_MAX. */

@@ -129,34 +129,57 @@ static enum err make_room(struct task *task, struct state *state, const struct a
     return err;
 }
 
+struct creation {
+    const struct account *proved;
+    const struct login_origin *origin;
+    struct session *out;
+    struct slice *refresh_token;
+};
+
+/* A login is its account's as it is now: whoever changes it meanwhile has either ended this login
+ * too, or overtaken it. */
+static enum err create_once(struct task *task, struct state *state, void *arg)
+{
+    const struct creation *creation = arg;
+    struct session *out = creation->out;
+    struct account account = {.id = creation->proved->id};
+    enum err err = record_load(task, state, &account);
+
+    if (err == ERR_NOT_FOUND ||
+        (err == OK &&
+         (!account.is_active || !slice_eq(account.password_hash, creation->proved->password_hash))))
+        return ERR_UNAUTHORIZED;
+    if (err != OK)
+        return err;
+    struct commit *commit = commit_new(task, state, account.partition);
+    struct family family = {.partition = account.partition,
+                            .id = id_new(task->arena, SLICE("fam_"), account.partition),
+                            .user_id = account.id,
+                            .address = utf8_cut(creation->origin->address, ADDRESS_MAX_BYTES),
+                            .client = utf8_cut(creation->origin->client, CLIENT_MAX_BYTES)};
+    commit_allow_full(commit); /* who may not log in can delete nothing */
+    commit_require_rev(commit, record_key(task->arena, &account), account.rev);
+    *out = new_session(task->arena, &family, account.is_admin);
+    *creation->refresh_token = new_token(task->arena, account.partition);
+    /* Clocks of several hosts differ: who logs in now does so after he was logged out. */
+    family.created_ms =
+        out->created_ms > account.logged_out_ms ? out->created_ms : account.logged_out_ms;
+    add_session(commit, &family, out, *creation->refresh_token);
+    record_create(commit, &family);
+    add_index(commit, &family, out);
+    return commit_send(commit);
+}
+
 enum err session_create(struct task *task, struct state *state, const struct account *account,
                         const struct login_origin *origin, struct session *out,
                         struct slice *refresh_token)
 {
-    struct commit *commit = commit_new(task, state, account->partition);
-    struct slice key = record_key(task->arena, account);
-    struct family family = {.partition = account->partition,
-                            .id = id_new(task->arena, SLICE("fam_"), account->partition),
-                            .user_id = arena_dup(task->arena, account->id),
-                            .address = utf8_cut(origin->address, ADDRESS_MAX_BYTES),
-                            .client = utf8_cut(origin->client, CLIENT_MAX_BYTES)};
+    struct creation creation = {account, origin, out, refresh_token};
     enum err err = make_room(task, state, account);
 
-    if (err != OK)
-        return later(err);
-    commit_allow_full(commit); /* who may not log in can delete nothing */
-    *out = new_session(task->arena, &family, account->is_admin);
-    *refresh_token = new_token(task->arena, account->partition);
-    /* Clocks of several hosts differ: who logs in now does so after he was logged out. */
-    family.created_ms =
-        out->created_ms > account->logged_out_ms ? out->created_ms : account->logged_out_ms;
-    commit_require_field(commit, key, SLICE("password_hash"), account->password_hash);
-    commit_require_field(commit, key, SLICE("active"), SLICE("1"));
-    add_session(commit, &family, out, *refresh_token);
-    record_create(commit, &family);
-    add_index(commit, &family, out);
-    err = commit_send(commit);
-    return err == ERR_CONFLICT ? ERR_UNAUTHORIZED : err;
+    if (err == OK)
+        err = record_repeat(task, state, create_once, &creation);
+    return later(err);
 }
 
 /* -- Admission -------------------------------------------------------------------------------- */
@@ -286,7 +309,8 @@ enum err session_families(struct task *task, struct state *state, struct slice u
 }
 
 enum err session_end_families(struct task *task, struct state *state, struct slice user_id,
-                              unsigned partition, struct slice kept, size_t *ended)
+                              unsigned partition, struct slice kept, uint64_t before_ms,
+                              size_t *ended)
 {
     struct family *families;
     size_t n;
@@ -294,7 +318,7 @@ enum err session_end_families(struct task *task, struct state *state, struct sli
 
     *ended = 0;
     for (size_t i = 0; i < n && err == OK; i++) {
-        if (slice_eq(families[i].id, kept))
+        if (slice_eq(families[i].id, kept) || families[i].created_ms >= before_ms)
             continue;
         err = end_family(task, state, partition, families[i].id);
         *ended += err == OK;

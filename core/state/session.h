@@ -20,9 +20,9 @@ struct login_origin {
     struct slice address, client; /* UTF-8; cut to what the record takes */
 };
 
-/* A login: a session and a refresh token (opaque, stored hashed) of a new family. The account is as
- * it was when its password was proved: ERR_UNAUTHORIZED when that password or the account does not
- * hold any more. */
+/* A login: a session and a refresh token (opaque, stored hashed) of a new family, with the rights
+ * that the account has now. `account` is as it was when its password was proved: ERR_UNAUTHORIZED
+ * when that password or the account does not hold any more. */
 enum err session_create(struct task *task, struct state *state, const struct account *account,
                         const struct login_origin *origin, struct session *out,
                         struct slice *refresh_token);
@@ -52,6 +52,7 @@ enum err session_refresh(struct task *task, struct state *state, struct slice re
 /* The families of a user that have not expired, newest first. */
 enum err session_families(struct task *task, struct state *state, struct slice user_id,
                           unsigned partition, struct family **out, size_t *n);
-/* Ends all of them but `kept` (its id, or empty). *ended counts them. */
+/* Ends all of them from before `before_ms` but `kept` (its id, or empty). *ended counts them. */
 enum err session_end_families(struct task *task, struct state *state, struct slice user_id,
-                              unsigned partition, struct slice kept, size_t *ended);
+                              unsigned partition, struct slice kept, uint64_t before_ms,
+                              size_t *ended);

@@ -1,5 +1,6 @@
 #include "gateway/jobs/housekeeping.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
@@ -7,6 +8,7 @@
 #include "gateway/jobs/collector.h"
 #include "state/job.h"
 #include "state/lease.h"
+#include "state/logins.h"
 
 enum { TURN_MS = 10000, PERIOD_MS = 1000 };
 
@@ -38,6 +40,8 @@ static void run_round(struct task *task, void *arg)
     if (lease_take(task, housekeeping->gateway->state, SLICE("hub:housekeeping"),
                    housekeeping->holder, TURN_MS) == OK) {
         enum err err = job_expire_leases(task, housekeeping->gateway->state);
+        if (err == OK)
+            err = logins_end_left(task, housekeeping->gateway->state, clock_unix_ms());
         if (err == OK && !housekeeping->stopping)
             err = collector_round(task, housekeeping->collector);
         if (err != OK)

@@ -8,6 +8,7 @@ import pytest
 import requests
 from harness import BUILD, PATIENCE_S, Hub, wait_for
 from people import add_user
+from race import FEW, together
 from socket_client import SocketClient
 
 NEW = "another long secret"
@@ -42,6 +43,15 @@ def me(hub, token):
                 for _ in range(8)}
     assert len(statuses) == 1, statuses
     return statuses.pop()
+
+
+def command(hub, *arguments, secret=None, status=0):
+    """What `mediahub user` prints."""
+    done = subprocess.run([BUILD / "bin/mediahub", "user", *arguments, "--data", hub.data],
+                          input=secret, capture_output=True, text=True, env=hub.env, cwd=hub.folder,
+                          timeout=PATIENCE_S)
+    assert done.returncode == status, done.stderr
+    return done.stdout
 
 
 def close_code(socket):
@@ -158,6 +168,31 @@ def test_admins_close_and_open_accounts(hub):
              "the audit's lines")
 
 
+def test_what_changes_nothing_ends_no_login(hub):
+    admin, person = hub.session(), Person(hub)
+    login = person.login().json()
+    for body in ({}, {"is_active": True}, {"is_admin": False}):
+        assert admin.patch(f"{hub.api}/users/{person.id}", json=body).status_code == 200
+        assert me(hub, login["token"]) == 200
+    command(hub, "enable", person.name)
+    assert me(hub, login["token"]) == 200
+    assert refresh(hub, login["refresh_token"]).status_code == 200
+
+
+def test_a_login_beside_the_end_of_rights_has_none(hub):
+    """The password is looked at while the account is still an admin's."""
+    admin, person = hub.session(), Person(hub)
+    user = f"{hub.api}/users/{person.id}"
+    for _ in range(FEW):
+        assert admin.patch(user, json={"is_admin": True}).status_code == 200
+        login, demoted = together(person.login, lambda: admin.patch(user, json={"is_admin": False}))
+        assert demoted.status_code == 200 and login.status_code in (200, 401), login.text
+        if login.ok:
+            answer = requests.get(hub.api + "/users", timeout=PATIENCE_S,
+                                  headers={"Authorization": "Bearer " + login.json()["token"]})
+            assert answer.status_code in (401, 403), answer.text
+
+
 def test_admins_see_everybody(hub):
     admin = hub.session()
     people = [Person(hub) for _ in range(3)]
@@ -199,12 +234,8 @@ def test_accounts_on_the_command_line(hub):
     person = Person(hub)
     login = person.login().json()
 
-    def user(*arguments, secret=None, status=0):
-        done = subprocess.run([BUILD / "bin/mediahub", "user", *arguments, "--data", hub.data],
-                              input=secret, capture_output=True, text=True, env=hub.env,
-                              cwd=hub.folder, timeout=PATIENCE_S)
-        assert done.returncode == status, done.stderr
-        return done.stdout
+    def user(*arguments, **how):
+        return command(hub, *arguments, **how)
 
     line, = [line for line in user("list").splitlines() if line.startswith(person.name + " ")]
     assert line.split()[1:3] == ["active", "user"] and person.id in line
@@ -220,6 +251,6 @@ def test_accounts_on_the_command_line(hub):
     login = person.login().json()
     user("password", person.name, secret=NEW + "\n")
     assert me(hub, login["token"]) == 401 and person.login(NEW).status_code == 200
-    for command in ("disable", "enable", "sessions"):
-        user(command, "nobody-" + person.name, status=1)
+    for word in ("disable", "enable", "sessions"):
+        user(word, "nobody-" + person.name, status=1)
     user("disable", status=1)

@@ -203,15 +203,21 @@ static struct account signed_up(struct task *task, struct state *state)
     return account;
 }
 
-/* As `admin` says, whatever the account's record does. */
+static enum err take_admin(struct account *now, void *arg)
+{
+    now->is_admin = *(bool *)arg;
+    return OK;
+}
+
+/* `account` as it was when its password was proved; its record becomes an admin's meanwhile. */
 static enum err log_in(struct task *task, struct state *state, const struct account *account,
                        bool admin, struct session *out, struct slice *token)
 {
     static const struct login_origin origin = {SLICE_INIT("192.0.2.7"), SLICE_INIT("curl/8")};
-    struct account as = *account;
+    struct account now;
 
-    as.is_admin = admin;
-    return session_create(task, state, &as, &origin, out, token);
+    assert_int_equal(account_change(task, state, account->id, take_admin, &admin, &now), OK);
+    return session_create(task, state, account, &origin, out, token);
 }
 
 /* How many session.ended stand in the stream. */
@@ -294,7 +300,7 @@ static void old_family(struct task *task, struct state *state)
 
 static void logout(struct task *task, struct state *state)
 {
-    struct account ann = signed_up(task, state);
+    struct account ann = signed_up(task, state), now;
     struct session one, other, got;
     struct slice token, other_token, next;
     const struct slice wrong[] = {SLICE(""), SLICE("0"), SLICE("zz"),
@@ -313,6 +319,7 @@ static void logout(struct task *task, struct state *state)
     assert_int_equal(look(task, state, &other, &got), OK);
     assert_true(got.admin);
     /* The new session has the account's present role. */
+    assert_int_equal(account_change(task, state, ann.id, take_admin, &(bool){false}, &now), OK);
     assert_int_equal(session_refresh(task, state, other_token, clock_unix_ms(), &got, &next), OK);
     assert_false(got.admin);
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
@@ -349,6 +356,30 @@ static void new_password(struct task *task, struct state *state)
     assert_int_equal(log_in(task, state, &ann, false, &got, &next), ERR_UNAUTHORIZED);
     assert_int_equal(log_in(task, state, &now, false, &other, &other_token), OK);
     assert_int_equal(session_refresh(task, state, other_token, clock_unix_ms(), &got, &next), OK);
+}
+
+/* Whoever was to end the logins has died: housekeeping ends them, and no later ones. */
+static void ended_by_others(struct task *task, struct state *state)
+{
+    struct account ann = signed_up(task, state), now;
+    struct session own, other, later, got;
+    struct slice token;
+    size_t ended;
+
+    assert_int_equal(log_in(task, state, &ann, false, &own, &token), OK);
+    assert_int_equal(log_in(task, state, &ann, false, &other, &token), OK);
+    assert_int_equal(account_change(task, state, ann.id, change_password, &own.family, &now), OK);
+    assert_int_equal(log_in(task, state, &now, false, &later, &token), OK);
+    assert_int_equal(logins_end_left(task, state, clock_unix_ms()), OK);
+    assert_int_equal(look(task, state, &other, &got), OK); /* not yet: it may still be done */
+    assert_int_equal(logins_end_left(task, state, clock_unix_ms() + LOGINS_LEFT_MS), OK);
+    assert_int_equal(look(task, state, &other, &got), ERR_UNAUTHORIZED);
+    assert_int_equal(look(task, state, &own, &got), OK);
+    assert_int_equal(look(task, state, &later, &got), OK);
+    /* Now it is done. */
+    assert_int_equal(logins_end(task, state, &now, &ended), OK);
+    assert_int_equal(ended, 0);
+    assert_int_equal(look(task, state, &later, &got), OK);
 }
 
 static void logins(struct task *task, struct state *state)
@@ -457,12 +488,25 @@ static void windows(struct task *task, struct state *state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STATE_TEST(1, accounts),        STATE_TEST(3, accounts),     STATE_TEST(1, abandoned_name),
-        STATE_TEST(3, abandoned_name),  STATE_TEST(1, rush),         STATE_TEST(1, changes_at_once),
-        STATE_TEST(3, changes_at_once), STATE_TEST(1, old_family),   STATE_TEST(1, sessions),
-        STATE_TEST(3, sessions),        STATE_TEST(1, logout),       STATE_TEST(3, logout),
-        STATE_TEST(1, inactive),        STATE_TEST(1, new_password), STATE_TEST(3, new_password),
-        STATE_TEST(1, logins),          STATE_TEST(3, logins),       STATE_TEST(1, many_refreshes),
+        STATE_TEST(1, accounts),
+        STATE_TEST(3, accounts),
+        STATE_TEST(1, abandoned_name),
+        STATE_TEST(3, abandoned_name),
+        STATE_TEST(1, rush),
+        STATE_TEST(1, changes_at_once),
+        STATE_TEST(3, changes_at_once),
+        STATE_TEST(1, old_family),
+        STATE_TEST(1, sessions),
+        STATE_TEST(3, sessions),
+        STATE_TEST(1, logout),
+        STATE_TEST(3, logout),
+        STATE_TEST(1, inactive),
+        STATE_TEST(1, ended_by_others),
+        STATE_TEST(1, new_password),
+        STATE_TEST(3, new_password),
+        STATE_TEST(1, logins),
+        STATE_TEST(3, logins),
+        STATE_TEST(1, many_refreshes),
         STATE_TEST(1, windows),
     };
 

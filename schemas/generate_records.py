@@ -10,6 +10,7 @@ TYPES = {
     "text": ("RECORD_TEXT", "struct slice", {"max"}),
     "secret": ("RECORD_SECRET", "struct slice", {"max"}),
     "number": ("RECORD_NUMBER", "uint64_t", {"max"}),
+    "integer": ("RECORD_INTEGER", "int64_t", set()),
     "bits": ("RECORD_BITS", "unsigned", {"max"}),
     "flag": ("RECORD_FLAG", "bool", set()),
     "enum": ("RECORD_ENUM", "enum {of}", {"of"}),

@@ -10,6 +10,7 @@ TYPES = {
     "token": ("WIRE_TOKEN", "struct slice", {"max"}),
     "text": ("WIRE_TEXT", "struct slice", {"max"}),
     "number": ("WIRE_NUMBER", "uint64_t", {"max"}),
+    "integer": ("WIRE_INTEGER", "int64_t", {"min", "max"}),
     "real": ("WIRE_REAL", "double", {"min", "max"}),
     "flag": ("WIRE_FLAG", "bool", set()),
     "enum": ("WIRE_ENUM", "enum wire_{of}", {"of"}),
@@ -105,6 +106,8 @@ def field_row(owner, name, field):
              f".offset = {at}{name})"]
     if field["type"] == "real":
         parts.append(f".real_min = {float(field['min'])}, .real_max = {float(field['max'])}")
+    elif field["type"] == "integer":
+        parts.append(f".int_min = {field['min']}LL, .int_max = {field['max']}LL")
     elif "max" in field:
         parts.append(f".min = {field.get('min', 0)}ULL, .max = {field['max']}ULL")
     if field["type"] == "list":

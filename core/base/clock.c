@@ -26,9 +26,9 @@ uint64_t clock_unix_ms(void)
     return read_us(CLOCK_REALTIME) / 1000;
 }
 
-static struct tm utc(uint64_t unix_ms)
+static struct tm utc(int64_t unix_ms)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
+    time_t seconds = (time_t)(unix_ms / 1000 - (unix_ms % 1000 < 0));
     struct tm tm;
 
     gmtime_r(&seconds, &tm);
@@ -43,7 +43,7 @@ static void put_digits(char *out, size_t digits, int value)
     }
 }
 
-void clock_rfc3339_into(char out[CLOCK_RFC3339_BYTES], uint64_t unix_ms)
+void clock_rfc3339_into(char out[CLOCK_RFC3339_BYTES], int64_t unix_ms)
 {
     struct tm tm = utc(unix_ms);
 
@@ -60,7 +60,7 @@ struct slice clock_rfc3339(struct arena *arena, uint64_t unix_ms)
 {
     char text[CLOCK_RFC3339_BYTES];
 
-    clock_rfc3339_into(text, unix_ms);
+    clock_rfc3339_into(text, (int64_t)unix_ms);
     return arena_dup(arena, (struct slice){text, sizeof text});
 }
 
@@ -70,7 +70,7 @@ static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 struct slice clock_http_date(struct arena *arena, uint64_t unix_ms)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    struct tm tm = utc(unix_ms);
+    struct tm tm = utc((int64_t)unix_ms);
 
     return arena_printf(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
                         months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
@@ -204,7 +204,7 @@ static bool take_month(struct slice *s, int *month)
 static bool take_dated(struct slice s, struct tm *tm)
 {
     char between = s.n > 2 && s.p[2] == '-' ? '-' : ' ';
-    struct tm now = utc(clock_unix_ms());
+    struct tm now = utc((int64_t)clock_unix_ms());
 
     if (!take_number(&s, 2, &tm->tm_mday) || !take_exact(&s, between) ||
         !take_month(&s, &tm->tm_mon) || !take_exact(&s, between) ||

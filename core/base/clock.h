@@ -10,7 +10,8 @@ uint64_t clock_unix_ms(void);
 /* "2023-05-30T10:00:00Z": UTC, seconds (RFC 3339). */
 struct slice clock_rfc3339(struct arena *arena, uint64_t unix_ms);
 enum { CLOCK_RFC3339_BYTES = 20 };
-void clock_rfc3339_into(char out[CLOCK_RFC3339_BYTES], uint64_t unix_ms); /* no NUL */
+void clock_rfc3339_into(char out[CLOCK_RFC3339_BYTES],
+                        int64_t unix_ms); /* no NUL; years 1 to 9999 */
 /* Any offset and fraction; years from 1970 on. */
 bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms);
 

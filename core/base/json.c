@@ -265,7 +265,7 @@ void jw_flag(struct json_writer *w, const char *key, bool value)
     jw_bool(w, value);
 }
 
-void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms)
+void jw_moment(struct json_writer *w, const char *key, int64_t unix_ms)
 {
     jw_key(w, key);
     if (unix_ms == 0) {
@@ -275,4 +275,9 @@ void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms)
     char text[CLOCK_RFC3339_BYTES];
     clock_rfc3339_into(text, unix_ms);
     jw_slice(w, (struct slice){text, sizeof text});
+}
+
+void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms)
+{
+    jw_moment(w, key, (int64_t)unix_ms);
 }

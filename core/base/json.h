@@ -47,4 +47,5 @@ void jw_str(struct json_writer *w, const char *key, struct slice text);
 void jw_str_or_null(struct json_writer *w, const char *key, struct slice text); /* empty = null */
 void jw_int(struct json_writer *w, const char *key, int64_t value);
 void jw_flag(struct json_writer *w, const char *key, bool value);
-void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms); /* 0 = null */
+void jw_time(struct json_writer *w, const char *key, uint64_t unix_ms);  /* 0 = null */
+void jw_moment(struct json_writer *w, const char *key, int64_t unix_ms); /* also before 1970 */

@@ -61,7 +61,7 @@ static void put_time(struct json_writer *w)
     uint64_t unix_ms = clock_unix_ms();
     char text[CLOCK_RFC3339_BYTES + 8];
 
-    clock_rfc3339_into(text, unix_ms);
+    clock_rfc3339_into(text, (int64_t)unix_ms);
     int n = snprintf(text + CLOCK_RFC3339_BYTES - 1, 9, ".%03uZ", (unsigned)(unix_ms % 1000));
     jw_str(w, "time", (struct slice){text, CLOCK_RFC3339_BYTES - 1 + (size_t)n});
 }

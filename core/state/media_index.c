@@ -69,7 +69,7 @@ struct candidate {
     struct slice id;
     unsigned partition;
     uint64_t created_ms;
-    uint64_t number;    /* size or time, when sorted by it */
+    int64_t number;     /* size or time, when sorted by it */
     struct slice title; /* folded, when sorted by it */
 };
 
@@ -156,7 +156,7 @@ static enum err count(struct list *list, uint64_t *total)
 
 /* -- Order ------------------------------------------------------------------------------------ */
 
-static int compare_numbers(uint64_t a, uint64_t b)
+static int compare_numbers(int64_t a, int64_t b)
 {
     return a < b ? -1 : a > b;
 }
@@ -170,7 +170,7 @@ static int compare(const void *left, const void *right, void *arg)
     if (!order && filter->sort == MEDIA_SORT_TITLE)
         order = slice_compare(a->title, b->title);
     if (!order)
-        order = compare_numbers(a->created_ms, b->created_ms);
+        order = compare_numbers((int64_t)a->created_ms, (int64_t)b->created_ms);
     if (!order)
         order = slice_compare(a->id, b->id);
     return filter->ascending ? order : -order;
@@ -215,16 +215,16 @@ static bool matches(struct arena *arena, const struct media_filter *filter,
 static void take_sort_key(struct arena *arena, const struct media_filter *filter,
                           const struct redis_value *fields, struct candidate *candidate)
 {
-    uint64_t number = 0;
+    int64_t number = 0;
 
     if (filter->sort == MEDIA_SORT_TITLE) {
         candidate->title = text_fold(arena, fields->items[F_TITLE].text);
     } else if (filter->sort == MEDIA_SORT_SIZE) {
-        slice_to_u64(fields->items[F_SIZE].text, &number);
+        slice_to_i64(fields->items[F_SIZE].text, &number);
         candidate->number = number;
     } else if (filter->sort == MEDIA_SORT_TAKEN) {
-        slice_to_u64(fields->items[F_TAKEN].text, &number);
-        candidate->number = number ? number : candidate->created_ms;
+        slice_to_i64(fields->items[F_TAKEN].text, &number);
+        candidate->number = number ? number : (int64_t)candidate->created_ms;
     }
 }
 

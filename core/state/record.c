@@ -86,6 +86,9 @@ static struct slice text_of(struct arena *arena, const struct record_field *fiel
         return *CONST_MEMBER(struct slice, record, field->offset);
     case RECORD_NUMBER:
         return record_number(arena, *CONST_MEMBER(uint64_t, record, field->offset));
+    case RECORD_INTEGER:
+        return arena_printf(arena, "%lld",
+                            (long long)*CONST_MEMBER(int64_t, record, field->offset));
     case RECORD_BITS:
         return record_number(arena, *CONST_MEMBER(unsigned, record, field->offset));
     case RECORD_FLAG:
@@ -126,9 +129,12 @@ static bool take_text(struct arena *arena, const struct record_shape *shape,
                       const struct record_field *field, struct slice text, void *record)
 {
     uint64_t number;
+    int64_t integer;
 
     if (!slice_to_u64(text, &number))
         number = 0;
+    if (!slice_to_i64(text, &integer))
+        integer = 0;
     switch (field->type) {
     case RECORD_SECRET:
         *MEMBER(struct slice, record, field->offset) =
@@ -139,6 +145,9 @@ static bool take_text(struct arena *arena, const struct record_shape *shape,
         break;
     case RECORD_NUMBER:
         *MEMBER(uint64_t, record, field->offset) = number;
+        break;
+    case RECORD_INTEGER:
+        *MEMBER(int64_t, record, field->offset) = integer;
         break;
     case RECORD_BITS:
         *MEMBER(unsigned, record, field->offset) = (unsigned)number;
@@ -185,6 +194,7 @@ static bool fits(const struct record_field *field, const void *record)
                               *CONST_MEMBER(size_t, record, field->count_offset));
     case RECORD_MAP:
         return *CONST_MEMBER(size_t, record, field->count_offset) <= field->max;
+    case RECORD_INTEGER:
     case RECORD_FLAG:
     case RECORD_ENUM:
         break;

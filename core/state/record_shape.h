@@ -10,6 +10,7 @@ enum record_type {
     RECORD_TEXT,
     RECORD_SECRET,
     RECORD_NUMBER,
+    RECORD_INTEGER,
     RECORD_BITS,
     RECORD_FLAG,
     RECORD_ENUM,

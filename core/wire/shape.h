@@ -8,6 +8,7 @@ enum wire_field_type {
     WIRE_TOKEN,
     WIRE_TEXT,
     WIRE_NUMBER,
+    WIRE_INTEGER,
     WIRE_REAL,
     WIRE_FLAG,
     WIRE_ENUM,
@@ -24,6 +25,7 @@ struct wire_field {
     size_t has_offset;
     size_t count_offset;
     uint64_t min, max;
+    int64_t int_min, int_max;
     double real_min, real_max;
     const struct slice *names; /* of an enum */
     size_t names_n;

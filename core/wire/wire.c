@@ -65,6 +65,11 @@ static bool number_fits(const struct wire_field *field, uint64_t value)
     return value >= field->min && value <= field->max;
 }
 
+static bool integer_fits(const struct wire_field *field, int64_t value)
+{
+    return value >= field->int_min && value <= field->int_max;
+}
+
 static bool string_fits(const struct wire_field *field, struct slice s)
 {
     return number_fits(field, s.n) && (field->type == WIRE_TOKEN ? is_token(s) : is_text(s));
@@ -153,6 +158,10 @@ static void pack_value(msgpack_packer *packer, const struct wire_field *field, c
     case WIRE_NUMBER:
         assert(number_fits(field, *MEMBER(uint64_t, value, 0)));
         msgpack_pack_uint64(packer, *MEMBER(uint64_t, value, 0));
+        return;
+    case WIRE_INTEGER:
+        assert(integer_fits(field, *MEMBER(int64_t, value, 0)));
+        msgpack_pack_int64(packer, *MEMBER(int64_t, value, 0));
         return;
     case WIRE_REAL:
         assert(real_fits(field, *MEMBER(double, value, 0)));
@@ -296,6 +305,18 @@ static enum wire_fault take_number(const struct wire_field *field, const msgpack
     return number_fits(field, *out) ? WIRE_FINE : WIRE_OUT_OF_RANGE;
 }
 
+static enum wire_fault take_integer(const struct wire_field *field, const msgpack_object *value,
+                                    int64_t *out)
+{
+    if (value->type != MSGPACK_OBJECT_POSITIVE_INTEGER &&
+        value->type != MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        return WIRE_WRONG_TYPE;
+    if (value->type == MSGPACK_OBJECT_POSITIVE_INTEGER && value->via.u64 > INT64_MAX)
+        return WIRE_OUT_OF_RANGE;
+    *out = value->via.i64;
+    return integer_fits(field, *out) ? WIRE_FINE : WIRE_OUT_OF_RANGE;
+}
+
 static enum wire_fault take_real(const struct wire_field *field, const msgpack_object *value,
                                  double *out)
 {
@@ -350,6 +371,8 @@ static enum wire_fault take_value(struct arena *arena, const struct wire_field *
         return take_string(field, value, member);
     case WIRE_NUMBER:
         return take_number(field, value, member);
+    case WIRE_INTEGER:
+        return take_integer(field, value, member);
     case WIRE_REAL:
         return take_real(field, value, member);
     case WIRE_FLAG:

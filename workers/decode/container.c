@@ -166,9 +166,9 @@ static void read_tags(const AVDictionary *tags, struct wire_results *results)
     struct slice place = tag(tags, "com.apple.quicktime.location.ISO6709");
     /* Apple's tag is the local time with its zone; the other one is UTC. */
     results->has_taken_ms =
-        when_parse(tag(tags, "com.apple.quicktime.creationdate"), '-', SLICE_NONE,
+        when_parse(&(struct when){.text = tag(tags, "com.apple.quicktime.creationdate")},
                    &results->taken_ms) ||
-        when_parse(tag(tags, "creation_time"), '-', SLICE_NONE, &results->taken_ms);
+        when_parse(&(struct when){.text = tag(tags, "creation_time")}, &results->taken_ms);
     if (place.n == 0)
         place = tag(tags, "location");
     results->metadata.has_location = iso6709_parse(place, &results->metadata.location);

@@ -124,9 +124,8 @@ static void read_time(const ExifData *data, struct wire_results *results)
     struct slice original = ascii(data, EXIF_IFD_EXIF, EXIF_TAG_DATE_TIME_ORIGINAL);
     struct slice offset = ascii(data, EXIF_IFD_EXIF, TAG_OFFSET_TIME_ORIGINAL);
 
-    /* Cameras that know no zone write their wall clock; taking it for UTC keeps its face. */
-    results->has_taken_ms = when_parse(original, ':', offset, &results->taken_ms) ||
-                            when_parse(original, ':', SLICE_NONE, &results->taken_ms);
+    results->has_taken_ms =
+        when_parse(&(struct when){.text = original, .zone = offset}, &results->taken_ms);
 }
 
 void exif_read(struct arena *arena, struct slice block, struct wire_results *results)

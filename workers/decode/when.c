@@ -1,79 +1,158 @@
 #include "decode/when.h"
 
+#include <string.h>
 #include <time.h>
+
+enum { FIRST_YEAR = 1800 };
 
 static const int64_t last_second = 253402300799; /* of the year 9999, which a western zone passes */
 
-static bool digits(struct slice *s, size_t n, int *out)
+static bool mark(struct slice *s, const char *any)
 {
-    uint64_t value;
-
-    if (s->n < n || !slice_to_u64((struct slice){s->p, n}, &value))
-        return false;
-    *s = slice_from_offset(*s, n);
-    *out = (int)value;
-    return true;
-}
-
-static bool mark(struct slice *s, char c)
-{
-    if (s->n == 0 || s->p[0] != c)
+    if (s->n == 0 || !s->p[0] || !strchr(any, s->p[0]))
         return false;
     *s = slice_from_offset(*s, 1);
     return true;
 }
 
-static void skip_fraction(struct slice *s)
+static bool is_digit(struct slice s)
 {
-    if (!mark(s, '.'))
-        return;
-    while (s->n && s->p[0] >= '0' && s->p[0] <= '9')
-        *s = slice_from_offset(*s, 1);
+    return s.n && s.p[0] >= '0' && s.p[0] <= '9';
 }
 
+static int digit(struct slice *s)
+{
+    int value = s->p[0] - '0';
+
+    *s = slice_from_offset(*s, 1);
+    return value;
+}
+
+static bool digits(struct slice *s, size_t n, int *out)
+{
+    *out = 0;
+    for (; n; n--) {
+        if (!is_digit(*s))
+            return false;
+        *out = *out * 10 + digit(s);
+    }
+    return true;
+}
+
+/* One or two digits; cameras write " 7" as well. */
+static bool pair(struct slice *s, int *out)
+{
+    mark(s, " ");
+    if (!is_digit(*s))
+        return false;
+    *out = digit(s);
+    if (is_digit(*s))
+        *out = *out * 10 + digit(s);
+    return true;
+}
+
+static int milliseconds(struct slice *s)
+{
+    int value = 0;
+
+    for (int unit = 100; is_digit(*s); unit /= 10)
+        value += digit(s) * unit;
+    return value;
+}
+
+/* Empty: none, and UTC. */
 static bool zone(struct slice s, int *seconds)
 {
-    int hours, minutes;
+    int hours, minutes = 0;
     bool west = s.n && s.p[0] == '-';
 
     *seconds = 0;
-    if (s.n == 0 || (s.n == 1 && s.p[0] == 'Z'))
+    if (s.n == 0 || slice_eq_nocase(s, SLICE("Z")) || slice_eq_nocase(s, SLICE("UTC")))
         return true;
-    if ((!mark(&s, '+') && !mark(&s, '-')) || !digits(&s, 2, &hours))
+    if (!mark(&s, "+-") || !digits(&s, 2, &hours))
         return false;
-    mark(&s, ':');
-    if (!digits(&s, 2, &minutes) || s.n || hours > 15 || minutes > 59)
+    mark(&s, ":");
+    if ((s.n && !digits(&s, 2, &minutes)) || s.n || hours > 15 || minutes > 59)
         return false;
     *seconds = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
     return true;
 }
 
+/* What XMP lets be absent is the first of its kind: "1955" is new year's midnight. */
+static bool date(struct slice *s, struct tm *tm)
+{
+    static const char between[] = ":-/. ";
+
+    tm->tm_mon = tm->tm_mday = 1;
+    if (!digits(s, 4, &tm->tm_year))
+        return false;
+    if (s->n == 0)
+        return true;
+    if (!mark(s, between) || !pair(s, &tm->tm_mon))
+        return false;
+    return s->n == 0 || (mark(s, between) && pair(s, &tm->tm_mday));
+}
+
+/* Seconds may be absent (XMP). */
+static bool hour(struct slice *s, struct tm *tm, int *ms)
+{
+    static const char between[] = ":.- ";
+
+    if (!pair(s, &tm->tm_hour) || !mark(s, between) || !pair(s, &tm->tm_min))
+        return false;
+    if (s->n < 2 || !strchr(between, s->p[0]) || !strchr("0123456789 ", s->p[1]))
+        return true;
+    if (s->p[0] == '-' && s->n > 3) /* a zone */
+        return true;
+    mark(s, between);
+    if (!pair(s, &tm->tm_sec))
+        return false;
+    if (mark(s, ".,"))
+        *ms = milliseconds(s);
+    return true;
+}
+
 static bool in_range(const struct tm *tm)
 {
-    return tm->tm_year >= 1970 && tm->tm_mon >= 1 && tm->tm_mon <= 12 && tm->tm_mday >= 1 &&
+    return tm->tm_year >= FIRST_YEAR && tm->tm_mon >= 1 && tm->tm_mon <= 12 && tm->tm_mday >= 1 &&
            tm->tm_mday <= 31 && tm->tm_hour <= 23 && tm->tm_min <= 59 && tm->tm_sec <= 60;
 }
 
-bool when_parse(struct slice s, char separator, struct slice offset, uint64_t *unix_ms)
+/* False also for the 31st of a shorter month, which would roll over. */
+static bool to_seconds(struct tm tm, int offset_s, int64_t *seconds)
 {
-    struct tm tm = {0};
-    int offset_s;
+    int day = tm.tm_mday;
 
-    if (!digits(&s, 4, &tm.tm_year) || !mark(&s, separator) || !digits(&s, 2, &tm.tm_mon) ||
-        !mark(&s, separator) || !digits(&s, 2, &tm.tm_mday) || (!mark(&s, ' ') && !mark(&s, 'T')) ||
-        !digits(&s, 2, &tm.tm_hour) || !mark(&s, ':') || !digits(&s, 2, &tm.tm_min) ||
-        !mark(&s, ':') || !digits(&s, 2, &tm.tm_sec) || !in_range(&tm))
-        return false;
-    skip_fraction(&s);
-    if (!zone(s.n ? s : offset, &offset_s))
-        return false;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    int day = tm.tm_mday;
-    int64_t seconds = (int64_t)timegm(&tm) - offset_s;
-    if (seconds < 0 || seconds > last_second ||
-        tm.tm_mday != day) /* the 31st of a shorter month rolled over */
+    *seconds = (int64_t)timegm(&tm) - offset_s;
+    return *seconds <= last_second && tm.tm_mday == day;
+}
+
+/* A leap second is the first of the next minute, which may be of another day. */
+bool when_parse(const struct when *when, int64_t *unix_ms)
+{
+    struct slice s = slice_trim(when->text), fraction = slice_trim(when->fraction);
+    struct tm tm = {0};
+    int offset_s, ms = milliseconds(&fraction);
+    int64_t seconds;
+
+    if (!date(&s, &tm))
         return false;
-    *unix_ms = (uint64_t)seconds * 1000;
+    if (s.n && (!mark(&s, " T:-") || !hour(&s, &tm, &ms)))
+        return false;
+    s = slice_trim(s);
+    if (s.n && !zone(s, &offset_s))
+        return false;
+    if (!s.n)
+        zone(slice_trim(when->zone), &offset_s);
+    int leap = tm.tm_sec == 60;
+    tm.tm_sec -= leap;
+    if (!in_range(&tm) || !to_seconds(tm, offset_s, &seconds))
+        return false;
+    seconds += leap;
+    if (seconds > last_second)
+        return false;
+    *unix_ms = seconds * 1000 + ms;
     return true;
 }

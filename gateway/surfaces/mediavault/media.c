@@ -198,7 +198,7 @@ static void write_content(struct json_writer *w, struct request *req, const stru
         jw_double(w, (double)media->duration_ms / 1000);
     else
         jw_null(w);
-    jw_time(w, "taken_at", media->taken_ms);
+    jw_moment(w, "taken_at", media->taken_ms);
     write_metadata(w, req, media);
     write_failure(w, media);
 }

@@ -262,11 +262,11 @@ static void test_metadata_of_a_phone(void **state)
 
     drop_outputs();
     assert_true(results.has_taken_ms);
-    print_message(
-        "taken %llu exposure %s iso %llu f/%g at %f %f %f\n", (unsigned long long)results.taken_ms,
-        arena_cstr(arena, results.metadata.exposure), (unsigned long long)results.metadata.iso,
-        results.metadata.aperture, results.metadata.location.latitude,
-        results.metadata.location.longitude, results.metadata.location.altitude);
+    print_message("taken %lld exposure %s iso %llu f/%g at %f %f %f\n", (long long)results.taken_ms,
+                  arena_cstr(arena, results.metadata.exposure),
+                  (unsigned long long)results.metadata.iso, results.metadata.aperture,
+                  results.metadata.location.latitude, results.metadata.location.longitude,
+                  results.metadata.location.altitude);
     assert_int_equal(results.taken_ms / 1000, taken_s);
     assert_true(results.metadata.has_iso && results.metadata.has_aperture);
     assert_true(results.metadata.exposure.n > 0);

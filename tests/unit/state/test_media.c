@@ -25,7 +25,7 @@ static void record(struct task *task, struct state *state)
                           .tag_count = 2,
                           .is_public = true,
                           .variants = 5,
-                          .taken_ms = 12,
+                          .taken_ms = -12,
                           .metadata = SLICE("{\"camera\":\"x\"}")};
     struct media got;
     struct redis_value v;
@@ -42,7 +42,8 @@ static void record(struct task *task, struct state *state)
     assert_true(slice_eq(got.metadata, media.metadata));
     assert_int_equal(got.type, MEDIA_IMAGE);
     assert_int_equal(got.status, MEDIA_PROCESSING);
-    assert_true(got.size == media.size && got.taken_ms == 12 && got.created_ms == media.created_ms);
+    assert_true(got.size == media.size && got.taken_ms == -12 &&
+                got.created_ms == media.created_ms);
     assert_int_equal(got.variants, 5);
     assert_true(got.is_public);
     assert_int_equal(got.tag_count, 2);
@@ -92,7 +93,9 @@ static struct slice fill(struct task *task, struct state *state, struct slice id
             .size = i * i % 26,
             .tags = &tag,
             .tag_count = i % 3 == 0,
-            .taken_ms = i % 2 ? UINT64_C(4000000000000) + i : 0};
+            .taken_ms = i % 2 ? INT64_C(4000000000000) + i
+                        : i   ? 0
+                              : INT64_C(-459791450000)};
         uint64_t then_ms = clock_unix_ms();
 
         while (clock_unix_ms() == then_ms)
@@ -167,6 +170,8 @@ static void lists(struct task *task, struct state *state)
     expect(task, state, f, ids, "21 5 19 7", MINE);
     f = all, f.sort = MEDIA_SORT_TAKEN, f.limit = 14;
     expect(task, state, f, ids, "23 21 19 17 15 13 11 9 7 5 3 1 24 22", MINE);
+    f.ascending = true, f.limit = 2;
+    expect(task, state, f, ids, "0 2", MINE);
     f = all, f.owner = SLICE("user_nobody");
     expect(task, state, f, ids, "", 0);
 }

@@ -134,9 +134,9 @@ static void start(struct task *task, void *arg)
 {
     struct gateway *gateway = &program.gateway;
 
-    enum err err = state_wait_telling(
-        task, gateway->state, (unsigned)config_number(gateway->config, "partitions"),
-        config_number(gateway->config, "redis_wait") * 1000, STATE_TELL_AFTER_MS);
+    enum err err =
+        state_wait(task, gateway->state, (unsigned)config_number(gateway->config, "partitions"),
+                   config_number(gateway->config, "redis_wait") * 1000, STATE_TELL_AFTER_MS);
     if (err == ERR_STATE_UNAVAILABLE && !gateway->draining)
         exit(EXIT_FAILURE); /* all has been said */
     if (err == OK)

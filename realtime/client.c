@@ -39,7 +39,8 @@ void client_send(struct client *client, struct frame *frame)
     frame_unref(frame);
 }
 
-void client_lose(struct client *client, int channel)
+/* That publications of this channel were left out is told once the queue has room. */
+static void lose(struct client *client, int channel)
 {
     uint64_t sequence = client->hub->progress.sequence;
 
@@ -57,7 +58,7 @@ void client_offer(struct client *client, struct frame *frame, int channel)
         return;
     if ((client->lost & 1u << channel) ||
         (queued && queued + frame->n > client->hub->limits.queue_bytes)) {
-        client_lose(client, channel);
+        lose(client, channel);
         return;
     }
     outbox_add(&client->outbox, frame);

@@ -79,8 +79,6 @@ void client_unref(struct client *client);
 void client_send(struct client *client, struct frame *frame);
 /* A publication: past the bound the channel's policy decides. Keeps its own reference. */
 void client_offer(struct client *client, struct frame *frame, int channel);
-/* Tells that publications of this channel were left out, once the queue has room. */
-void client_lose(struct client *client, int channel);
 /* To all its channels that have a history. */
 void client_send_gaps(struct client *client, struct slice reason);
 

@@ -264,8 +264,3 @@ void realtime_end_tokens(struct realtime *hub)
             client_close(client, CLOSE_UNAUTHORIZED, SLICE("The token has ended."));
     }
 }
-
-size_t realtime_clients(const struct realtime *hub)
-{
-    return hub->client_count;
-}

@@ -67,6 +67,5 @@ void client_gone(struct client *client);
 void realtime_drain(struct realtime *hub, uint64_t window_ms);
 /* No token holds any more: whoever came with one gets close 4001, and comes again with another. */
 void realtime_end_tokens(struct realtime *hub);
-size_t realtime_clients(const struct realtime *hub);
 uint64_t realtime_canary_age_ms(const struct realtime *hub);        /* UINT64_MAX: none yet */
 void realtime_metrics(const struct realtime *hub, struct buf *out); /* Prometheus text */

@@ -18,7 +18,8 @@ void websocket_fini(struct websocket *ws)
     buf_fini(&ws->control);
 }
 
-bool websocket_code_valid(unsigned code)
+/* May a peer send this code in a close frame? (Section 7.4.2 and IANA's registry.) */
+static bool code_valid(unsigned code)
 {
     if (code >= 3000)
         return code <= 4999;
@@ -194,7 +195,7 @@ static enum websocket_item end_close(struct websocket *ws, struct websocket_mess
     } else {
         unsigned code = payload.n < 2 ? 0 : (unsigned)big_endian((const uint8_t *)payload.p, 2);
 
-        if (!websocket_code_valid(code))
+        if (!code_valid(code))
             return fail(ws, CODE_PROTOCOL_ERROR, out);
         *out = (struct websocket_message){slice_from_offset(payload, 2), code};
         if (!utf8_feed(&utf8, out->payload) || utf8.need)

@@ -71,6 +71,3 @@ enum websocket_item websocket_next(struct websocket *ws, struct slice *in,
 
 /* The head of a final frame with n bytes of payload; returns its length. */
 size_t websocket_head(uint8_t out[WEBSOCKET_MAX_HEAD], enum websocket_opcode opcode, size_t n);
-
-/* May a peer send this code in a close frame? (Section 7.4.2 and IANA's registry.) */
-bool websocket_code_valid(unsigned code);

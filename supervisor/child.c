@@ -244,11 +244,6 @@ bool child_is_ready(const struct child *child)
     return child->ready;
 }
 
-bool child_is_gone(const struct child *child)
-{
-    return child->stopping && !child->pid;
-}
-
 const char *child_name(const struct child *child)
 {
     return child->spec.name;
@@ -258,7 +253,7 @@ void child_free(struct child *child)
 {
     struct child **link = &watch.children;
 
-    assert(child_is_gone(child));
+    assert(child->stopping && !child->pid); /* it will not come back */
     while (*link != child)
         link = &(*link)->next;
     *link = child->next;

@@ -44,6 +44,5 @@ void child_kill_all(void);                               /* SIGKILL to every one
 /* To every one that runs and whose name begins so. */
 void child_signal_all(const char *prefix, int number);
 bool child_is_ready(const struct child *child);
-bool child_is_gone(const struct child *child); /* stopped, will not come back */
 const char *child_name(const struct child *child);
-void child_free(struct child *child); /* only when gone */
+void child_free(struct child *child); /* only when stopped: asserted */

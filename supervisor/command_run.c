@@ -213,9 +213,8 @@ static enum err check_state(struct task *task, struct hub *hub, struct slice *pr
     char *weak = NULL;
     uint64_t limit_ms = config_number(hub->config, "redis_wait") * 1000;
     /* A pair of our own may be slow; that it cannot start is told by its death. */
-    enum err err =
-        state_wait_telling(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
-                           limit_ms, hub->plan.redis_count ? limit_ms : STATE_TELL_AFTER_MS);
+    enum err err = state_wait(task, hub->state, (unsigned)config_number(hub->config, "partitions"),
+                              limit_ms, hub->plan.redis_count ? limit_ms : STATE_TELL_AFTER_MS);
 
     if (err == ERR_STATE_UNAVAILABLE) /* said already */
         return err;

@@ -35,7 +35,8 @@ static void list_add(struct arena *arena, struct list *list, const char *item)
     list->items[list->n++] = item;
 }
 
-const char *plan_find_program(struct arena *arena, const char *name)
+/* An executable on the PATH; NULL when there is none. */
+static const char *find_program(struct arena *arena, const char *name)
 {
     struct slice path = slice_from(getenv("PATH")), folder;
 
@@ -121,7 +122,7 @@ static bool plan_redis(struct arena *arena, const struct config *config, struct 
         plan->redis_volatile_url = volatile_url.n ? volatile_url : url;
         return true;
     }
-    const char *program = plan_find_program(arena, "redis-server");
+    const char *program = find_program(arena, "redis-server");
     if (!program) {
         *problem = SLICE("redis-server is not installed (or not on the PATH); install it, or name "
                          "a running server with --redis");

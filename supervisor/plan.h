@@ -28,6 +28,3 @@ struct slice plan_store_folder(struct arena *arena, const struct config *config,
 /* The file of the key under which secrets are sealed: an absolute path. */
 struct slice plan_key_file(struct arena *arena, const struct config *config, struct slice data,
                            struct slice start_folder);
-
-/* An executable on the PATH; NULL when there is none. */
-const char *plan_find_program(struct arena *arena, const char *name);

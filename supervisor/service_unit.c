@@ -60,7 +60,8 @@ static struct slice escape(struct arena *arena, struct slice text, const char *b
     return (struct slice){out, n};
 }
 
-struct slice service_unit_word(struct arena *arena, struct slice word)
+/* As a word of ExecStart=: quoted, with what systemd would expand doubled. */
+static struct slice unit_word(struct arena *arena, struct slice word)
 {
     struct slice inside = escape(arena, word, "\"\\", "%$");
 
@@ -77,12 +78,11 @@ static struct slice path_word(struct arena *arena, struct slice path)
 
 static struct slice command(struct arena *arena, const struct service_unit *unit)
 {
-    struct slice text =
-        arena_printf(arena, "%.*s run", SLICE_ARG(service_unit_word(arena, unit->program)));
+    struct slice text = arena_printf(arena, "%.*s run", SLICE_ARG(unit_word(arena, unit->program)));
 
     for (size_t i = 0; i < unit->argument_count; i++)
         text = arena_printf(arena, "%.*s %.*s", SLICE_ARG(text),
-                            SLICE_ARG(service_unit_word(arena, unit->arguments[i])));
+                            SLICE_ARG(unit_word(arena, unit->arguments[i])));
     return text;
 }
 

@@ -18,5 +18,3 @@ struct service_unit {
 };
 
 struct slice service_unit_write(struct arena *arena, const struct service_unit *unit);
-/* As a word of ExecStart=: quoted, with what systemd would expand doubled. */
-struct slice service_unit_word(struct arena *arena, struct slice word);

@@ -156,8 +156,8 @@ static void run(struct task *task, void *arg)
     struct visit *visit = arg;
     uint64_t limit_ms = visit->own_redis ? OWN_STATE_WAIT_MS : STATE_WAIT_MS;
     enum err err =
-        state_wait_telling(task, visit->state, (unsigned)config_number(visit->config, "partitions"),
-                           limit_ms, limit_ms);
+        state_wait(task, visit->state, (unsigned)config_number(visit->config, "partitions"),
+                   limit_ms, limit_ms);
 
     if (err == OK && !visit->given_up)
         visit->exit_status = visit->fn(task, visit);

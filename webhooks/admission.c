@@ -27,14 +27,10 @@ struct admission *admission_new(void)
 
 void admission_free(struct admission *admission)
 {
+    assert(admission->in_flight == 0 && admission->suspects == 0);
     for (size_t i = 0; i < HOST_BUCKETS; i++)
         assert(!admission->buckets[i]);
     mem_free(admission);
-}
-
-unsigned admission_in_flight(const struct admission *admission)
-{
-    return admission->in_flight;
 }
 
 /* FNV-1a over the lower-case name. */

@@ -45,5 +45,3 @@ void gate_fini(struct gate *gate); /* asserts that nothing is in flight */
 unsigned gate_take(struct gate *gate, unsigned wanted, uint64_t now_ms);
 void gate_give_back(struct gate *gate, unsigned slots);
 void gate_done(struct gate *gate, enum gate_outcome outcome, uint64_t now_ms);
-
-unsigned admission_in_flight(const struct admission *admission);

@@ -55,8 +55,8 @@ static bool wait_for_state(struct task *task)
 {
     unsigned partitions = (unsigned)config_number(program.config, "partitions");
     enum err err =
-        state_wait_telling(task, program.settings.state, partitions,
-                           config_number(program.config, "redis_wait") * 1000, STATE_TELL_AFTER_MS);
+        state_wait(task, program.settings.state, partitions,
+                   config_number(program.config, "redis_wait") * 1000, STATE_TELL_AFTER_MS);
 
     if (err == ERR_STATE_UNAVAILABLE && !program.stopping)
         exit(EXIT_FAILURE);

@@ -189,61 +189,32 @@ static bool day_matches(const struct cron *cron, const struct tm *date)
     return day || weekday;
 }
 
-/* Days from `date` to the next one worth a look: a month that is not in the schedule is skipped. */
-static int64_t days_to_skip(const struct cron *cron, struct tm date, bool forward)
+/* Days from `date` back to the one worth a look: a month that is not in the schedule is skipped. */
+static int64_t days_to_skip(const struct cron *cron, const struct tm *date)
 {
-    if (holds(cron, CRON_MONTH, date.tm_mon + 1))
-        return forward ? 1 : -1;
-    if (!forward)
-        return -date.tm_mday;
-    time_t today = timegm(&date);
-    date.tm_mon++;
-    date.tm_mday = 1;
-    return (timegm(&date) - today) / DAY_S;
+    return holds(cron, CRON_MONTH, date->tm_mon + 1) ? 1 : date->tm_mday;
 }
 
-/* Moves *day, counted since the epoch, to the nearest one of the schedule, itself included. */
-static bool find_day(const struct cron *cron, int64_t *day, bool forward)
+/* Moves *day, counted since the epoch, back to one of the schedule, itself included. */
+static bool find_day(const struct cron *cron, int64_t *day)
 {
     int64_t first = *day;
 
-    while (*day >= 0 && llabs(*day - first) <= HORIZON_DAYS) {
+    while (*day >= 0 && first - *day <= HORIZON_DAYS) {
         time_t midnight = (time_t)(*day * DAY_S);
         struct tm date;
 
         gmtime_r(&midnight, &date);
         if (holds(cron, CRON_MONTH, date.tm_mon + 1) && day_matches(cron, &date))
             return true;
-        *day += days_to_skip(cron, date, forward);
+        *day -= days_to_skip(cron, &date);
     }
     return false;
-}
-
-static unsigned lowest(uint64_t set)
-{
-    return (unsigned)__builtin_ctzll(set);
 }
 
 static unsigned highest(uint64_t set)
 {
     return 63 - (unsigned)__builtin_clzll(set);
-}
-
-/* The first start of a day at or after its minute `from`. */
-static bool first_minute(const struct cron *cron, unsigned from, unsigned *out)
-{
-    uint64_t hours = cron->sets[CRON_HOUR], minutes = cron->sets[CRON_MINUTE];
-    unsigned hour = from / 60;
-    uint64_t in_hour = minutes >> from % 60 << from % 60;
-    uint64_t later = hours >> hour >> 1 << hour << 1;
-
-    if ((hours >> hour & 1) && in_hour)
-        *out = hour * 60 + lowest(in_hour);
-    else if (later)
-        *out = lowest(later) * 60 + lowest(minutes);
-    else
-        return false;
-    return true;
 }
 
 /* The last start of a day at or before its minute `until`. */
@@ -275,25 +246,10 @@ static uint64_t calendar_previous(const struct cron *cron, uint64_t unix_s)
 
     if (!last_minute(cron, (unsigned)(unix_s / 60 % MINUTES_PER_DAY), &minute))
         day--;
-    if (!find_day(cron, &day, false))
+    if (!find_day(cron, &day))
         return 0;
     if (day < today)
         last_minute(cron, MINUTES_PER_DAY - 1, &minute);
-    return start_at(day, minute);
-}
-
-static uint64_t calendar_next(const struct cron *cron, uint64_t unix_s)
-{
-    uint64_t from = unix_s / 60 + 1;
-    int64_t today = (int64_t)(from / MINUTES_PER_DAY), day = today;
-    unsigned minute = 0;
-
-    if (!first_minute(cron, (unsigned)(from % MINUTES_PER_DAY), &minute))
-        day++;
-    if (!find_day(cron, &day, true))
-        return 0;
-    if (day > today)
-        first_minute(cron, 0, &minute);
     return start_at(day, minute);
 }
 
@@ -307,14 +263,4 @@ uint64_t cron_previous(const struct cron *cron, uint64_t unix_s)
         return calendar_previous(cron, unix_s);
     uint64_t past = unix_s % cron->every_s;
     return past <= (uint64_t)HORIZON_DAYS * DAY_S ? unix_s - past : 0;
-}
-
-uint64_t cron_next(const struct cron *cron, uint64_t unix_s)
-{
-    if (unix_s > CRON_TIME_MAX_S)
-        return 0;
-    if (!cron->every_s)
-        return calendar_next(cron, unix_s);
-    uint64_t left = cron->every_s - unix_s % cron->every_s;
-    return left <= (uint64_t)HORIZON_DAYS * DAY_S ? unix_s + left : 0;
 }

@@ -26,6 +26,5 @@ bool duration_parse(struct slice text, uint64_t *ms);
 
 #define CRON_TIME_MAX_S UINT64_C(253402300799) /* the end of the year 9999; past it is no start */
 
-/* The latest start at or before unix_s, the first one after it. 0: none within 5 years. */
+/* The latest start at or before unix_s. 0: none within 5 years. */
 uint64_t cron_previous(const struct cron *cron, uint64_t unix_s);
-uint64_t cron_next(const struct cron *cron, uint64_t unix_s);

@@ -1,5 +1,6 @@
 #include "base/fiber.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
 
@@ -131,16 +132,27 @@ __attribute__((no_sanitize("address"))) static size_t used_bytes(const struct fi
     set_memory_reports(true);
     return FIBER_STACK_BYTES - clean;
 }
+
+static void log_high_water(void)
+{
+    size_t most = 0;
+
+    for (const struct fiber *fiber = fibers.all; fiber; fiber = fiber->next_made) {
+        size_t used = used_bytes(fiber);
+
+        if (used > most)
+            most = used;
+    }
+    log_event(LOG_DEBUG, "fiber_stacks", F("most_bytes", most));
+}
 #else
 static void paint(struct fiber *fiber)
 {
     (void)fiber;
 }
 
-static size_t used_bytes(const struct fiber *fiber)
+static void log_high_water(void)
 {
-    (void)fiber;
-    return 0;
 }
 #endif
 
@@ -302,6 +314,7 @@ void fiber_init(uv_loop_t *loop, size_t max_fibers)
 void fiber_fini(void)
 {
     assert(fibers.alive == 0);
+    log_high_water();
     while (fibers.all) {
         struct fiber *fiber = fibers.all;
 
@@ -386,11 +399,6 @@ void fiber_resume(struct fiber_wait *wait)
     make_ready(sleeper);
 }
 
-bool fiber_running(void)
-{
-    return fibers.current != NULL;
-}
-
 size_t fiber_count(void)
 {
     return fibers.alive;
@@ -402,17 +410,4 @@ bool fiber_guard_hit(const void *address)
 
     return fiber && (const char *)address >= fiber->mapping &&
            (const char *)address < stack_bottom(fiber);
-}
-
-size_t fiber_stack_high_water(void)
-{
-    size_t most = 0;
-
-    for (const struct fiber *fiber = fibers.all; fiber; fiber = fiber->next_made) {
-        size_t used = used_bytes(fiber);
-
-        if (used > most)
-            most = used;
-    }
-    return most;
 }

@@ -29,7 +29,9 @@ enum fiber_wake { FIBER_DONE, FIBER_TIMEOUT };
 enum { FIBER_FOREVER = 0 };
 
 void fiber_init(uv_loop_t *loop, size_t max_fibers);
-void fiber_fini(void); /* asserts that no fiber is alive; frees the stacks */
+/* Asserts that no fiber is alive; frees the stacks. In Debug builds, where these are painted, the
+ * log tells the most bytes that any fiber has used ("fiber_stacks", level debug). */
+void fiber_fini(void);
 
 /* Queues it. False: max_fibers are alive, or no memory for a stack. Loop thread only. */
 bool fiber_spawn(fiber_fn *fn, void *arg);
@@ -43,12 +45,7 @@ void fiber_sleep(uint64_t ms); /* suspends */
 /* Loop thread only. Queues the sleeper for the check phase; never switches by itself. */
 void fiber_resume(struct fiber_wait *wait);
 
-bool fiber_running(void); /* on a fiber's stack? */
 size_t fiber_count(void); /* fibers alive */
 
 /* Is this an address in the guard page of the running fiber? Safe in a signal handler. */
 bool fiber_guard_hit(const void *address);
-
-/* The most bytes of stack that any fiber has used so far. Known in Debug builds only, where stacks
- * are painted; 0 in others. */
-size_t fiber_stack_high_water(void);

@@ -220,7 +220,7 @@ void jw_double(struct json_writer *w, double value)
     put(w, slice_from(text));
 }
 
-void jw_bool(struct json_writer *w, bool value)
+static void write_bool(struct json_writer *w, bool value)
 {
     begin_value(w);
     put(w, value ? SLICE("true") : SLICE("false"));
@@ -262,7 +262,7 @@ void jw_int(struct json_writer *w, const char *key, int64_t value)
 void jw_flag(struct json_writer *w, const char *key, bool value)
 {
     jw_key(w, key);
-    jw_bool(w, value);
+    write_bool(w, value);
 }
 
 void jw_moment(struct json_writer *w, const char *key, int64_t unix_ms)

@@ -38,7 +38,6 @@ void jw_key(struct json_writer *w, const char *key);
 void jw_slice(struct json_writer *w, struct slice text); /* escaped; bytes must be UTF-8 */
 void jw_i64(struct json_writer *w, int64_t value);
 void jw_double(struct json_writer *w, double value);
-void jw_bool(struct json_writer *w, bool value);
 void jw_null(struct json_writer *w);
 void jw_raw(struct json_writer *w, struct slice json); /* already serialised */
 

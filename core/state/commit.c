@@ -30,7 +30,6 @@ struct commit {
     enum err refused;
     struct slice function;
     int failed_check;
-    uint64_t offset;
 };
 
 static void add(struct commit *commit, struct list *list, struct slice item)
@@ -188,10 +187,8 @@ static enum err read_answer(struct commit *commit, const struct redis_value *ans
     if (answer->type != REDIS_LIST || answer->n < 1 ||
         (answer->n > 1 && !slice_to_u64(answer->items[1].text, &number)))
         return ERR_INTERNAL;
-    if (slice_eq(answer->items[0].text, SLICE("ok"))) {
-        commit->offset = number;
+    if (slice_eq(answer->items[0].text, SLICE("ok")))
         return OK;
-    }
     if (slice_eq(answer->items[0].text, SLICE("check"))) {
         if (number >= commit->checks.groups)
             return ERR_INTERNAL;
@@ -243,9 +240,4 @@ enum err commit_send(struct commit *commit)
 int commit_failed_check(const struct commit *commit)
 {
     return commit->failed_check;
-}
-
-uint64_t commit_offset(const struct commit *commit)
-{
-    return commit->offset;
 }

@@ -61,4 +61,3 @@ void commit_allow_full(struct commit *commit);
  * ERR_QUOTA: that of a room. */
 enum err commit_send(struct commit *commit);
 int commit_failed_check(const struct commit *commit); /* after those two; else -1 */
-uint64_t commit_offset(const struct commit *commit);  /* after OK: of its last event, 0 without */

@@ -34,7 +34,7 @@ enum err lease_take(struct task *task, struct state *state, struct slice key, st
     return err;
 }
 
-void lease_give_back(struct task *task, struct state *state, struct slice key, struct slice holder)
+static void give_back(struct task *task, struct state *state, struct slice key, struct slice holder)
 {
     if (look(task, state, key, holder) == OK)
         redis_post(state->volatile_redis, SLICE("DEL"), key);
@@ -112,6 +112,6 @@ void lease_keeper_stop(struct task *task, struct lease_keeper *keeper)
     keeper->stopped = true;
     fiber_resume(&keeper->stop);
     fiber_await(&keeper->ended, FIBER_FOREVER);
-    lease_give_back(task, keeper->state, keeper->key, keeper->holder);
+    give_back(task, keeper->state, keeper->key, keeper->holder);
     arena_free(keeper->arena);
 }

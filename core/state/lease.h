@@ -9,8 +9,6 @@
  * ERR_STATE_UNAVAILABLE: nobody knows. */
 enum err lease_take(struct task *task, struct state *state, struct slice key, struct slice holder,
                     uint64_t ms);
-/* Gives it back, if it is still held. */
-void lease_give_back(struct task *task, struct state *state, struct slice key, struct slice holder);
 
 /* A name that no other holder has. */
 struct slice lease_holder_new(struct arena *arena);
@@ -21,5 +19,5 @@ struct lease_keeper;
 struct lease_keeper *lease_keep(struct state *state, struct slice key, struct slice holder,
                                 uint64_t ms);
 bool lease_lost(const struct lease_keeper *keeper); /* somebody else has it */
-/* Gives the lease back as well. NULL is allowed. */
+/* Gives the lease back as well, if it is still held. NULL is allowed. */
 void lease_keeper_stop(struct task *task, struct lease_keeper *keeper);

@@ -142,7 +142,7 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     struct media found = {.id = deletion->id}, *media = &found;
     enum err err = record_load(task, state, media);
 
-    if (err == OK && deletion->judge.fn)
+    if (err == OK)
         err = deletion->judge.fn(media, deletion->judge.arg);
     if (err != OK)
         return err;
@@ -157,17 +157,12 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     return commit_send(commit);
 }
 
-enum err media_delete_if(struct task *task, struct state *state, struct slice id,
-                         media_change_fn *fn, void *arg)
+enum err media_delete(struct task *task, struct state *state, struct slice id, media_change_fn *fn,
+                      void *arg)
 {
     struct deletion deletion = {id, {fn, arg}};
 
     return record_repeat(task, state, delete_once, &deletion);
-}
-
-enum err media_delete(struct task *task, struct state *state, const struct media *media)
-{
-    return media_delete_if(task, state, media->id, NULL, NULL);
 }
 
 /* What an event tells of a media when nothing else is said. */

@@ -23,12 +23,11 @@ enum err media_load(struct task *task, struct state *state, struct slice id, str
 typedef enum err media_change_fn(struct media *now, void *arg);
 enum err media_change(struct task *task, struct state *state, struct slice id, media_change_fn *fn,
                       void *arg, struct media *out);
-/* Emits media.deleted; jobs of the media end by themselves. ERR_NOT_FOUND: somebody was faster. */
-enum err media_delete(struct task *task, struct state *state, const struct media *media);
-/* Likewise, when fn has looked at the present record and found nothing against it; called again as
- * that of media_change(). */
-enum err media_delete_if(struct task *task, struct state *state, struct slice id,
-                         media_change_fn *fn, void *arg);
+/* When fn has looked at the present record and found nothing against it; called again as that of
+ * media_change(). Emits media.deleted; jobs of the media end by themselves. ERR_NOT_FOUND: somebody
+ * was faster. */
+enum err media_delete(struct task *task, struct state *state, struct slice id, media_change_fn *fn,
+                      void *arg);
 
 /* Variants of it (bits) are gone: the record no longer has them, and a job of this kind makes them
  * anew, behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since

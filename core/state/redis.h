@@ -76,5 +76,3 @@ enum err redis_await_all(struct task *task, struct redis_call **calls, size_t n,
 
 /* The value of a field in an HGETALL-shaped list; empty when absent. */
 struct slice redis_field(const struct redis_value *list, struct slice field);
-/* The text of a value, empty for NIL; numbers as decimal text. */
-struct slice redis_text(struct arena *arena, const struct redis_value *value);

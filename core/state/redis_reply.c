@@ -98,10 +98,3 @@ struct slice redis_field(const struct redis_value *list, struct slice field)
             return list->items[i + 1].text;
     return SLICE_NONE;
 }
-
-struct slice redis_text(struct arena *arena, const struct redis_value *value)
-{
-    if (value->type == REDIS_NUMBER)
-        return arena_printf(arena, "%lld", (long long)value->number);
-    return value->text;
-}

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIBRARIES_MAX = 4, POLL_MS = 10, LOAD_AGAIN_MS = 100, STEP_MS = 100 };
+enum { POLL_MS = 10, LOAD_AGAIN_MS = 100, STEP_MS = 100 };
 
 static const char own_functions[] = {
 #include "functions.lua.inc"
@@ -19,10 +19,12 @@ static const char own_functions[] = {
 static const char webhook_functions[] = {
 #include "webhooks.lua.inc"
 };
+static const struct slice libraries[] = {
+    {own_functions, sizeof own_functions},
+    {webhook_functions, sizeof webhook_functions},
+};
 
 struct state_functions {
-    struct slice code[LIBRARIES_MAX];
-    size_t n;
     uint64_t loaded; /* the generation of `durable` that has them; 0: none */
     bool loading, closed;
     struct state *next_closed;
@@ -63,8 +65,8 @@ static enum err load_functions(struct task *task, struct state *state)
 {
     uint64_t generation = redis_connects(state->durable);
 
-    for (size_t i = 0; i < state->functions->n; i++) {
-        enum err err = load_library(task, state, state->functions->code[i]);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        enum err err = load_library(task, state, libraries[i]);
 
         if (err != OK)
             return err;
@@ -92,17 +94,6 @@ static void on_durable_connect(void *arg)
         state->functions->loading = task_spawn(load_task, state);
 }
 
-void state_add_functions(struct state *state, struct slice code)
-{
-    struct state_functions *functions = state->functions;
-
-    assert(functions->n < LIBRARIES_MAX);
-    functions->code[functions->n++] = code;
-    functions->loaded = 0;
-    if (redis_ready(state->durable))
-        on_durable_connect(state);
-}
-
 /* -- Opening ---------------------------------------------------------------------------------- */
 
 struct state *state_open(struct slice durable_url, struct slice volatile_url)
@@ -118,8 +109,6 @@ struct state *state_open(struct slice durable_url, struct slice volatile_url)
         return NULL;
     }
     redis_on_connect(state->durable, on_durable_connect, state);
-    state_add_functions(state, (struct slice){own_functions, sizeof own_functions});
-    state_add_functions(state, (struct slice){webhook_functions, sizeof webhook_functions});
     return state;
 }
 
@@ -164,8 +153,8 @@ static enum err read_partitions(struct task *task, struct state *state, unsigned
     return OK;
 }
 
-enum err state_wait(struct task *task, struct state *state, unsigned partitions_if_new,
-                    uint64_t limit_ms)
+static enum err wait_until_ready(struct task *task, struct state *state, unsigned partitions_if_new,
+                                 uint64_t limit_ms)
 {
     uint64_t until_ms = clock_ms() + task_timeout_ms(task, limit_ms);
 
@@ -202,14 +191,14 @@ static void tell_missing(const struct redis *redis)
                 *problem ? problem : "it gives no right answer");
 }
 
-enum err state_wait_telling(struct task *task, struct state *state, unsigned partitions_if_new,
-                            uint64_t limit_ms, uint64_t tell_after_ms)
+enum err state_wait(struct task *task, struct state *state, unsigned partitions_if_new,
+                    uint64_t limit_ms, uint64_t tell_after_ms)
 {
     uint64_t until_ms = clock_ms() + limit_ms, tell_ms = clock_ms() + tell_after_ms;
     bool told = false;
 
     for (;;) {
-        enum err err = state_wait(task, state, partitions_if_new, STEP_MS);
+        enum err err = wait_until_ready(task, state, partitions_if_new, STEP_MS);
 
         if (err != ERR_STATE_UNAVAILABLE || state->functions->closed)
             return err;

@@ -17,21 +17,13 @@ struct state *state_open(struct slice durable_url, struct slice volatile_url);
 void state_close(struct state *state);       /* what is under way ends; later calls fail at once */
 bool state_ready(const struct state *state); /* `durable` answers and has our functions */
 
-/* Another library of functions ("#!lua name=..." first), loaded like our own; `code` must live as
- * long as the state. Call it right after state_open(). */
-void state_add_functions(struct state *state, struct slice code);
-
-/* Suspends until all three connections are there and state_ready() holds, at most limit_ms;
- * ERR_STATE_UNAVAILABLE past it. Reads or, in an empty store, fixes `partitions`
- * ("hub:partitions"). */
+/* For a program's start. Suspends until all three connections are there and state_ready() holds, at
+ * most limit_ms; a server that reads its data is waited for as long as it does. Reads or, in an
+ * empty store, fixes `partitions` ("hub:partitions"). Says on standard error which server it waits
+ * for and why, once, after tell_after_ms or when it gives up: with ERR_STATE_UNAVAILABLE all has
+ * been said. */
 enum err state_wait(struct task *task, struct state *state, unsigned partitions_if_new,
-                    uint64_t limit_ms);
-
-/* Likewise, for a program's start: says on standard error which server it waits for and why, once,
- * after tell_after_ms or when it gives up; a server that reads its data is waited for as long as it
- * does. With ERR_STATE_UNAVAILABLE all has been said. */
-enum err state_wait_telling(struct task *task, struct state *state, unsigned partitions_if_new,
-                            uint64_t limit_ms, uint64_t tell_after_ms);
+                    uint64_t limit_ms, uint64_t tell_after_ms);
 
 enum { STATE_TELL_AFTER_MS = 2000 };
 
@@ -45,8 +37,8 @@ bool state_check_durability(struct task *task, struct state *state, struct slice
  * it does not say. */
 bool state_has_memory(struct task *task, struct state *state);
 
-/* FCALL on the durable server of a function in core/state/functions.lua or an added library. A
- * fault of the server becomes an error as by state_fault(). */
+/* FCALL on the durable server of a function of ours (functions.lua, webhooks.lua). A fault of the
+ * server becomes an error as by state_fault(). */
 enum err state_fcall(struct task *task, struct state *state, struct slice function,
                      struct slice key, const struct slice *argv, size_t argc,
                      struct redis_value *out);

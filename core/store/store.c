@@ -269,24 +269,6 @@ bool store_works(struct task *task, struct store *store)
     return trial.err == OK;
 }
 
-/* Paths */
-
-struct slice store_blob_path(struct arena *arena, struct slice sha256_hex)
-{
-    char path[STORE_PATH_MAX];
-
-    layout_blob(path, sha256_hex);
-    return arena_dup(arena, slice_from(path));
-}
-
-struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, struct slice file)
-{
-    char path[STORE_PATH_MAX];
-
-    layout_variant(path, sha256_hex, file);
-    return arena_dup(arena, slice_from(path));
-}
-
 /* Reading */
 
 struct opening {

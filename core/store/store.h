@@ -56,10 +56,6 @@ enum err store_mask_load(struct task *task, struct store *store, struct slice sh
 /* Removes one variant; that it is gone already is fine. Blocking. */
 void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file);
 
-/* Paths relative to the store's folder, for jobs on the same machine. */
-struct slice store_blob_path(struct arena *arena, struct slice sha256_hex);
-struct slice store_variant_path(struct arena *arena, struct slice sha256_hex, struct slice file);
-
 /* A new empty file in incoming/, open for writing; `path` is relative to the folder. It is locked
  * until the last copy of the descriptor is closed, which is how a dead writer's is known. Blocking.
  */

@@ -2,6 +2,13 @@
 
 #include <assert.h>
 
+enum role {
+#define ROLE(symbol, name, alias, actions, included) ROLE_##symbol,
+#include "gateway/access/roles.def"
+#undef ROLE
+    ROLE_COUNT,
+};
+
 #define ROLE_BIT(symbol) (1u << ROLE_##symbol)
 #define ROLE_ALL ((1u << ROLE_COUNT) - 1)
 
@@ -44,12 +51,7 @@ static unsigned roles_of(struct role_names names)
     return with_included(roles);
 }
 
-bool roles_have(struct role_names names, enum role role)
-{
-    return roles_of(names) & 1u << role;
-}
-
-unsigned roles_actions(struct role_names names)
+static unsigned actions_of(struct role_names names)
 {
     unsigned roles = roles_of(names), actions = 0;
 
@@ -66,7 +68,7 @@ static unsigned granted_to(struct grants grants, struct slice type, struct slice
 
     for (size_t i = 0; name.n > 0 && i < grants.n; i++)
         if (slice_eq(grants.list[i].type, type) && slice_eq(grants.list[i].name, name))
-            actions |= roles_actions(grants.list[i].roles);
+            actions |= actions_of(grants.list[i].roles);
     return actions;
 }
 
@@ -77,7 +79,7 @@ bool roles_narrowed(const struct subject *subject)
 
 bool roles_allow(const struct subject *subject, enum action action, const struct object *object)
 {
-    unsigned asked = action, granted = roles_actions(subject->roles);
+    unsigned asked = action, granted = actions_of(subject->roles);
 
     assert(asked != 0);
     if (!object && roles_narrowed(subject))

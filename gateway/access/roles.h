@@ -5,13 +5,6 @@
 
 #include "base/slice.h"
 
-enum role {
-#define ROLE(symbol, name, alias, actions, included) ROLE_##symbol,
-#include "gateway/access/roles.def"
-#undef ROLE
-    ROLE_COUNT,
-};
-
 enum action {
     ACTION_PROFILE_VIEW = 1 << 0, /* of any user; one's own profile needs no right */
     ACTION_DOWNLOAD = 1 << 1,
@@ -51,9 +44,6 @@ struct object {
     struct slice type, name; /* type: "collection" */
     struct grants access;    /* its own list of who may */
 };
-
-bool roles_have(struct role_names names, enum role role); /* itself or included in another */
-unsigned roles_actions(struct role_names names);          /* or-ed enum action */
 
 /* Logged in with an access key, or with a scope: good for the objects that these name, and for
  * nothing that is about no object. */

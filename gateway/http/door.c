@@ -57,7 +57,7 @@ static bool is_proxy(const struct door *door, const struct address *who)
     return false;
 }
 
-size_t door_share(const struct door *door, const struct address *who)
+static size_t share_of(const struct door *door, const struct address *who)
 {
     size_t most = door->all - door->all / KEPT_FOR_OTHERS_PART;
 
@@ -80,7 +80,7 @@ bool door_enter(struct door *door, const struct address *who)
 {
     struct address prefix = address_prefix(who);
 
-    if (!share_take(&door->shares, party_of(&prefix), door_share(door, who)))
+    if (!share_take(&door->shares, party_of(&prefix), share_of(door, who)))
         return false;
     door->inside++;
     return true;

@@ -18,11 +18,8 @@ struct door *door_new(const struct door_settings *settings, size_t descriptors);
 void door_free(struct door *door); /* when everybody has left */
 
 bool door_is_full(const struct door *door); /* whoever comes now has to wait */
-/* False: this address has as many as it may. */
+/* False: this address has as many as it may. With no number given: this machine and the proxies all
+ * but an eighth, others a sixteenth, at least 64 and at most 1024. Proxies are not bound by a given
+ * number. */
 bool door_enter(struct door *door, const struct address *who);
 void door_leave(struct door *door, const struct address *who);
-
-/* How many connections of this address may be open. With no number given: of this machine and of
- * the proxies all but an eighth, of others a sixteenth, at least 64 and at most 1024. Proxies are
- * not bound by a given number. */
-size_t door_share(const struct door *door, const struct address *who);

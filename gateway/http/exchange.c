@@ -56,7 +56,7 @@ struct exchange {
 static struct {
     uint64_t idle_ms;
     struct exchange *all;
-    size_t requests, uploads;
+    size_t uploads;
     bool draining;
     struct arena *spare[SPARE_ARENAS]; /* of ended requests, for the next ones */
     size_t spare_count;
@@ -65,11 +65,6 @@ static struct {
 void exchange_set_idle(uint64_t ms)
 {
     shared.idle_ms = ms;
-}
-
-size_t exchange_requests(void)
-{
-    return shared.requests;
 }
 
 size_t exchange_uploads(void)
@@ -154,7 +149,6 @@ static void drop_request(struct exchange *ex)
     ex->service->close(ex->request);
     if (ex->uploading)
         shared.uploads--;
-    shared.requests--;
     ex->request = NULL;
     ex->head = NULL;
     give_arena(arena);
@@ -220,7 +214,6 @@ static void open_request(struct exchange *ex, struct arena *arena, const struct 
     ex->body_bytes = ex->waited_ms = 0;
     http1_body_init(&ex->body, head);
     ex->request = ex->service->open(ex->service_arg, ex, arena, head);
-    shared.requests++;
     connection_deadline(ex->connection, 0);
 }
 

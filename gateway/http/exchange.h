@@ -43,8 +43,7 @@ void *exchange_accept(const struct exchange_service *service, void *arg,
 /* Once: idle connections are closed in a moment, the others after the next answer, which says so.
  * Nobody who asks just now is left without one. */
 void exchange_drain(void);
-size_t exchange_requests(void); /* under way */
-size_t exchange_uploads(void);
+size_t exchange_uploads(void); /* under way */
 
 /* --- about the request under way ---------------------------------------------------------------
  */

@@ -117,18 +117,6 @@ struct listener *listener_open(uv_loop_t *loop, struct connection_server *server
     return listener;
 }
 
-uint16_t listener_port(const struct listener *listener)
-{
-    struct sockaddr_storage address;
-    socklen_t n = sizeof address;
-
-    if (getsockname(listener->fd, (struct sockaddr *)&address, &n) != 0)
-        return 0;
-    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel set it */
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct listener *listener = CAST_OBJ(struct listener, handle->data, LISTENER_MAGIC);

@@ -11,5 +11,4 @@ struct listener;
 struct listener *listener_open(uv_loop_t *loop, struct connection_server *server,
                                struct slice host_port, enum connection_entry entry,
                                struct arena *arena, struct slice *problem);
-uint16_t listener_port(const struct listener *listener); /* where port 0 was asked for */
 void listener_close(struct listener *listener); /* NULL is allowed; memory goes with the loop */

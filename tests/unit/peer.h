@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -21,6 +22,23 @@ struct peer {
     SSL_CTX *context;
     SSL *ssl;
 };
+
+/* A port for the listeners of this program, which share it (SO_REUSEPORT): nobody else is given it
+ * by the kernel while *guard, which does not listen, is open. */
+static inline uint16_t peer_reserve_port(int *guard)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t n = sizeof address;
+    int on = 1;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *guard = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (setsockopt(*guard, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+        bind(*guard, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(*guard, (struct sockaddr *)&address, &n) != 0)
+        abort();
+    return ntohs(address.sin_port);
+}
 
 static inline struct peer peer_open(uint16_t port, bool tls)
 {

@@ -25,7 +25,7 @@ static void state_run_task(struct task *task, void *arg)
 {
     struct state_run *run = arg;
 
-    assert_int_equal(state_wait(task, run->state, run->partitions, 5000), OK);
+    assert_int_equal(state_wait(task, run->state, run->partitions, 5000, STATE_TELL_AFTER_MS), OK);
     assert_int_equal(run->state->partitions, run->partitions);
     run->fn(task, run->state);
     state_close(run->state);

@@ -203,7 +203,7 @@ static void write_content(struct json_writer *w, struct request *req, const stru
     write_failure(w, media);
 }
 
-void mediavault_media_write(struct json_writer *w, struct request *req, const struct media *media)
+static void write_media(struct json_writer *w, struct request *req, const struct media *media)
 {
     jw_object(w);
     jw_str(w, "id", media->id);
@@ -242,7 +242,7 @@ void mediavault_media_reply(struct request *req, int status, const struct media 
 {
     struct json_writer w = reply_json(req);
 
-    mediavault_media_write(&w, req, media);
+    write_media(&w, req, media);
     reply_header(req, "ETag", etag(req->task.arena, media, buf_slice(w.out)));
     reply_written(req, status);
 }
@@ -269,7 +269,7 @@ void mediavault_media_get(struct request *req)
     if (!mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
         return;
     struct json_writer w = reply_json(req);
-    mediavault_media_write(&w, req, &media);
+    write_media(&w, req, &media);
     now.etag = etag(req->task.arena, &media, buf_slice(w.out));
     now.state_n = state_n(now.etag);
     if (conditions_hold_or_reply(req, &now, SLICE("private, no-cache")))
@@ -288,7 +288,7 @@ void mediavault_media_delete(struct request *req)
     if (!mediavault_media_load_or_reply(req, MEDIA_CHANGE, &media))
         return;
     enum err err =
-        media_delete_if(&req->task, req->gateway->state, media.id, look_before_deletion, req);
+        media_delete(&req->task, req->gateway->state, media.id, look_before_deletion, req);
     if (ok_or_reply(req, err))
         reply_data(req, 200,
                    arena_printf(req->task.arena, "{\"id\":\"%.*s\",\"deleted\":true}",
@@ -371,7 +371,7 @@ static void reply_list(struct request *req, const struct media *media, const str
 
     jw_array(&w);
     for (size_t i = 0; i < page->count; i++)
-        mediavault_media_write(&w, req, &media[i]);
+        write_media(&w, req, &media[i]);
     jw_array_end(&w);
     reply_written_page(req, page);
 }

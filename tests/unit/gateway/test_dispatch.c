@@ -27,6 +27,8 @@ static struct server {
     uv_loop_t *loop;
     struct gateway gateway;
     struct listener *listener;
+    int guard; /* of its port */
+    uint16_t port;
     struct upload_shares uploads;
     struct session session;
     char token[2048];
@@ -334,7 +336,7 @@ static void *run_client(void *arg)
     const struct play_list *table = arg;
 
     for (size_t i = 0; i < table->n; i++) {
-        struct peer peer = peer_open(listener_port(server.listener), false);
+        struct peer peer = peer_open(server.port, false);
 
         check(&peer, &table->rows[i]);
         peer_close(&peer);
@@ -359,7 +361,7 @@ static void prepare(struct task *task, void *arg)
         .username = SLICE("ada"), .password_hash = SLICE("x"), .is_active = true};
     struct slice refresh_token;
 
-    assert_int_equal(state_wait(task, server.gateway.state, 1, 5000), OK);
+    assert_int_equal(state_wait(task, server.gateway.state, 1, 5000, STATE_TELL_AFTER_MS), OK);
     assert_int_equal(keyring_load(task, server.gateway.state, &server.gateway.keyring), OK);
     assert_int_equal(account_create(task, server.gateway.state, &account), OK);
     assert_int_equal(session_create(task, server.gateway.state, &account, &(struct login_origin){0},
@@ -473,11 +475,14 @@ static int set_up(void **state)
     server.gateway.passwords = password_thread_start();
     server.gateway.connections = connection_server_new(server.loop, NULL, on_accept);
     /* Clients of 127.0.0.1 reach it as ::ffff:127.0.0.1, and must not be told apart by that. */
-    server.listener = listener_open(server.loop, server.gateway.connections, SLICE("[::]:0"), false,
+    server.port = peer_reserve_port(&server.guard);
+    server.listener = listener_open(server.loop, server.gateway.connections,
+                                    arena_printf(server.arena, "[::]:%u", server.port), false,
                                     server.arena, &problem);
     if (!server.listener) /* a machine without IPv6 */
         server.listener = listener_open(server.loop, server.gateway.connections,
-                                        SLICE("127.0.0.1:0"), false, server.arena, &problem);
+                                        arena_printf(server.arena, "127.0.0.1:%u", server.port),
+                                        false, server.arena, &problem);
     on_fiber(prepare);
     return 0;
 }
@@ -485,6 +490,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     listener_close(server.listener);
+    close(server.guard);
     exchange_drain();
     connection_server_free(server.gateway.connections);
     password_thread_stop(server.gateway.passwords);

@@ -1,5 +1,6 @@
 /* Jobs from the record to the finished record: a real Redis, the job server in this process, the
  * real worker with its decode child beside it. */
+#include "media_fixture.h"
 #include "state_fixture.h"
 
 #include "gateway/gateway.h"
@@ -192,12 +193,13 @@ static struct slice events(struct task *task)
 
 static bool file_is_there(struct task *task, struct slice sha256, const char *name)
 {
-    struct stat status;
-    struct slice path = store_variant_path(task->arena, sha256, slice_from(name));
+    uint64_t size = 0;
+    int fd;
 
-    return stat(arena_printf(task->arena, "%s/store/%.*s", hub.folder, SLICE_ARG(path)).p,
-                &status) == 0 &&
-           status.st_size > 0;
+    if (store_variant_open(task, hub.gateway.store, sha256, slice_from(name), &fd, &size) != OK)
+        return false;
+    close(fd);
+    return size > 0;
 }
 
 static size_t count_incoming(struct task *task)
@@ -492,7 +494,7 @@ static void called_off(struct task *task)
 
     WAIT_LONG(progress_is_known(task, id));
     struct media media = look(task, id);
-    assert_int_equal(media_delete(task, hub.gateway.state, &media), OK);
+    assert_int_equal(delete_media(task, hub.gateway.state, &media), OK);
     WAIT_LONG(child_of_worker("ffmpeg") == 0);
     assert_false(file_is_there(task, media.sha256, "720p.mp4"));
     assert_int_equal(

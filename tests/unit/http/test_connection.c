@@ -28,6 +28,8 @@ static struct server {
     uv_loop_t *loop;
     struct connection_server *connections;
     struct listener *listeners[2];
+    int guards[2]; /* of their ports */
+    uint16_t ports[2];
     size_t gone, late;
     char cert[64], key[64];
 } server;
@@ -151,7 +153,7 @@ static void stop_loop(void *arg)
 static void *run_client(void *arg)
 {
     const struct scenario *scenario = arg;
-    struct peer peer = peer_open(listener_port(server.listeners[scenario->tls]), scenario->tls);
+    struct peer peer = peer_open(server.ports[scenario->tls], scenario->tls);
 
     scenario->fn(&peer);
     peer_close(&peer);
@@ -332,7 +334,9 @@ static int set_up(void **state)
     server.connections = connection_server_new(server.loop, &tls, on_accept);
     assert_non_null(server.connections);
     for (int i = 0; i < 2; i++) {
-        server.listeners[i] = listener_open(server.loop, server.connections, SLICE("127.0.0.1:0"),
+        server.ports[i] = peer_reserve_port(&server.guards[i]);
+        server.listeners[i] = listener_open(server.loop, server.connections,
+                                            arena_printf(arena, "127.0.0.1:%u", server.ports[i]),
                                             i == 1, arena, &problem);
         assert_non_null(server.listeners[i]);
     }
@@ -345,7 +349,7 @@ static struct peer staying[4];
 static void *connect_and_stay(void *arg)
 {
     for (int i = 0; i < 4; i++) {
-        staying[i] = peer_open(listener_port(server.listeners[i % 2]), i % 2);
+        staying[i] = peer_open(server.ports[i % 2], i % 2);
         expect_answer(&staying[i], "now", "now");
     }
     loop_post(stop_loop, NULL);
@@ -361,8 +365,10 @@ static void test_stop(void **state)
     uv_run(server.loop, UV_RUN_DEFAULT);
     pthread_join(thread, NULL);
     server.gone = 0;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         listener_close(server.listeners[i]);
+        close(server.guards[i]);
+    }
     connection_server_free(server.connections);
     assert_int_equal(server.gone, 4);
     assert_true(loop_fini());

@@ -1,4 +1,5 @@
 /* Who refers to which content, and going through all media. */
+#include "media_fixture.h"
 #include "state_fixture.h"
 
 #include "state/blob.h"
@@ -37,10 +38,10 @@ static void references(struct task *task, struct state *state)
     struct media second = create(task, state, last, SLICE(A));
     assert_int_equal(blob_referenced(task, state, hashes, 2, referenced), OK);
     assert_true(referenced[0] && !referenced[1]);
-    assert_int_equal(media_delete(task, state, &first), OK);
+    assert_int_equal(delete_media(task, state, &first), OK);
     assert_int_equal(blob_referenced(task, state, hashes, 2, referenced), OK);
     assert_true(referenced[0] && !referenced[1]);
-    assert_int_equal(media_delete(task, state, &second), OK);
+    assert_int_equal(delete_media(task, state, &second), OK);
     assert_int_equal(blob_referenced(task, state, hashes, 2, referenced), OK);
     assert_false(referenced[0] || referenced[1]);
     assert_int_equal(blob_referenced(task, state, NULL, 0, NULL), OK);
@@ -94,7 +95,7 @@ static void regenerate(struct task *task, struct state *state)
     assert_int_equal(job.lane, LANE_REGENERATION);
     /* Asked for by somebody who read it before. */
     assert_int_equal(media_regenerate(task, state, &media, 2, JOB_IMAGE), ERR_CONFLICT);
-    assert_int_equal(media_delete(task, state, &now), OK);
+    assert_int_equal(delete_media(task, state, &now), OK);
     assert_int_equal(media_regenerate(task, state, &now, 1, JOB_IMAGE), ERR_NOT_FOUND);
     assert_int_equal(job_claim(task, state, 1u << JOB_IMAGE, &job), ERR_NOT_FOUND);
 }

@@ -1,4 +1,5 @@
 /* Jobs: fair turns, fences, leases that end. */
+#include "media_fixture.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -301,9 +302,9 @@ static void media_gone(struct task *task, struct state *state)
     struct redis_value v;
 
     assert_int_equal(job_claim(task, state, ANY, &job), OK);
-    assert_int_equal(media_delete(task, state, &a), OK);
-    assert_int_equal(media_delete(task, state, &a), ERR_NOT_FOUND);
-    assert_int_equal(media_delete(task, state, &b), OK);
+    assert_int_equal(delete_media(task, state, &a), OK);
+    assert_int_equal(delete_media(task, state, &a), ERR_NOT_FOUND);
+    assert_int_equal(delete_media(task, state, &b), OK);
     assert_int_equal(media_finish(task, state, &job, found, NULL), ERR_NOT_FOUND);
     assert_int_equal(media_processing(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &job), ERR_CONFLICT);

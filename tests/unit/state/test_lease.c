@@ -5,6 +5,11 @@
 
 enum { LONG_MS = 60000, SHORT_MS = 30 };
 
+static void give_back(struct task *task, struct state *state, struct slice key, struct slice holder)
+{
+    lease_keeper_stop(task, lease_keep(state, key, holder, LONG_MS));
+}
+
 static void one_holder(struct task *task, struct state *state)
 {
     struct slice key = SLICE("lease:a"), us = lease_holder_new(task->arena),
@@ -16,9 +21,9 @@ static void one_holder(struct task *task, struct state *state)
     assert_int_equal(lease_take(task, state, SLICE("lease:b"), them, LONG_MS), OK);
     assert_int_equal(lease_take(task, state, key, us, LONG_MS), OK); /* renewed */
 
-    lease_give_back(task, state, key, them); /* not theirs */
+    give_back(task, state, key, them); /* not theirs */
     assert_int_equal(lease_take(task, state, key, them, LONG_MS), ERR_CONFLICT);
-    lease_give_back(task, state, key, us);
+    give_back(task, state, key, us);
     assert_int_equal(lease_take(task, state, key, them, LONG_MS), OK);
 }
 
@@ -52,7 +57,7 @@ static void nobody_knows(struct task *task, struct state *state)
     WAIT_UNTIL(!redis_ready(state->volatile_redis));
     assert_int_equal(lease_take(task, state, SLICE("lease:a"), SLICE("us"), LONG_MS),
                      ERR_STATE_UNAVAILABLE);
-    lease_give_back(task, state, SLICE("lease:a"), SLICE("us"));
+    give_back(task, state, SLICE("lease:a"), SLICE("us"));
     redis_fixture_again();
 }
 
@@ -64,7 +69,7 @@ static void ends_by_itself(struct task *task, struct state *state)
     WAIT_UNTIL(lease_take(task, state, key, them, LONG_MS) == OK);
     /* Whoever lost it does not get it back by renewing, nor takes it away by giving it back. */
     assert_int_equal(lease_take(task, state, key, us, LONG_MS), ERR_CONFLICT);
-    lease_give_back(task, state, key, us);
+    give_back(task, state, key, us);
     assert_int_equal(lease_take(task, state, key, us, LONG_MS), ERR_CONFLICT);
 }
 

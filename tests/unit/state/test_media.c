@@ -1,4 +1,5 @@
 /* Media: the record, what a list finds and in which order. */
+#include "media_fixture.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -60,10 +61,10 @@ static void record(struct task *task, struct state *state)
     redis_command(task, state->durable, &v, SLICE("HSET"),
                   state_key(task->arena, last, "media:%.*s", SLICE_ARG(media.id)), SLICE("tags"),
                   SLICE("sea"));
-    assert_int_equal(media_delete(task, state, &media), OK);
+    assert_int_equal(delete_media(task, state, &media), OK);
     redis_command(task, state->durable, &v, SLICE("GET"), blob);
     assert_true(slice_eq(v.text, SLICE("1")));
-    assert_int_equal(media_delete(task, state, &second), OK);
+    assert_int_equal(delete_media(task, state, &second), OK);
     redis_command(task, state->durable, &v, SLICE("EXISTS"), blob);
     assert_int_equal(v.number, 0);
     redis_command(task, state->durable, &v, SLICE("ZCARD"),

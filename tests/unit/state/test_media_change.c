@@ -1,4 +1,5 @@
 /* Describing media anew, against a real server. */
+#include "media_fixture.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -69,7 +70,7 @@ static void update(struct task *task, struct state *state)
     assert_int_equal(listed(task, state, SLICE_NONE), 1);
 
     /* Whoever holds the old tags takes it out of the indexes where it is now. */
-    assert_int_equal(media_delete(task, state, &was), OK);
+    assert_int_equal(delete_media(task, state, &was), OK);
     assert_int_equal(listed(task, state, SLICE("night")), 0);
     assert_int_equal(listed(task, state, SLICE_NONE), 0);
     assert_int_equal(media_change(task, state, was.id, rewrite, NULL, &now), ERR_NOT_FOUND);

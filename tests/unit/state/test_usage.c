@@ -1,4 +1,5 @@
 /* What accounts take against what they may, by many at once, by claims, and counted anew. */
+#include "media_fixture.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -61,8 +62,8 @@ static void follows_the_records(struct task *task, struct state *state)
     assert_int_equal(create(task, state, owner, 40, &bound, &second), OK);
     assert_int_equal(create(task, state, owner, 0, &bound, &third), OK);
     assert_usage(task, state, owner, 100, 3);
-    assert_int_equal(media_delete(task, state, &first), OK);
-    assert_int_equal(media_delete(task, state, &first), ERR_NOT_FOUND);
+    assert_int_equal(delete_media(task, state, &first), OK);
+    assert_int_equal(delete_media(task, state, &first), ERR_NOT_FOUND);
     assert_usage(task, state, owner, 40, 2);
     assert_int_equal(create(task, state, owner, 1000, NULL, &first), OK); /* no bound */
     assert_usage(task, state, owner, 1040, 3);
@@ -82,7 +83,7 @@ static void is_counted_anew(struct task *task, struct state *state)
         assert_int_equal(create(task, state, owner, 10, NULL, &media), OK);
     struct slice key = state_key(task->arena, partition, "usage:%.*s", SLICE_ARG(owner));
     assert_int_equal(state_command(task, state->durable, &reply, SLICE("DEL"), key), OK);
-    assert_int_equal(media_delete(task, state, &media), OK); /* of nobody counted */
+    assert_int_equal(delete_media(task, state, &media), OK); /* of nobody counted */
     assert_usage(task, state, owner, 20, 2);
 
     assert_int_equal(state_command(task, state->durable, &reply, SLICE("HSET"), key, SLICE("bytes"),

@@ -1,6 +1,7 @@
 #include "scratch.h"
 
 #include "base/memory.h"
+#include "store/layout.h"
 #include "store/upload.h"
 
 enum { BLOCK = UPLOAD_BLOCK_BYTES, PLENTY = 1 << 30 };
@@ -55,8 +56,10 @@ static struct slice upload_all(struct task *task, struct slice content, size_t p
 
 static const char *blob_file(struct task *task, struct slice hash)
 {
-    return arena_cstr(task->arena, arena_printf(task->arena, "store/%.*s",
-                                                SLICE_ARG(store_blob_path(task->arena, hash))));
+    char path[STORE_PATH_MAX];
+
+    layout_blob(path, hash);
+    return arena_printf(task->arena, "store/%s", path).p;
 }
 
 static void keep_sizes(struct task *task, void *arg)

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
 #include <string.h>
 
 /* Bursts of dialling are cheap; a gateway that is back is found within two seconds. */
@@ -113,6 +114,26 @@ struct link *link_open(struct slice url, const char **problem)
     return NULL;
 }
 
+static void *close_socket(void *id)
+{
+    nng_close((nng_socket){(uint32_t)(uintptr_t)id});
+    return NULL;
+}
+
+/* Closes it on a thread of its own: nng 1.5.2 may wait for ever in nng_close() where the other end
+ * closes in the same moment, which happened at one end of a hub in a hundred. That thread then ends
+ * with the process. */
+static void close_aside(nng_socket socket)
+{
+    void *id = (void *)(uintptr_t)nng_socket_id(socket);
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, close_socket, id) == 0)
+        pthread_detach(thread);
+    else
+        close_socket(id);
+}
+
 void link_close(struct link *link)
 {
     for (int i = 0; i < LINK_LANES; i++) {
@@ -120,7 +141,7 @@ void link_close(struct link *link)
         if (link->lanes[i].aio)
             nng_aio_stop(link->lanes[i].aio);
     }
-    nng_close(link->socket);
+    close_aside(link->socket);
     for (int i = 0; i < LINK_LANES; i++) {
         if (link->lanes[i].aio)
             nng_aio_free(link->lanes[i].aio);

@@ -183,6 +183,7 @@ class Hub:
         assert not report, text[max(0, report.start() - 500):report.start() + 6000]
         if not self.deaths_expected:
             assert '"child_died"' not in text, text[-4000:]
+            assert '"child_killed"' not in text, text[-4000:]   # it did not stop when asked
 
     # A client, as far as tests share it.
 

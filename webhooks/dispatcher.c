@@ -36,12 +36,16 @@ void dispatcher_sweep(struct dispatcher *dispatcher, struct slice id, bool delet
     bell_ring(&dispatcher->sweep_bell);
 }
 
-/* Its deliveries stand where the events were: anywhere, for an admin's endpoint. */
+/* Its deliveries stand where the events were: anywhere, for an admin's endpoint. One that is active
+ * again has new ones. */
 static enum err sweep_one(struct task *task, struct dispatcher *dispatcher,
                           const struct sweep *sweep)
 {
-    enum err err = OK;
+    enum err err = directory_refresh(task, dispatcher->directory);
+    const struct receiver *receiver = directory_find(dispatcher->directory, slice_from(sweep->id));
 
+    if (err == OK && receiver && receiver->endpoint.active)
+        return OK;
     for (unsigned p = 0; p < dispatcher->state->partitions && err == OK; p++)
         err = delivery_cancel(task, dispatcher->state, p, slice_from(sweep->id), sweep->deleted);
     return err;

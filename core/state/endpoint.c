@@ -93,12 +93,18 @@ static enum err create(struct task *task, struct state *state, void *arg)
 {
     const struct creation *creation = arg;
     struct endpoint *endpoint = creation->endpoint;
+    struct account owner = {.id = endpoint->owner};
     struct arena *arena = task->arena;
     struct slice made;
-    enum err err = room_for_one(task, state, creation->most, endpoint, &made);
+    enum err err = record_load(task, state, &owner);
 
+    if (err == OK)
+        err = room_for_one(task, state, creation->most, endpoint, &made);
     if (err != OK)
         return err;
+    if (!owner.is_active)
+        return ERR_UNAUTHORIZED;
+    endpoint->owner_is_admin = owner.is_admin;
     endpoint->id = id_new(arena, prefix, endpoint->partition);
     endpoint->created_ms = endpoint->updated_ms = clock_unix_ms();
     if (!endpoint->secret.n)
@@ -106,6 +112,7 @@ static enum err create(struct task *task, struct state *state, void *arg)
 
     struct commit *commit = commit_new(task, state, endpoint->partition);
     commit_require_field(commit, made_key(arena, endpoint->partition), endpoint->owner, made);
+    commit_require_rev(commit, record_key(arena, &owner), owner.rev);
     record_create(commit, endpoint);
     commit_write(commit, SLICE("HINCRBY"), made_key(arena, endpoint->partition), endpoint->owner,
                  SLICE("1"));
@@ -210,6 +217,56 @@ enum err endpoint_disable(struct task *task, struct state *state, const struct e
 
     return endpoint_change(task, state, endpoint->id, disable, &blame, &now);
 }
+
+/* -- What the owner may ----------------------------------------------------------------------- */
+
+/* Kept until the owner may log in again. */
+static const struct slice owner_disabled = SLICE_INIT("owner_disabled");
+
+static bool fits(const struct endpoint *endpoint, const struct account *owner)
+{
+    return (owner->is_admin || !endpoint->owner_is_admin) &&
+           (owner->is_active ? !slice_eq(endpoint->disabled_reason, owner_disabled)
+                             : !endpoint->active);
+}
+
+/* Also what waits for an endpoint that heard everybody's events is not for its owner any more:
+ * it is ended with the endpoint. */
+static enum err fit(struct endpoint *now, void *arg)
+{
+    const struct account *owner = arg;
+    bool heard_too_much = now->owner_is_admin && !owner->is_admin;
+
+    if (owner->is_active && slice_eq(now->disabled_reason, owner_disabled)) {
+        now->active = true;
+        now->disabled_reason = SLICE_NONE;
+    }
+    if (now->active && (heard_too_much || !owner->is_active)) {
+        now->active = false;
+        now->disabled_reason = owner->is_active ? SLICE("owner_not_admin") : owner_disabled;
+    }
+    now->owner_is_admin = now->owner_is_admin && owner->is_admin;
+    return OK;
+}
+
+enum err endpoint_follow_owner(struct task *task, struct state *state, const struct account *owner)
+{
+    struct account copy = *owner;
+    struct endpoint *endpoints, now;
+    size_t n;
+    enum err err = endpoint_list(task, state, owner->partition, owner->id, &endpoints, &n);
+
+    for (size_t i = 0; i < n && err == OK; i++) {
+        if (fits(&endpoints[i], owner))
+            continue;
+        err = endpoint_change(task, state, endpoints[i].id, fit, &copy, &now);
+        if (err == ERR_NOT_FOUND) /* deleted meanwhile */
+            err = OK;
+    }
+    return err;
+}
+
+/* -- Lists ------------------------------------------------------------------------------------ */
 
 /* Loads the endpoints of these ids and appends those of the owner to out. */
 static enum err load_chunk(struct task *task, struct state *state, unsigned partition,

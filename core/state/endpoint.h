@@ -10,10 +10,10 @@
  * the types that always go to webhooks. */
 bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 
-/* Fills in id, partition (the owner's), times, and the secret unless it is given. most: that an
- * account may have; ERR_QUOTA: it has them, or its partition has ENDPOINTS_MAX;
- * ERR_NOT_FOUND: there is no such account. once may be NULL (ERR_CONFLICT: its key made something
- * else). */
+/* Fills in id, partition (the owner's), times, whether the owner is an admin, and the secret unless
+ * it is given. most: that an account may have; ERR_QUOTA: it has them, or its partition has
+ * ENDPOINTS_MAX; ERR_NOT_FOUND: there is no such account; ERR_UNAUTHORIZED: it is disabled. once
+ * may be NULL (ERR_CONFLICT: its key made something else). */
 enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
                          struct endpoint *endpoint, const struct once_claim *once);
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
@@ -34,6 +34,10 @@ enum err endpoint_delete(struct task *task, struct state *state, const struct en
  * been given another URL since, which is not to blame. */
 enum err endpoint_disable(struct task *task, struct state *state, const struct endpoint *endpoint,
                           struct slice reason);
+/* To be called when an account's rights have changed: endpoints of a disabled one rest until it is
+ * enabled again, those that heard everybody's events end when it is no admin's any more, and what
+ * waits for them with them. May be repeated. */
+enum err endpoint_follow_owner(struct task *task, struct state *state, const struct account *owner);
 /* Seals the secrets of endpoints that an older version has left plain; once per state. */
 enum err endpoint_seal_plain(struct task *task, struct state *state);
 /* All endpoints of a user, or (owner empty) of a partition, oldest first; at most ENDPOINTS_MAX per

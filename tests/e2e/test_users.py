@@ -1,12 +1,13 @@
 """Logins and accounts: who changes a password is alone, refreshing forgives two tabs, admins see and
 end what others have open. One hub with two gateways; each test has people of its own."""
+import json
 import subprocess
 import threading
 import uuid
 
 import pytest
 import requests
-from harness import BUILD, PATIENCE_S, Hub, wait_for
+from harness import BUILD, PATIENCE_S, Hub, Receiver, wait_for
 from people import add_user
 from race import FEW, together
 from socket_client import SocketClient
@@ -191,6 +192,61 @@ def test_a_login_beside_the_end_of_rights_has_none(hub):
             answer = requests.get(hub.api + "/users", timeout=PATIENCE_S,
                                   headers={"Authorization": "Bearer " + login.json()["token"]})
             assert answer.status_code in (401, 403), answer.text
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def told(receiver):
+    """Whom the messages were about."""
+    with receiver.lock:
+        return [json.loads(message["body"])["data"]["user_id"] for message in receiver.received]
+
+
+def test_webhooks_of_an_admin_who_is_none_any_more(hub, receiver):
+    """They heard everybody's events; from then on they hear their owner's."""
+    admin, person = hub.session(), Person(hub)
+    user, hook = f"{hub.api}/users/{person.id}", f"{hub.api}/webhooks"
+    admin.patch(user, json={"is_admin": True})
+    session = hub.session(person.login().json()["token"])
+    hook += "/" + session.post(hook, json={"url": receiver.url, "events": ["*"]}).json()["data"]["id"]
+    stranger, _ = add_user(hub, "s" + uuid.uuid4().hex[:10])
+    wait_for(lambda: stranger in told(receiver), "the message about somebody else")
+    message = next(d["id"] for d in session.get(hook + "/deliveries").json()["data"])
+
+    assert admin.patch(user, json={"is_admin": False}).status_code == 200
+    session = hub.session(person.login().json()["token"])
+    record = session.get(hook).json()["data"]
+    assert (record["active"], record["disabled_reason"]) == (False, "owner_not_admin")
+    later, _ = add_user(hub, "l" + uuid.uuid4().hex[:10])
+    record = session.patch(hook, json={"active": True}).json()["data"]
+    assert (record["active"], record["disabled_reason"]) == (True, None)
+    last, _ = add_user(hub, "l" + uuid.uuid4().hex[:10])
+    assert session.post(hook + "/test").ok
+    wait_for(lambda: person.id in told(receiver), "the message about oneself")
+    assert session.post(f"{hook}/deliveries/{message}/retry").status_code == 404
+    assert later not in told(receiver) and last not in told(receiver)
+
+
+def test_webhooks_rest_with_their_account(hub, receiver):
+    admin, person = hub.session(), Person(hub)
+    user = f"{hub.api}/users/{person.id}"
+    session = hub.session(person.login().json()["token"])
+    hooks = [session.post(hub.api + "/webhooks", json={"url": receiver.url, "events": ["*"]})
+             .json()["data"]["id"] for _ in range(2)]
+    session.patch(f"{hub.api}/webhooks/{hooks[1]}", json={"active": False})
+
+    def standing():
+        records = [admin.get(f"{hub.api}/webhooks/{hook}").json()["data"] for hook in hooks]
+        return [(record["active"], record["disabled_reason"]) for record in records]
+    assert admin.patch(user, json={"is_active": False}).status_code == 200
+    assert standing() == [(False, "owner_disabled"), (False, None)]
+    assert admin.patch(user, json={"is_active": True}).status_code == 200
+    assert standing() == [(True, None), (False, None)]
 
 
 def test_admins_see_everybody(hub):

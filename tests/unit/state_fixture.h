@@ -10,6 +10,9 @@
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "records.h"
+#include "state/id.h"
+#include "state/record.h"
 #include "state/secret.h"
 #include "state/state.h"
 
@@ -52,6 +55,21 @@ static inline void with_state(unsigned partitions, state_test *fn)
     void *arg = &run;
 
     state_run_test(&arg);
+}
+
+/* The id of a new account in that partition, which has no names. */
+static inline struct slice account_in(struct task *task, struct state *state, unsigned partition,
+                                      bool admin)
+{
+    struct account account = {.id = id_new(task->arena, SLICE("user_"), partition),
+                              .partition = partition,
+                              .is_admin = admin,
+                              .is_active = true};
+    struct commit *commit = commit_new(task, state, partition);
+
+    record_create(commit, &account);
+    assert_int_equal(commit_send(commit), OK);
+    return account.id;
 }
 
 /* A row of a program's table of tests: fn with a state of so many partitions. */

@@ -207,8 +207,7 @@ static void reply_again(struct request *req)
 
 void mediavault_webhooks_create(struct request *req)
 {
-    struct endpoint endpoint = {
-        .owner = req->principal.user_id, .owner_is_admin = req->principal.admin, .active = true};
+    struct endpoint endpoint = {.owner = req->principal.user_id, .active = true};
     struct endpoint given = {0};
     uint64_t most = config_number(req->gateway->config, "webhooks.per_account");
 

@@ -9,7 +9,7 @@ static void endpoints(struct task *task, struct state *state)
 {
     unsigned last = state->partitions - 1;
     struct slice names[] = {SLICE("media.uploaded"), SLICE("media.ready")};
-    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), last),
+    struct endpoint one = {.owner = account_in(task, state, last, false),
                            .url = SLICE("https://example.org/hook?a=b"),
                            .description = SLICE("mine"),
                            .events = names,
@@ -22,8 +22,7 @@ static void endpoints(struct task *task, struct state *state)
     assert_int_equal(endpoint_version(task, state, last, &before), OK);
     assert_int_equal(endpoint_create(task, state, 100, &one, NULL), OK);
     assert_true(slice_starts_with(one.secret, SLICE("whsec_")) && one.secret.n == 6 + 32);
-    other.owner = id_new(task->arena, SLICE("user_"), last);
-    other.owner_is_admin = true;
+    other.owner = account_in(task, state, last, true);
     other.secret = SLICE("whsec_given");
     assert_int_equal(endpoint_create(task, state, 100, &other, NULL), OK);
     assert_int_equal(endpoint_version(task, state, last, &after), OK);
@@ -87,7 +86,7 @@ static enum err move(struct endpoint *now, void *arg)
 /* What a receiver at a former address did is not held against the present one. */
 static void disabling(struct task *task, struct state *state)
 {
-    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), 0),
+    struct endpoint one = {.owner = account_in(task, state, 0, false),
                            .url = SLICE("https://example.org/"),
                            .active = true};
     struct slice elsewhere = SLICE("https://example.com/");
@@ -105,7 +104,7 @@ static void disabling(struct task *task, struct state *state)
 static void changes(struct task *task, struct state *state)
 {
     struct slice star = SLICE("*");
-    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), 0),
+    struct endpoint one = {.owner = account_in(task, state, 0, false),
                            .url = SLICE("https://example.org/"),
                            .events = &star,
                            .event_count = 1,
@@ -164,12 +163,10 @@ static void make_two(struct task *task, void *arg)
 static void bound(struct task *task, struct state *state)
 {
     unsigned running = 10, made = 0;
-    struct maker maker = {task, state, id_new(task->arena, SLICE("user_"), 0), &running, &made};
+    struct maker maker = {task, state, account_in(task, state, 0, false), &running, &made};
     struct slice star = SLICE("*");
     struct endpoint *list,
-        other = {.owner = id_new(task->arena, SLICE("user_"), 0),
-                 .events = &star,
-                 .event_count = 1},
+        other = {.owner = account_in(task, state, 0, false), .events = &star, .event_count = 1},
         stranger = {.owner = SLICE("user_of_no_partition")};
     size_t n;
 
@@ -241,7 +238,7 @@ static void put(struct task *task, struct state *state, const struct endpoint *e
 static void at_rest(struct task *task, struct state *state)
 {
     struct slice star = SLICE("*"), field = SLICE("secret");
-    struct endpoint one = {.owner = id_new(task->arena, SLICE("user_"), state->partitions - 1),
+    struct endpoint one = {.owner = account_in(task, state, state->partitions - 1, false),
                            .url = SLICE("https://example.org/"),
                            .events = &star,
                            .event_count = 1,

@@ -22,7 +22,7 @@ static void schemes_have_no_case(struct task *task, struct state *state)
     struct slice any = SLICE("*");
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct endpoint endpoint = {.owner = id_new(task->arena, SLICE("user_"), 0),
+        struct endpoint endpoint = {.owner = account_in(task, state, 0, false),
                                     .url = slice_from(cases[i].url),
                                     .events = &any,
                                     .event_count = 1,

@@ -49,7 +49,7 @@ static struct hub hub_open(struct task *task, struct state *state)
 {
     struct hub hub = {.task = task, .state = state};
 
-    hub.owner = id_new(task->arena, SLICE("user_"), state->partitions - 1);
+    hub.owner = account_in(task, state, state->partitions - 1, false);
     return hub;
 }
 
@@ -147,14 +147,13 @@ static void heard_by_whom_it_concerns(struct task *task, struct state *state)
     uint64_t total;
     size_t n;
 
-    other.owner = id_new(task->arena, SLICE("user_"), 0);
-    admin.owner = id_new(task->arena, SLICE("user_"), 0);
+    other.owner = account_in(task, state, 0, false);
+    admin.owner = account_in(task, state, 0, true);
     dispatch(&hub);
     own = listen_at(&hub, catcher, "media.uploaded");
     foreign = listen_at(&other, catcher, "*");
     everybody = foreign;
     everybody.owner = admin.owner;
-    everybody.owner_is_admin = true;
     assert_int_equal(endpoint_create(task, state, 100, &everybody, NULL), OK);
     happen(&hub, EVENT_MEDIA_UPLOADED);
     WAIT_UNTIL(catcher->requests == 2);

@@ -286,7 +286,7 @@ void process_stop_watching(void)
     uv_close((uv_handle_t *)&stop.hangup, NULL);
 }
 
-static void say(const char *format, va_list args)
+static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list args)
 {
     char line[1024];
 

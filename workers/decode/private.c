@@ -5,93 +5,11 @@
 
 #include <string.h>
 
-/* -- JPEG -------------------------------------------------------------------------------------- */
-
-enum {
-    JPEG_SOI = 0xd8,
-    JPEG_EOI = 0xd9,
-    JPEG_SOS = 0xda,
-    JPEG_APP1 = 0xe1,
-    JPEG_APP13 = 0xed,
-};
-
-static const struct slice exif_head = SLICE_INIT("Exif\0");
-
-static void look_at_app(struct scan *scan, unsigned marker, struct span data)
+/* Behind the end of what the format knows. */
+static void blank_rest(struct scan *scan, uint64_t at)
 {
-    static const struct slice xmp = SLICE_INIT("http://ns.adobe.com/xap/1.0/\0");
-    static const struct slice xmp_rest = SLICE_INIT("http://ns.adobe.com/xmp/extension/\0");
-    static const struct slice photoshop = SLICE_INIT("Photoshop 3.0\0");
-
-    if (marker == JPEG_APP1 && scan_is(scan, data.at, exif_head))
-        private_tiff(scan, (struct span){data.at + 6, data.n > 6 ? data.n - 6 : 0}, false);
-    else if (marker == JPEG_APP1 && scan_is(scan, data.at, xmp))
-        private_xmp(scan, (struct span){data.at + xmp.n, data.n > xmp.n ? data.n - xmp.n : 0});
-    else if (marker == JPEG_APP1 && scan_is(scan, data.at, xmp_rest))
-        scan_blank(scan, data, 0); /* one packet over several segments */
-    else if (marker == JPEG_APP13 && scan_is(scan, data.at, photoshop) && data.n > photoshop.n)
-        private_photoshop(scan, (struct span){data.at + photoshop.n, data.n - photoshop.n});
-}
-
-/* The next marker in or behind entropy-coded data; the file's length when there is none. */
-static uint64_t next_marker(const struct scan *scan, uint64_t at)
-{
-    while (at + 1 < scan->file.n) {
-        const char *found = memchr(scan->file.p + at, 0xff, scan->file.n - 1 - at);
-
-        if (!found)
-            break;
-        at = (uint64_t)(found - scan->file.p);
-        unsigned char code = (unsigned char)found[1];
-        if (code != 0 && code != 0xff && (code < 0xd0 || code > 0xd7))
-            return at;
-        at += code == 0xff ? 1 : 2;
-    }
-    return scan->file.n;
-}
-
-/* One picture, from its SOI; returns where it ends. */
-static uint64_t look_at_jpeg(struct scan *scan, uint64_t at)
-{
-    at += 2;
-    while ((at = next_marker(scan, at)) < scan->file.n && scan_step(scan)) {
-        unsigned marker = (unsigned char)scan->file.p[at + 1];
-
-        if (marker == JPEG_EOI)
-            return at + 2;
-        if (marker == JPEG_SOI || marker == 0x01) {
-            at += 2;
-            continue;
-        }
-        if (!scan_holds(scan, at + 2, 2))
-            break;
-        uint64_t n = scan_number(scan, at + 2, 2, false);
-        if (n >= 2)
-            look_at_app(scan, marker, (struct span){at + 4, n - 2});
-        at += 2 + n;
-    }
-    return scan->file.n;
-}
-
-/* Behind a picture may stand others (MPF) and a clip (motion photos), with metadata of their own.
- */
-static void look_at_jpegs(struct scan *scan, uint64_t at)
-{
-    static const struct slice soi = SLICE_INIT("\xff\xd8\xff"), ftyp = SLICE_INIT("ftyp");
-
-    while (at < scan->file.n && scan_step(scan)) {
-        at = look_at_jpeg(scan, at);
-        struct slice rest = slice_from_offset(scan->file, at < scan->file.n ? at : scan->file.n);
-        const char *clip = memmem(rest.p, rest.n, ftyp.p, ftyp.n);
-        const char *next = memmem(rest.p, rest.n, soi.p, soi.n);
-
-        if (clip && clip - rest.p >= 4 && (!next || clip < next)) {
-            uint64_t begin = (uint64_t)(clip - scan->file.p) - 4;
-            private_boxes(scan, (struct span){begin, scan->file.n - begin});
-            return;
-        }
-        at = next ? (uint64_t)(next - scan->file.p) : scan->file.n;
-    }
+    if (at < scan->file.n)
+        scan_blank(scan, (struct span){at, scan->file.n - at}, 0);
 }
 
 /* -- PNG --------------------------------------------------------------------------------------- */
@@ -134,6 +52,26 @@ static bool is_plain_text(const struct scan *scan, uint64_t at)
     return false;
 }
 
+/* Chunks that tell of the picture alone: of the standard, of its extensions, of animations. */
+static bool is_of_the_picture(const struct scan *scan, uint64_t at)
+{
+    static const struct slice kept[] = {
+        SLICE_INIT("IHDR"), SLICE_INIT("PLTE"), SLICE_INIT("IDAT"), SLICE_INIT("IEND"),
+        SLICE_INIT("tRNS"), SLICE_INIT("cHRM"), SLICE_INIT("gAMA"), SLICE_INIT("iCCP"),
+        SLICE_INIT("sBIT"), SLICE_INIT("sRGB"), SLICE_INIT("cICP"), SLICE_INIT("mDCV"),
+        SLICE_INIT("cLLI"), SLICE_INIT("mDCv"), SLICE_INIT("cLLi"), SLICE_INIT("bKGD"),
+        SLICE_INIT("hIST"), SLICE_INIT("pHYs"), SLICE_INIT("sPLT"), SLICE_INIT("tIME"),
+        SLICE_INIT("acTL"), SLICE_INIT("fcTL"), SLICE_INIT("fdAT"), SLICE_INIT("oFFs"),
+        SLICE_INIT("pCAL"), SLICE_INIT("sCAL"), SLICE_INIT("sTER"), SLICE_INIT("gIFg"),
+        SLICE_INIT("CgBI"), SLICE_INIT("iDOT"),
+    };
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (scan_is(scan, at, kept[i]))
+            return true;
+    return false;
+}
+
 static bool is_text(const struct scan *scan, uint64_t at)
 {
     return scan_is(scan, at, SLICE("tEXt")) || scan_is(scan, at, SLICE("zTXt")) ||
@@ -147,11 +85,13 @@ static void look_at_chunk(struct scan *scan, uint64_t at, uint64_t n)
     enum { CHUNK_MAX = 64 << 20 };
     size_t first = scan->mask->n;
 
+    bool text = is_text(scan, at + 4);
+
+    if (is_of_the_picture(scan, at + 4) || (text && is_plain_text(scan, at + 8)))
+        return;
     if (scan_is(scan, at + 4, SLICE("eXIf")))
         private_tiff(scan, (struct span){at + 8, n}, false);
-    else if (!is_text(scan, at + 4) || is_plain_text(scan, at + 8))
-        return;
-    else if (scan_is(scan, at + 8, xmp) && n >= xmp.n)
+    else if (text && scan_is(scan, at + 8, xmp) && n >= xmp.n)
         private_xmp(scan, (struct span){at + 8 + xmp.n, n - xmp.n});
     else
         blank_chunk(scan, at, n);
@@ -170,15 +110,32 @@ static void look_at_png(struct scan *scan)
 
         if (!scan_holds(scan, at + 12, n)) /* cut off: what is left may be anything */
             n = scan->file.n - at - 12;
+        bool last = scan_is(scan, at + 4, SLICE("IEND"));
         look_at_chunk(scan, at, n);
         at += 12 + n;
+        if (last)
+            break;
     }
+    blank_rest(scan, at);
 }
 
 /* -- WebP -------------------------------------------------------------------------------------- */
 
+static bool is_webp_picture(const struct scan *scan, uint64_t at)
+{
+    static const struct slice kept[] = {SLICE_INIT("VP8 "), SLICE_INIT("VP8L"), SLICE_INIT("VP8X"),
+                                        SLICE_INIT("ALPH"), SLICE_INIT("ANIM"), SLICE_INIT("ANMF"),
+                                        SLICE_INIT("ICCP")};
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (scan_is(scan, at, kept[i]))
+            return true;
+    return false;
+}
+
 static void look_at_webp(struct scan *scan)
 {
+    static const struct slice exif_head = SLICE_INIT("Exif\0");
     uint64_t at = 12;
 
     while (scan_holds(scan, at, 8) && scan_step(scan)) {
@@ -189,7 +146,28 @@ static void look_at_webp(struct scan *scan)
             private_tiff(scan, (struct span){data.at + head, data.n - head}, false);
         else if (scan_is(scan, at, SLICE("XMP ")))
             private_xmp(scan, data);
+        else if (!is_webp_picture(scan, at))
+            scan_blank(scan, data, 0);
         at = data.at + ((data.n + 1) & ~UINT64_C(1));
+    }
+    blank_rest(scan, at);
+}
+
+/* -- GIF --------------------------------------------------------------------------------------- */
+
+/* XMP packets stand in an application extension, in one piece. */
+static void look_at_gif(struct scan *scan)
+{
+    static const struct slice head = SLICE_INIT("<x:xmpmeta"), tail = SLICE_INIT("</x:xmpmeta>");
+    struct slice rest = scan->file;
+    const char *begin, *end;
+
+    while (scan_step(scan) && (begin = memmem(rest.p, rest.n, head.p, head.n)) != NULL) {
+        rest = slice_from_offset(rest, (size_t)(begin - rest.p));
+        end = memmem(rest.p, rest.n, tail.p, tail.n);
+        size_t n = end ? (size_t)(end - begin) : rest.n;
+        private_xmp(scan, (struct span){(uint64_t)(begin - scan->file.p), n});
+        rest = slice_from_offset(rest, n);
     }
 }
 
@@ -224,17 +202,19 @@ bool private_find(struct slice file, struct mask *mask)
     struct scan scan = {.file = file, .mask = mask};
 
     if (scan_is(&scan, 0, SLICE("\xff\xd8")))
-        look_at_jpegs(&scan, 0);
+        private_jpeg(&scan, (struct span){0, file.n});
     else if (scan_is(&scan, 0, SLICE("\x89PNG\r\n\x1a\n")))
         look_at_png(&scan);
     else if (scan_is(&scan, 0, SLICE("RIFF")) && scan_is(&scan, 8, SLICE("WEBP")))
         look_at_webp(&scan);
     else if (is_tiff(&scan))
-        private_tiff(&scan, (struct span){0, file.n}, false);
+        mask->overflow |= !private_tiff(&scan, (struct span){0, file.n}, false);
     else if (scan_is(&scan, 0, SLICE("II+\0")) || scan_is(&scan, 0, SLICE("MM\0+")))
         return false; /* BigTIFF: nothing here follows 64-bit directories */
     else if (is_iso(&scan))
         private_boxes(&scan, (struct span){0, file.n});
+    else if (scan_is(&scan, 0, SLICE("GIF8")))
+        look_at_gif(&scan);
     mask_finish(mask);
     return !mask->overflow && scan.steps <= PRIVATE_STEPS;
 }

@@ -42,3 +42,17 @@ void scan_blank(struct scan *scan, struct span span, char fill)
 {
     mask_add(scan->mask, span.at, scan_slice(scan, span).n, (unsigned char)fill);
 }
+
+static bool says_at(struct slice text, size_t at, struct slice word)
+{
+    return text.n - at >= word.n && slice_eq_nocase((struct slice){text.p + at, word.n}, word);
+}
+
+bool scan_says(struct slice text, const char *const *words)
+{
+    for (; *words; words++)
+        for (size_t at = 0; at < text.n; at++)
+            if (says_at(text, at, slice_from(*words)))
+                return true;
+    return false;
+}

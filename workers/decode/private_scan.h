@@ -12,6 +12,7 @@ struct scan {
     struct mask *mask;
     bool broken;    /* a number was asked for that lies outside, or the steps are used up */
     unsigned steps; /* taken so far */
+    unsigned depth; /* of pictures within pictures' metadata */
 };
 
 /* Bytes [at, at + n) of the file. */
@@ -30,13 +31,16 @@ bool scan_step(struct scan *scan);
 uint64_t scan_number(struct scan *scan, uint64_t at, unsigned width, bool little_endian);
 bool scan_is(const struct scan *scan, uint64_t at, struct slice bytes);
 struct slice scan_slice(const struct scan *scan, struct span span); /* cut to the file */
-void scan_blank(struct scan *scan, struct span span, char fill);    /* cut to the file */
+/* Does one of these stand in it? Cases are the same; the list ends with NULL. */
+bool scan_says(struct slice text, const char *const *words);
+void scan_blank(struct scan *scan, struct span span, char fill); /* cut to the file */
 
 /* The parts themselves, declared together because they stand within each other.
  *
- * A TIFF structure, whose offsets count from its first byte; blanked whole when it cannot be
- * followed. gps_first: its first directory is the one of the place (CR3). */
-void private_tiff(struct scan *scan, struct span tiff, bool gps_first);
+ * A TIFF structure, whose offsets count from its first byte; false, and blanked whole, when it
+ * cannot be followed. gps_first: its first directory is the one of the place (CR3). */
+bool private_tiff(struct scan *scan, struct span tiff, bool gps_first);
+void private_jpeg(struct scan *scan, struct span jpeg); /* and what follows its end */
 void private_xmp(struct scan *scan, struct span text);
 void private_photoshop(struct scan *scan, struct span resources); /* IPTC within */
 void private_boxes(struct scan *scan, struct span boxes);         /* of the ISO family */

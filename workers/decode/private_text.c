@@ -5,25 +5,14 @@
 
 enum { IIM_MARK = 0x1c, IIM_LONG = 0x8000 };
 
-/* Local names of properties; one that ends with '*' stands for all that begin so. */
-static const struct slice properties[] = {
-    SLICE_INIT("GPS*"),
-    SLICE_INIT("SerialNumber"),
-    SLICE_INIT("BodySerialNumber"),
-    SLICE_INIT("CameraSerialNumber"),
-    SLICE_INIT("LensSerialNumber"),
-    SLICE_INIT("InternalSerialNumber"),
-    SLICE_INIT("OwnerName"),
-    SLICE_INIT("CameraOwnerName"),
-    SLICE_INIT("Artist"),
-    SLICE_INIT("Author"),
-    SLICE_INIT("creator"),
-    SLICE_INIT("CreatorContactInfo"),
-    SLICE_INIT("Location"),
-    SLICE_INIT("LocationCreated"),
-    SLICE_INIT("LocationShown"),
-    SLICE_INIT("City"),
-    SLICE_INIT("State"),
+/* Local names of properties; cases are the same. Some are private by what they say, in whatever
+ * name: of each maker's own ("GpsLatitude", "DroneSerialNumber"). */
+static const char *const words[] = {
+    "gps",      "serialnumber", "latitude", "longitude",    "altitude",     "owner", "artist",
+    "location", "contact",      "author",   "imagecreator", "photographer", NULL};
+static const struct slice names[] = {
+    SLICE_INIT("creator"), SLICE_INIT("City"), SLICE_INIT("State"),
+    SLICE_INIT("lat"),     SLICE_INIT("long"), SLICE_INIT("CaptionWriter"),
 };
 
 static bool is_name_char(char c)
@@ -39,14 +28,10 @@ static bool is_space(char c)
 
 static bool is_private(struct slice name)
 {
-    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
-        struct slice head = {properties[i].p, properties[i].n - 1};
-
-        if (slice_eq(name, properties[i]) ||
-            (properties[i].p[head.n] == '*' && slice_starts_with(name, head)))
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_eq_nocase(name, names[i]))
             return true;
-    }
-    return false;
+    return scan_says(name, words);
 }
 
 struct xmp {
@@ -122,14 +107,14 @@ static size_t blank_tag(struct xmp *xmp, size_t i)
     return i;
 }
 
-/* The values between tags, and within them, up to the end of this element. */
+/* The values in this element's tags and between them, up to its end. */
 static size_t blank_element(struct xmp *xmp, size_t i, struct slice name)
 {
     struct slice text = xmp->text;
-    size_t open = find_char(text, i, '>');
+    size_t open = blank_tag(xmp, i);
 
     if (open == text.n || text.p[open - 1] == '/')
-        return i;
+        return open;
     while (open < text.n) {
         size_t tag = find_char(text, open + 1, '<');
 
@@ -148,6 +133,8 @@ static size_t blank_property(struct xmp *xmp, size_t begin, size_t end)
 
     while (before > 0 && is_name_char(xmp->text.p[before - 1]))
         before--;
+    if (slice_eq((struct slice){xmp->text.p + before, begin - 1 - before}, SLICE("xmlns")))
+        return end; /* the name of a prefix */
     if (before > 0 && xmp->text.p[before - 1] == '<')
         return blank_element(xmp, end, name);
     while (i < xmp->text.n && is_space(xmp->text.p[i]))
@@ -177,10 +164,11 @@ void private_xmp(struct scan *scan, struct span span)
 
 /* -- Photoshop's image resources ------------------------------------------------------------- */
 
-/* By-line, city, sublocation, state, country code and name, contact. */
+/* The content's location, by-line, city, sublocation, state, country code and name, contact,
+ * writer. */
 static bool is_private_record(unsigned record, unsigned dataset)
 {
-    static const unsigned char datasets[] = {80, 90, 92, 95, 100, 101, 118};
+    static const unsigned char datasets[] = {26, 27, 80, 90, 92, 95, 100, 101, 118, 122};
 
     for (size_t i = 0; i < sizeof datasets; i++)
         if (record == 2 && datasets[i] == dataset)

@@ -244,6 +244,18 @@ static void give_up(struct hub *hub, struct slice problem)
     stop(hub);
 }
 
+static void tell_password(const struct hub *hub, struct slice password)
+{
+    if (!process_is_in_journal())
+        fprintf(stderr, "admin password: %.*s\n", SLICE_ARG(password));
+    else
+        process_say("the first user is %.*s, whose random password is not shown, since the journal "
+                    "would keep it; give him one: echo PASSWORD | mediahub user password %.*s "
+                    "--data %.*s",
+                    SLICE_ARG(config_text(hub->config, "admin_user")),
+                    SLICE_ARG(config_text(hub->config, "admin_user")), SLICE_ARG(hub->data));
+}
+
 /* On a fiber: what must be right before anybody is served. */
 static void open_state(struct task *task, void *arg)
 {
@@ -266,7 +278,7 @@ static void open_state(struct task *task, void *arg)
         return;
     }
     if (first.password.n)
-        fprintf(stderr, "admin password: %.*s\n", SLICE_ARG(first.password));
+        tell_password(hub, first.password);
     if (first.not_looked_at)
         fprintf(stderr,
                 "mediahub: MEDIAHUB_ADMIN_PASSWORD is not looked at: this hub has accounts "

@@ -11,12 +11,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define UNIT_FILE "/etc/systemd/system/mediahub.service"
@@ -194,6 +196,30 @@ static void plan_unit(struct install *install, int argc, char **argv)
                      (tls.n && is_low(arena_printf(install->arena, "%.*s", SLICE_ARG(tls))));
 }
 
+/* With the user's eyes: a checkout under /root is closed to everybody else. */
+static bool may_run(const struct passwd *user, const char *program)
+{
+    pid_t child = fork();
+    int status = EXIT_FAILURE;
+
+    if (child == 0)
+        _exit(initgroups(user->pw_name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
+                      setuid(user->pw_uid) == 0 && access(program, X_OK) == 0
+                  ? EXIT_SUCCESS
+                  : EXIT_FAILURE);
+    return child > 0 && waitpid(child, &status, 0) == child && status == EXIT_SUCCESS;
+}
+
+static void check_user(const struct install *install)
+{
+    const char *program = arena_cstr(install->arena, install->unit.program);
+    const struct passwd *user = getpwnam(arena_cstr(install->arena, install->unit.user));
+
+    if (geteuid() == 0 && user && user->pw_uid != 0 && !may_run(user, program))
+        process_fail("%s may not run %s: put the checkout where he may enter, below /srv or /opt",
+                     user->pw_name, program);
+}
+
 /* -- Writing ---------------------------------------------------------------------------------- */
 
 /* systemd refuses a unit whose writable folders are not there. */
@@ -224,8 +250,9 @@ static void write_unit(struct install *install, struct slice text)
         rename(UNIT_FILE ".new", UNIT_FILE) != 0)
         process_fail(UNIT_FILE " cannot be written: %s", strerror(errno));
     close(fd);
-    printf(UNIT_FILE " is written; systemctl daemon-reload && systemctl enable --now mediahub "
-                     "starts it, journalctl -u mediahub shows its log\n");
+    printf(UNIT_FILE " is written, to run as %.*s; systemctl daemon-reload && systemctl enable "
+                     "--now mediahub starts it, journalctl -u mediahub shows its log\n",
+           SLICE_ARG(install->unit.user));
 }
 
 int command_service(int argc, char **argv)
@@ -238,6 +265,7 @@ int command_service(int argc, char **argv)
     argc = take_options(&install, argc - 1, argv + 1);
     install.config = process_settings(argc, argv + 1, EXIT_FAILURE);
     plan_unit(&install, argc, argv + 1);
+    check_user(&install);
     struct slice text = service_unit_write(install.arena, &install.unit);
     if (install.print)
         printf("%.*s", SLICE_ARG(text));

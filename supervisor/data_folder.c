@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,32 +59,6 @@ static bool take_lock(uint64_t wait_ms)
 }
 
 /* -- Whose it is: all of it in the current folder ---------------------------------------------- */
-
-static bool is_private(struct arena *arena, const char *name, struct slice *problem)
-{
-    struct stat st;
-
-    if (stat(".", &st) != 0) {
-        *problem =
-            arena_printf(arena, "the data folder %s cannot be read: %s", name, strerror(errno));
-        return false;
-    }
-    if (st.st_uid != geteuid()) {
-        *problem = arena_printf(arena,
-                                "the data folder %s belongs to another user, who could read and "
-                                "change everything: chown -R %u '%s'",
-                                name, (unsigned)geteuid(), name);
-        return false;
-    }
-    if (st.st_mode & (S_IRWXG | S_IRWXO)) {
-        *problem = arena_printf(arena,
-                                "the data folder %s is open to other users of this machine (mode "
-                                "%04o): chmod 700 '%s'",
-                                name, (unsigned)st.st_mode & 07777, name);
-        return false;
-    }
-    return true;
-}
 
 enum holding { HOLDS_NOTHING, HOLDS_OURS, HOLDS_OLD, HOLDS_NEWER, HOLDS_OTHER };
 
@@ -146,6 +121,56 @@ static bool write_mark(void)
     return fine && rename(MARK ".new", MARK) == 0;
 }
 
+/* Looked at before whose it is: nobody is told to take over, or to close, a folder of others. */
+static bool is_no_other(struct arena *arena, const char *name, struct slice *problem)
+{
+    if (look() != HOLDS_OTHER)
+        return true;
+    *problem = arena_printf(arena,
+                            "the folder %s is not empty, and what it holds is no hub's data: "
+                            "name an empty one with --data",
+                            name);
+    return false;
+}
+
+static struct slice name_of(struct arena *arena, uid_t uid)
+{
+    const struct passwd *entry = getpwuid(uid);
+
+    return entry ? arena_dup(arena, slice_from(entry->pw_name))
+                 : arena_printf(arena, "user %u", (unsigned)uid);
+}
+
+static bool is_private(struct arena *arena, const char *name, struct slice *problem)
+{
+    struct stat st;
+
+    if (stat(".", &st) != 0) {
+        *problem =
+            arena_printf(arena, "the data folder %s cannot be read: %s", name, strerror(errno));
+        return false;
+    }
+    if (st.st_uid != geteuid()) {
+        struct slice owner = name_of(arena, st.st_uid);
+
+        *problem =
+            arena_printf(arena,
+                         "the data folder %s belongs to %.*s, who can read and change "
+                         "everything in it: do this as %.*s, or, if no hub of his runs on "
+                         "it, take it over: chown -R %u '%s'",
+                         name, SLICE_ARG(owner), SLICE_ARG(owner), (unsigned)geteuid(), name);
+        return false;
+    }
+    if (st.st_mode & (S_IRWXG | S_IRWXO)) {
+        *problem = arena_printf(arena,
+                                "the data folder %s is open to other users of this machine (mode "
+                                "%04o): chmod 700 '%s'",
+                                name, (unsigned)st.st_mode & 07777, name);
+        return false;
+    }
+    return true;
+}
+
 static bool is_ours(struct arena *arena, const char *name, bool may_be_new, struct slice *problem)
 {
     enum holding found = look();
@@ -153,13 +178,6 @@ static bool is_ours(struct arena *arena, const char *name, bool may_be_new, stru
     if (found == HOLDS_NEWER) {
         *problem = arena_printf(
             arena, "the data folder %s is of a newer version of Mediahub: run that one", name);
-        return false;
-    }
-    if (found == HOLDS_OTHER) {
-        *problem = arena_printf(arena,
-                                "the folder %s is not empty, and what it holds is no hub's data: "
-                                "name an empty one with --data",
-                                name);
         return false;
     }
     if (found == HOLDS_NOTHING && !may_be_new) {
@@ -200,14 +218,13 @@ static bool make_inside(struct arena *arena, const char *name, struct slice *pro
 
 static bool make_here(struct arena *arena, const char *name, struct slice *problem)
 {
-    if (!is_private(arena, name, problem))
-        return false;
     if (look() != HOLDS_NOTHING || access("store", F_OK) == 0) {
         *problem =
             arena_printf(arena, "there is something in %s already: name an empty folder", name);
         return false;
     }
-    return is_ours(arena, name, true, problem) && make_inside(arena, name, problem);
+    return is_private(arena, name, problem) && is_ours(arena, name, true, problem) &&
+           make_inside(arena, name, problem);
 }
 
 struct slice data_folder_make(struct arena *arena, struct slice path, struct slice *problem)
@@ -238,8 +255,8 @@ struct slice data_folder_enter(struct arena *arena, struct slice path, struct sl
                                 strerror(errno == EEXIST ? ENOTDIR : errno));
         return SLICE_NONE;
     }
-    if (!go_in(arena, name, absolute, problem) || !is_private(arena, name, problem) ||
-        !is_ours(arena, name, true, problem))
+    if (!go_in(arena, name, absolute, problem) || !is_no_other(arena, name, problem) ||
+        !is_private(arena, name, problem) || !is_ours(arena, name, true, problem))
         return SLICE_NONE;
     if (!take_lock(LOCK_WAIT_MS)) {
         *problem = errno == EWOULDBLOCK
@@ -269,8 +286,8 @@ struct slice data_folder_visit(struct arena *arena, struct slice path, bool *run
     char *absolute = arena_alloc(arena, PATH_MAX);
     const char *name = arena_cstr(arena, path);
 
-    if (!go_in(arena, name, absolute, problem) || !is_private(arena, name, problem) ||
-        !is_ours(arena, name, false, problem))
+    if (!go_in(arena, name, absolute, problem) || !is_no_other(arena, name, problem) ||
+        !is_private(arena, name, problem) || !is_ours(arena, name, false, problem))
         return SLICE_NONE;
     *running = !take_lock(is_answering() ? 0 : LOCK_WAIT_MS);
     if (*running && errno != EWOULDBLOCK) {

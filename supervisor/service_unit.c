@@ -6,6 +6,8 @@
 static const char fixed[] =
     "# What stops stops in order: the supervisor tells its children, Redis last.\n"
     "KillMode=mixed\n"
+    "# A big state takes its time; whoever cannot start says so and ends.\n"
+    "TimeoutStartSec=infinity\n"
     "TimeoutStopSec=120\n"
     "Restart=on-failure\n"
     "RestartSec=2\n"

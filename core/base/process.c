@@ -232,6 +232,16 @@ void process_tell_systemd(const char *word)
     close(fd);
 }
 
+bool process_is_in_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM"); /* device:inode */
+    unsigned long long device, inode;
+    struct stat info;
+
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device && info.st_ino == inode;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     if (number == SIGHUP && !lost_terminal()) {

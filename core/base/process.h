@@ -25,6 +25,10 @@ struct config *process_settings_to_start(int argc, char **argv);
  * Under a supervisor, who has looked at the files already, they are not looked at. */
 struct config *process_config(int argc, char **argv);
 
+/* Is standard error the journal's (JOURNAL_STREAM, systemd.exec(5))? What is said there is kept,
+ * and others may read it. */
+bool process_is_in_journal(void);
+
 /* Tells the supervisor (one byte on the descriptor in MEDIAHUB_READY_FD, then closes it). */
 void process_ready(void);
 /* Tells systemd, if it waits for that (Type=notify; sd_notify(3): a datagram to NOTIFY_SOCKET). */

@@ -178,11 +178,14 @@ static void on_probe_again(struct timer *timer)
 
 static void become_ready(struct redis *redis)
 {
+    /* The first time is what everybody waits for; later, or after bad news, it is news. */
+    enum log_level level = redis->told || redis->connects > 0 ? LOG_INFO : LOG_DEBUG;
+
     set_phase(redis, PHASE_READY);
     redis->connects++;
     redis->told = redis->told_foreign = redis->loading = false;
     redis->problem[0] = '\0';
-    log_event(LOG_INFO, "redis_ready", F("connection", redis->name),
+    log_event(level, "redis_ready", F("connection", redis->name),
               F("connects", (long long)redis->connects));
     if (redis->on_connect)
         redis->on_connect(redis->on_connect_arg);

@@ -220,6 +220,12 @@ def test_a_folder_of_somebody_elses_files(make_hub):
     (hub.data / "letter.txt").write_text("mine")
     assert "not empty" in refusal(hub)
     assert [entry.name for entry in hub.data.iterdir()] == ["letter.txt"]
+    # Nor is anybody told to close it, or to make it his own, as a data folder ought to be.
+    hub.data.chmod(0o755)
+    assert "not empty" in refusal(hub)
+    if os.geteuid() == 0:
+        os.chown(hub.data, 65534, 65534)
+        assert "not empty" in refusal(hub)
 
 
 def test_a_folder_that_is_empty_or_holds_what_belongs_there(make_hub):
@@ -252,7 +258,7 @@ def test_a_data_folder_of_another_user_is_refused(make_hub):
     hub = make_hub(start=False)
     hub.data.mkdir(mode=0o700)
     os.chown(hub.data, 65534, 65534)
-    assert f"chown -R 0 '{hub.data}'" in refusal(hub)
+    assert f"chown -R 0 '{hub.data}'" in refusal(hub) and "do this as nobody" in refusal(hub)
 
 
 def test_a_worker_does_not_make_a_store(tmp_path):

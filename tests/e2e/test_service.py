@@ -2,10 +2,12 @@
 hub and the sandbox of its decoders live."""
 import ctypes
 import os
+import pathlib
 import re
 import shutil
 import socket
 import subprocess
+import tempfile
 
 import pytest
 from harness import BUILD, PATIENCE_S, SANITIZED, wait_for
@@ -52,6 +54,22 @@ def test_low_ports_and_secrets(tmp_path):
     assert result.returncode == 1 and "--config" in result.stderr
     assert "hunter2" not in result.stdout + result.stderr
     assert install(tmp_path, "--no-such").returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look with the eyes of others")
+def test_a_program_that_its_user_cannot_reach(tmp_path):
+    closed, open_to_all = tmp_path / "closed", pathlib.Path(tempfile.mkdtemp())
+    program = shutil.copy(BUILD / "bin/mediahub", open_to_all)
+    try:
+        for mode, status in ((0o711, 0), (0o700, 1)):
+            open_to_all.chmod(mode)
+            result = subprocess.run([program, "service", "install", "--print", "--user", "nobody",
+                                     "--data", closed], text=True, capture_output=True,
+                                    timeout=PATIENCE_S, check=False)
+            assert result.returncode == status, result.stderr
+        assert f"nobody may not run {program}" in result.stderr
+    finally:
+        shutil.rmtree(open_to_all)
 
 
 @needs_systemd

@@ -269,6 +269,23 @@ def test_the_random_password_is_shown_once(make_standing):
     assert hub.log_text().count(password) == 1
 
 
+def test_the_random_password_stays_out_of_the_journal(make_hub):
+    hub = make_hub(start=False, env={"MEDIAHUB_ADMIN_PASSWORD": ""})
+    hub.log_path.touch()
+    log = hub.log_path.stat()
+    hub.env["JOURNAL_STREAM"] = f"{log.st_dev}:{log.st_ino}"
+    hub.start()
+    [line] = [line for line in hub.log_text().splitlines() if "password" in line]
+    assert "admin password" not in line and f"user password admin --data {hub.data}" in line
+    given = subprocess.run([harness.BUILD / "bin/mediahub", "user", "password", "admin", "--data",
+                            hub.data], input="long enough\n", text=True, capture_output=True,
+                           timeout=PATIENCE_S, env={"PATH": os.environ["PATH"]})
+    assert given.returncode == 0, given.stderr
+    # What goes right is one line and what is audited; a connection is none of a person's business.
+    assert [json.loads(line)["event"] for line in given.stderr.splitlines()] == ["audit"]
+    hub.login(password="long enough")
+
+
 def user_add(hub, *arguments, password="long enough"):
     return subprocess.run([harness.BUILD / "bin/mediahub", "user", "add", *arguments, "--data",
                            hub.data], input=password + "\n", text=True, capture_output=True,

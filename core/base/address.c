@@ -274,6 +274,8 @@ static const struct cidr not_public[] = {
     V6(0xfe80, 0, 0, 0, 10),     /* link-local */
     V6(0xfec0, 0, 0, 0, 10),     /* site-local */
     V6(0xff00, 0, 0, 0, 8),      /* multicast */
+    /* IPv4-translated, ::ffff:0:0:0/96 (RFC 2765): such a host has an IPv4 address behind it. */
+    {.base.bytes = {[8] = 0xff, [9] = 0xff}, .bits = 96},
 };
 
 bool address_is_public(const struct address *address)

@@ -152,6 +152,25 @@ bool certificate_use(const struct certificate *certificate, struct ssl_ctx_st *c
                                     1) == 1;
 }
 
+bool certificate_use_alone(const struct certificate *certificate, struct ssl_st *connection)
+{
+    SSL_certs_clear(connection);
+    return SSL_use_cert_and_key(connection, certificate->own, certificate->key, certificate->chain,
+                                1) == 1;
+}
+
+bool certificate_same(const struct certificate *left, const struct certificate *right)
+{
+    int n = sk_X509_num(left->chain);
+
+    if (X509_cmp(left->own, right->own) != 0 || sk_X509_num(right->chain) != n)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (X509_cmp(sk_X509_value(left->chain, i), sk_X509_value(right->chain, i)) != 0)
+            return false;
+    return true;
+}
+
 struct slice certificate_fingerprint(const struct certificate *certificate, struct arena *arena)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

@@ -13,7 +13,6 @@ enum {
     LOOK_EVERY_MS = 2000,
     SETTLE_MS = 500, /* whoever renews writes two files */
     FILES = 2,
-    FINGERPRINT_BYTES = 96,
 };
 
 struct certificate_watch {
@@ -22,7 +21,7 @@ struct certificate_watch {
     uv_fs_poll_t polls[FILES];
     int open;
     struct timer settle;
-    char fingerprint[FINGERPRINT_BYTES];
+    struct certificate *now; /* NULL: what the server was started with cannot be read any more */
 };
 
 bool certificate_watch_restrict(struct ssl_ctx_st *context)
@@ -37,17 +36,28 @@ bool certificate_watch_restrict(struct ssl_ctx_st *context)
            SSL_CTX_set1_groups_list(context, groups) == 1;
 }
 
-static void take(struct certificate_watch *watch, const struct certificate *certificate,
+/* As OpenSSL asks at the beginning of each handshake. */
+static int on_handshake(SSL *connection, void *arg)
+{
+    const struct certificate_watch *watch = arg;
+
+    return !watch->now || certificate_use_alone(watch->now, connection);
+}
+
+static void take(struct certificate_watch *watch, struct certificate *certificate,
                  struct arena *arena)
 {
-    struct slice fingerprint = certificate_fingerprint(certificate, arena);
+    bool first = !watch->now;
 
-    if (slice_eq(fingerprint, slice_from(watch->fingerprint)))
+    if (!first && certificate_same(certificate, watch->now)) {
+        certificate_free(certificate);
         return;
-    if (*watch->fingerprint && certificate_use(certificate, watch->context))
+    }
+    certificate_free(watch->now);
+    watch->now = certificate;
+    if (!first)
         log_event(LOG_INFO, "certificate_taken", F("file", watch->paths[0]),
-                  F("sha256", fingerprint));
-    snprintf(watch->fingerprint, sizeof watch->fingerprint, "%.*s", SLICE_ARG(fingerprint));
+                  F("sha256", certificate_fingerprint(certificate, arena)));
 }
 
 static void look(struct certificate_watch *watch)
@@ -63,7 +73,6 @@ static void look(struct certificate_watch *watch)
     else
         log_event(LOG_ERROR, "certificate_refused", F("file", watch->paths[in_key]),
                   F("problem", fault));
-    certificate_free(certificate);
     arena_free(arena);
 }
 
@@ -90,6 +99,7 @@ struct certificate_watch *certificate_watch_start(uv_loop_t *loop, struct ssl_ct
     watch->paths[0] = chain_path;
     watch->paths[1] = key_path;
     look(watch); /* what is served with now */
+    SSL_CTX_set_cert_cb(context, on_handshake, watch);
     for (int i = 0; i < FILES; i++) {
         uv_fs_poll_init(loop, &watch->polls[i]);
         watch->polls[i].data = watch;
@@ -108,14 +118,17 @@ static void on_closed(uv_handle_t *handle)
 {
     struct certificate_watch *watch = handle->data;
 
-    if (--watch->open == 0)
-        mem_free(watch);
+    if (--watch->open > 0)
+        return;
+    certificate_free(watch->now);
+    mem_free(watch);
 }
 
 void certificate_watch_stop(struct certificate_watch *watch)
 {
     if (!watch)
         return;
+    SSL_CTX_set_cert_cb(watch->context, NULL, NULL);
     timer_stop(&watch->settle);
     for (int i = 0; i < FILES; i++)
         uv_close((uv_handle_t *)&watch->polls[i], on_closed);

@@ -294,6 +294,38 @@ def test_a_renewed_certificate_is_taken_up(make_hub, tmp_path):
     assert descendants(hub.process.pid) == before
 
 
+def test_a_renewed_certificate_of_another_kind(make_hub, tmp_path):
+    """One for ECDSA after one for RSA: clients that take both and those that take RSA alone."""
+    def sign(name, *options):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", tmp_path / f"{name}.key",
+                        "-out", tmp_path / f"{name}.crt", *options], check=True, capture_output=True)
+
+    def certificates(*options):
+        told = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-showcerts",
+                               *options], input=b"", capture_output=True, timeout=PATIENCE_S).stdout
+        return told.count(b"BEGIN CERTIFICATE"), b"CN = first" in told
+
+    sign("first")
+    sign("above")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert.write_bytes((tmp_path / "first.crt").read_bytes())
+    key.write_bytes((tmp_path / "first.key").read_bytes())
+    port = free_port()
+    hub = make_hub("--tls-cert", str(cert), "--tls-key", str(key),
+                   "--listen-tls", f"127.0.0.1:{port}")
+    rsa = ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256")
+    assert certificates() == certificates(*rsa) == (1, True)
+    with open(cert, "ab") as f:                                     # only its chain is another
+        f.write((tmp_path / "above.crt").read_bytes())
+    hub.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: certificates() == (2, True), "the chain")
+    make_certificate(tmp_path, "renewed-1")
+    hub.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: certificates() == (1, False), "the renewed one")
+    assert certificates(*rsa) == (0, False)
+
+
 def test_no_hangup_kills(make_hub):
     def hears_or_ignores(pid):
         masks = pathlib.Path(f"/proc/{pid}/status").read_text()

@@ -122,6 +122,8 @@ static void special_ranges_are_not_public(void **state)
         {"2002:a00:1::", false},
         {"3fff:fff::1", false},
         {"5f00::1", false},
+        {"::ffff:0:7f00:1", false},
+        {"::ffff:0:8.8.8.8", false},
         {"fc00::1", false},
         {"fd00:ec2::254", false},
         {"fe80::1", false},

@@ -212,39 +212,41 @@ static enum err check_area(struct task *task, struct check *check, enum store_ar
 
 /* ERR_CONFLICT: it is there, and not what its name says. */
 static enum err look_at_variant(struct task *task, struct check *check, const struct media *media,
-                                const struct variant_row *row)
+                                enum variant variant, const struct variant_file **file)
 {
     struct reading reading = {0};
     struct mask mask;
     uint64_t size;
 
-    if (row->kind == VARIANT_MASK)
+    *file = &variant_row(variant)->now;
+    if (variant_row(variant)->kind == VARIANT_MASK)
         return store_mask_load(task, check->store, media->sha256, &mask);
     enum err err =
-        store_variant_open(task, check->store, media->sha256, row->file, &reading.fd, &size);
+        store_variant_find(task, check->store, media->sha256, variant, file, &reading.fd, &size);
     if (err != OK)
         return err;
     task_offload(task, sniff_now, &reading);
     if (reading.err != OK)
         return reading.err;
-    return slice_eq(reading.mime, slice_from(row->mime)) ? OK : ERR_CONFLICT;
+    return slice_eq(reading.mime, slice_from((*file)->mime)) ? OK : ERR_CONFLICT;
 }
 
 /* OK also for a finding, which *fine then denies. */
 static enum err check_variant(struct task *task, struct check *check, const struct media *media,
-                              const struct variant_row *row, bool *fine)
+                              enum variant variant, bool *fine)
 {
-    enum err err = look_at_variant(task, check, media, row);
+    const struct variant_file *file;
+    enum err err = look_at_variant(task, check, media, variant, &file);
 
     *fine = err == OK;
     if (err == ERR_NOT_FOUND) {
         found(check, "missing variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256),
-              SLICE_ARG(row->file), SLICE_ARG(media->id));
+              SLICE_ARG(variant_row(variant)->now.name), SLICE_ARG(media->id));
         return OK;
     }
     if (err != ERR_CONFLICT)
         return err;
-    found(check, "broken variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(row->file),
+    found(check, "broken variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(file->name),
           SLICE_ARG(media->id));
     return OK;
 }
@@ -259,10 +261,9 @@ static void remove_now(void *arg)
 {
     const struct removal *removal = arg;
 
-    for (unsigned v = 0; v < VARIANT_COUNT; v++)
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
         if (removal->lost & VARIANT_BIT(v))
-            store_variant_remove(removal->store, removal->media->sha256,
-                                 variant_row((enum variant)v)->file);
+            store_variant_remove(removal->store, removal->media->sha256, v);
 }
 
 /* A video's thumbnails come first; the rendition, if it is lost too, follows by itself. */
@@ -270,8 +271,8 @@ static enum job_kind job_for(const struct media *media, unsigned lost)
 {
     if (media->type != MEDIA_VIDEO)
         return JOB_IMAGE;
-    for (unsigned v = 0; v < VARIANT_COUNT; v++)
-        if ((lost & VARIANT_BIT(v)) && variant_row((enum variant)v)->kind != VARIANT_RENDITION)
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
+        if ((lost & VARIANT_BIT(v)) && variant_row(v)->kind != VARIANT_RENDITION)
             return JOB_VIDEO;
     return JOB_TRANSCODE;
 }
@@ -282,7 +283,8 @@ static enum err repair(struct task *task, struct check *check, const struct medi
     struct removal removal = {check->store, media, lost};
 
     task_offload(task, remove_now, &removal);
-    enum err err = media_regenerate(task, check->state, media, lost, job_for(media, lost));
+    enum err err = media_regenerate(task, check->state, media,
+                                    variant_renewed(media->variants) & ~lost, job_for(media, lost));
     if (err == ERR_CONFLICT || err == ERR_OVERTAKEN ||
         err == ERR_NOT_FOUND) /* somebody works on it just now, or it is gone */
         return OK;
@@ -298,10 +300,10 @@ static enum err check_media(struct task *task, struct check *check, const struct
     check->media++;
     if (!original)
         found(check, "missing blob %.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(media->id));
-    for (unsigned v = 0; v < VARIANT_COUNT; v++) {
-        if (!(media->variants & VARIANT_BIT(v)))
+    for (enum variant v = 0; v < VARIANT_COUNT; v++) {
+        if (!variant_exists(media->variants, v))
             continue;
-        enum err err = check_variant(task, check, media, variant_row((enum variant)v), &fine);
+        enum err err = check_variant(task, check, media, v, &fine);
         if (err != OK)
             return err;
         if (!fine)

@@ -189,19 +189,19 @@ static struct slice usual_changes(struct arena *arena, const struct media *media
 
 /* -- Regeneration ----------------------------------------------------------------------------- */
 
-struct loss {
-    unsigned seen, lost; /* variants */
+struct regeneration {
+    unsigned seen, variants;
     enum job_kind kind;
 };
 
-static enum err lose_variants(struct commit *commit, const void *was, void *record, void *arg)
+static enum err regenerate(struct commit *commit, const void *was, void *record, void *arg)
 {
-    const struct loss *loss = arg;
+    const struct regeneration *regeneration = arg;
     struct media *now = record;
 
-    if (now->variants != loss->seen)
+    if (now->variants != regeneration->seen)
         return ERR_CONFLICT;
-    struct job job = {.kind = loss->kind,
+    struct job job = {.kind = regeneration->kind,
                       .lane = LANE_REGENERATION,
                       .media_id = now->id,
                       .owner = now->owner,
@@ -210,18 +210,18 @@ static enum err lose_variants(struct commit *commit, const void *was, void *reco
     event.changes = usual_changes(commit_arena(commit), now);
     commit_event(commit, &event);
     job_enqueue(commit, &job);
-    now->variants &= ~loss->lost;
+    now->variants = regeneration->variants;
     now->updated_ms = clock_unix_ms();
     return OK;
 }
 
 enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
-                          unsigned lost, enum job_kind kind)
+                          unsigned variants, enum job_kind kind)
 {
-    struct loss loss = {media->variants, lost, kind};
+    struct regeneration regeneration = {media->variants, variants, kind};
     struct media now = {.id = media->id};
 
-    return record_change(task, state, &now, lose_variants, &loss);
+    return record_change(task, state, &now, regenerate, &regeneration);
 }
 
 /* -- Workers' results ------------------------------------------------------------------------- */
@@ -279,8 +279,9 @@ struct parking {
 static enum err park(struct commit *commit, const void *was, void *record, void *arg)
 {
     const struct parking *parking = arg;
-    bool fatal = parking->job->kind != JOB_TRANSCODE;
     struct media *now = record;
+    /* What was made once serves on. */
+    bool fatal = parking->job->kind != JOB_TRANSCODE && now->status != MEDIA_READY;
     struct job held;
     enum err err = job_load_held(parking->task, parking->state, parking->job, &held);
 

@@ -29,11 +29,11 @@ enum err media_change(struct task *task, struct state *state, struct slice id, m
 enum err media_delete(struct task *task, struct state *state, struct slice id, media_change_fn *fn,
                       void *arg);
 
-/* Variants of it (bits) are gone: the record no longer has them, and a job of this kind makes them
- * anew, behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since
+/* From now on the record has these variants (bits), and a job of this kind makes all of them anew,
+ * behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since
  * it was loaded. ERR_NOT_FOUND: it is deleted. */
 enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
-                          unsigned lost, enum job_kind kind);
+                          unsigned variants, enum job_kind kind);
 
 struct media_outcome {
     enum event_type event;
@@ -48,8 +48,9 @@ enum err media_finish(struct task *task, struct state *state, const struct job *
                       media_result_fn *fn, void *arg);
 
 /* The job cannot succeed: it is parked with this message, and the media has failed with them
- * (media.failed); only a transcode's failure leaves the media as it was (media.updated), because
- * the original serves. ERR_CONFLICT: the lease is no longer valid, or the media is deleted. */
+ * (media.failed); but a transcode's failure, or that of making anew what was ready, leaves the
+ * media as it was (media.updated), because what is there serves. ERR_CONFLICT: the lease is no
+ * longer valid, or the media is deleted. */
 enum err media_park(struct task *task, struct state *state, const struct job *job,
                     struct slice code, struct slice message);
 

@@ -331,6 +331,20 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
     return open_on_pool(task, &opening, fd, size);
 }
 
+enum err store_variant_find(struct task *task, struct store *store, struct slice sha256_hex,
+                            enum variant variant, const struct variant_file **which, int *fd,
+                            uint64_t *size)
+{
+    const struct variant_row *row = variant_row(variant);
+
+    *which = &row->now;
+    enum err err = store_variant_open(task, store, sha256_hex, row->now.name, fd, size);
+    if (err != ERR_NOT_FOUND || !row->former.bit)
+        return err;
+    *which = &row->former;
+    return store_variant_open(task, store, sha256_hex, row->former.name, fd, size);
+}
+
 struct mask_reading {
     int fd;
     char *bytes;
@@ -351,7 +365,7 @@ static void read_mask(void *arg)
 enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
                          struct mask *out)
 {
-    struct slice file = variant_row(VARIANT_PRIVATE)->file;
+    struct slice file = variant_row(VARIANT_PRIVATE)->now.name;
     struct mask_reading reading;
     uint64_t size;
     enum err err = store_variant_open(task, store, sha256_hex, file, &reading.fd, &size);
@@ -488,19 +502,37 @@ enum err store_blob_keep(struct store *store, struct slice sha256_hex, const cha
     return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
 }
 
+static void remove_file(struct store *store, struct slice sha256_hex, struct slice file)
+{
+    char path[STORE_PATH_MAX];
+
+    if (file.n == 0)
+        return;
+    layout_variant(path, sha256_hex, file);
+    store_incoming_remove(store, path);
+}
+
+static void remove_former(struct store *store, struct slice sha256_hex, struct slice file)
+{
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
+        if (slice_eq(variant_row(v)->now.name, file))
+            remove_file(store, sha256_hex, variant_row(v)->former.name);
+}
+
 enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
                             const char *temporary_path)
 {
     char path[STORE_PATH_MAX];
 
     layout_variant(path, sha256_hex, file);
-    return move_in(store, temporary_path, path);
+    enum err err = move_in(store, temporary_path, path);
+    if (err == OK)
+        remove_former(store, sha256_hex, file);
+    return err;
 }
 
-void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file)
+void store_variant_remove(struct store *store, struct slice sha256_hex, enum variant variant)
 {
-    char path[STORE_PATH_MAX];
-
-    layout_variant(path, sha256_hex, file);
-    store_incoming_remove(store, path);
+    remove_file(store, sha256_hex, variant_row(variant)->now.name);
+    remove_file(store, sha256_hex, variant_row(variant)->former.name);
 }

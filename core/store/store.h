@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mask.h"
 #include "base/task.h"
+#include "store/variant.h"
 
 struct store;
 
@@ -53,8 +54,14 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
 enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
                          struct mask *out);
 
+/* Opens the present file of a variant or, where there is none yet, the former one; *which tells.
+ * The name in *which is the row's. */
+enum err store_variant_find(struct task *task, struct store *store, struct slice sha256_hex,
+                            enum variant variant, const struct variant_file **which, int *fd,
+                            uint64_t *size);
+
 /* Removes one variant; that it is gone already is fine. Blocking. */
-void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file);
+void store_variant_remove(struct store *store, struct slice sha256_hex, enum variant variant);
 
 /* A new empty file in incoming/, open for writing; `path` is relative to the folder. It is locked
  * until the last copy of the descriptor is closed, which is how a dead writer's is known. Blocking.
@@ -64,7 +71,8 @@ void store_incoming_remove(struct store *store, const char *path);
 
 /* The synced temporary file becomes the blob or variant, durably. Paths are relative to the folder
  * or absolute, on the same file system. A blob that exists already stays, is marked as used just
- * now (mtime), and the temporary file goes. Blocking; on failure the temporary file stays. */
+ * now (mtime), and the temporary file goes; a variant's former file goes. Blocking; on failure the
+ * temporary file stays. */
 enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path);
 enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
                             const char *temporary_path);

@@ -6,6 +6,7 @@
 #include "base/timer.h"
 #include "gateway/gateway.h"
 #include "gateway/jobs/collector.h"
+#include "gateway/jobs/renewal.h"
 #include "state/job.h"
 #include "state/lease.h"
 #include "state/logins.h"
@@ -15,6 +16,7 @@ enum { TURN_MS = 10000, PERIOD_MS = 1000 };
 struct housekeeping {
     struct gateway *gateway;
     struct collector *collector;
+    struct renewal *renewal;
     struct timer timer;
     struct arena *arena;
     struct slice holder; /* names this process in the lease */
@@ -27,6 +29,7 @@ static void on_timer(struct timer *timer);
 static void free_all(struct housekeeping *housekeeping)
 {
     collector_free(housekeeping->collector);
+    renewal_free(housekeeping->renewal);
     arena_free(housekeeping->arena);
     mem_free(housekeeping);
 }
@@ -44,6 +47,8 @@ static void run_round(struct task *task, void *arg)
             err = logins_end_left(task, housekeeping->gateway->state, clock_unix_ms());
         if (err == OK && !housekeeping->stopping)
             err = collector_round(task, housekeeping->collector);
+        if (err == OK && !housekeeping->stopping)
+            err = renewal_round(task, housekeeping->renewal);
         if (err != OK)
             log_event(LOG_WARN, "housekeeping_failed", F("error", err_row(err)->slug));
     }
@@ -70,6 +75,7 @@ struct housekeeping *housekeeping_start(struct gateway *gateway)
     housekeeping->gateway = gateway;
     housekeeping->collector = collector_new(gateway->store, gateway->state,
                                             config_number(gateway->config, "store.collect_after"));
+    housekeeping->renewal = renewal_new(gateway->state);
     housekeeping->arena = arena_new();
     housekeeping->holder = lease_holder_new(housekeeping->arena);
     timer_start(&housekeeping->timer, PERIOD_MS, on_timer);

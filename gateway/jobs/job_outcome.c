@@ -86,12 +86,12 @@ static struct wire_output *list_outputs(struct arena *arena, enum job_kind kind,
     struct wire_output *outputs = ARENA_ARRAY(arena, struct wire_output, VARIANT_COUNT);
 
     *n = 0;
-    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
-        const struct variant_row *row = variant_row((enum variant)i);
+    for (enum variant v = 0; v < VARIANT_COUNT; v++) {
+        const struct variant_row *row = variant_row(v);
 
         if (makes(kind, row->kind))
             outputs[(*n)++] =
-                (struct wire_output){row->file, (enum wire_product)row->kind, row->pixels};
+                (struct wire_output){row->now.name, (enum wire_product)row->kind, row->pixels};
     }
     return outputs;
 }
@@ -190,8 +190,8 @@ static unsigned variant_bits(const struct wire_results *results)
     unsigned bits = 0;
 
     for (size_t i = 0; i < results->variants_count; i++) {
-        for (unsigned v = 0; v < VARIANT_COUNT; v++) {
-            if (slice_eq(results->variants[i].file, variant_row((enum variant)v)->file))
+        for (enum variant v = 0; v < VARIANT_COUNT; v++) {
+            if (slice_eq(results->variants[i].file, variant_row(v)->now.name))
                 bits |= VARIANT_BIT(v);
         }
     }
@@ -202,10 +202,10 @@ static struct slice variants_json(struct arena *arena, unsigned bits)
 {
     struct slice list = SLICE_NONE;
 
-    for (unsigned v = 0; v < VARIANT_COUNT; v++) {
-        if ((bits & VARIANT_BIT(v)) && variant_row((enum variant)v)->name.n)
+    for (enum variant v = 0; v < VARIANT_COUNT; v++) {
+        if (variant_exists(bits, v) && variant_row(v)->name.n)
             list = arena_printf(arena, "%.*s%s\"%.*s\"", SLICE_ARG(list), list.n ? "," : "",
-                                SLICE_ARG(variant_row((enum variant)v)->name));
+                                SLICE_ARG(variant_row(v)->name));
     }
     return arena_printf(arena, "{\"variants\":[%.*s]}", SLICE_ARG(list));
 }
@@ -213,9 +213,8 @@ static struct slice variants_json(struct arena *arena, unsigned bits)
 /* Where only thumbnails were made anew. */
 static bool has_renditions(const struct media *media)
 {
-    for (unsigned v = 0; v < VARIANT_COUNT; v++)
-        if (variant_row((enum variant)v)->kind == VARIANT_RENDITION &&
-            !(media->variants & VARIANT_BIT(v)))
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
+        if (variant_row(v)->kind == VARIANT_RENDITION && !variant_exists(media->variants, v))
             return false;
     return true;
 }
@@ -242,7 +241,7 @@ static struct media_outcome take_thumbnails(struct media *media, void *arg)
     struct found *found = arg;
     const struct wire_results *results = found->results;
 
-    media->variants |= variant_bits(results);
+    media->variants = variant_renewed(media->variants) | variant_bits(results);
     media->failure_code = media->failure_message = SLICE_NONE;
     media->status = MEDIA_READY;
     media->width = results->width;

@@ -74,8 +74,8 @@ def spoil(shelf):
     flipped[-20] ^= 4
     shelf.blob(0).write_bytes(flipped)
     shelf.blob(1).unlink()
-    shelf.variant(2, "small.webp").unlink()
-    shelf.variant(2, "large.webp").write_bytes(b"")
+    shelf.variant(2, "small.jpg").unlink()
+    shelf.variant(2, "large.jpg").write_bytes(b"")
     orphan = hashlib.sha256(b"orphan").hexdigest()
     folder = shelf.hub.data / "store/blobs" / orphan[:2] / orphan[2:4]
     folder.mkdir(parents=True)
@@ -85,8 +85,8 @@ def spoil(shelf):
     return sorted([
         f"flipped blob {shelf.digests[0]}",
         f"missing blob {shelf.digests[1]} {shelf.ids[1]}",
-        f"missing variant {shelf.digests[2]}/small.webp {shelf.ids[2]}",
-        f"broken variant {shelf.digests[2]}/large.webp {shelf.ids[2]}",
+        f"missing variant {shelf.digests[2]}/small.jpg {shelf.ids[2]}",
+        f"broken variant {shelf.digests[2]}/large.jpg {shelf.ids[2]}",
         f"orphaned blob {orphan}",
         f"orphaned variants {lonely}",
     ])
@@ -108,7 +108,7 @@ def test_everything_wrong_is_found_and_variants_are_repaired(hub, running, parti
         hub.start()
     wait_for(lambda: all(shelf.thumbnail(2, size).status_code == 200
                          for size in ("small", "medium", "large")), "the thumbnails")
-    assert shelf.variant(2, "large.webp").stat().st_size > 0
+    assert shelf.variant(2, "large.jpg").stat().st_size > 0
     status, findings, _ = check(hub)
     assert (status, findings) == (1, [line for line in lines if " variant " not in line])
 
@@ -119,13 +119,13 @@ def test_a_lost_rendition_is_made_anew(hub, clip):
     content = f"{hub.api}/media/{media['id']}/content?variant=720p"
     wait_for(lambda: session.get(content).status_code == 200, "the rendition")
     folder = hub.data / "store/variants" / hashlib.sha256(clip.read_bytes()).hexdigest()
-    thumbnail = (folder / "small.webp").stat().st_ino
+    thumbnail = (folder / "small.jpg").stat().st_ino
     (folder / "720p.mp4").write_bytes(b"no video")
     status, findings, _ = check(hub, "--repair")
     assert status == 1 and [line.split()[0] for line in findings] == ["broken"]
     wait_for(lambda: session.get(content).status_code == 200, "the rendition")
     assert (folder / "720p.mp4").stat().st_size > 1000
-    assert (folder / "small.webp").stat().st_ino == thumbnail
+    assert (folder / "small.jpg").stat().st_ino == thumbnail
     assert check(hub)[0] == 0
 
 

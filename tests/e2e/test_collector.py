@@ -114,7 +114,7 @@ def test_orphaned_variants_and_unfinished_uploads(hub):
     store = hub.data / "store"
     folder = store / "variants" / ("ab" * 32)
     folder.mkdir()
-    (folder / "small.webp").write_bytes(b"of nobody")
+    (folder / "small.jpg").write_bytes(b"of nobody")
     left, written = store / "incoming/left", store / "incoming/written"
     with open(written, "wb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)      # as everybody does who writes there

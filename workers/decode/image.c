@@ -52,8 +52,7 @@ static void read_metadata(struct decoding *decoding, VipsImage *header)
 static bool load_scaled(void *from, int size, VipsImage **out)
 {
     return vips_thumbnail_source(from, out, size, "height", size, "size", VIPS_SIZE_DOWN,
-                                 "export_profile", "srgb", "option_string", "[fail_on=error]",
-                                 NULL) == 0;
+                                 "option_string", "[fail_on=error]", NULL) == 0;
 }
 
 static bool decode_source(struct decoding *decoding, VipsSource *source)

@@ -1,10 +1,9 @@
 #include "decode/thumbnail.h"
 
-#include <string.h>
+#include "decode/colour.h"
+#include "decode/jpeg_write.h"
 
-/* Quality and effort of the WebP encoder: at 80 artefacts are hard to find; effort 2 takes half the
- * time of the default 4 for 1 % more bytes (12 megapixel photo to 800, measured). */
-enum { WEBP_QUALITY = 80, WEBP_EFFORT = 2 };
+#include <string.h>
 
 static enum wire_reason reason_of(const char *text)
 {
@@ -27,17 +26,6 @@ bool thumbnail_fail(struct decoding *decoding)
     return false;
 }
 
-static bool save(VipsImage *image, int fd)
-{
-    VipsTarget *target = vips_target_new_to_descriptor(fd);
-    bool fine = target && vips_webpsave_target(image, target, "Q", WEBP_QUALITY, "effort",
-                                               WEBP_EFFORT, "strip", TRUE, NULL) == 0;
-
-    if (target)
-        g_object_unref(target);
-    return fine;
-}
-
 bool thumbnail_shrink(void *image, int size, VipsImage **out)
 {
     return vips_thumbnail_image(image, out, size, "height", size, "size", VIPS_SIZE_DOWN, NULL) ==
@@ -45,7 +33,7 @@ bool thumbnail_shrink(void *image, int size, VipsImage **out)
 }
 
 /* The largest thumbnail that is not made yet. */
-static bool next_output(const struct wire_decode *request, bool *used, size_t *at)
+static bool next_output(const struct wire_decode *request, const bool *used, size_t *at)
 {
     bool found = false;
 
@@ -56,64 +44,117 @@ static bool next_output(const struct wire_decode *request, bool *used, size_t *a
         *at = i;
         found = true;
     }
-    if (found)
-        used[*at] = true;
     return found;
 }
 
-/* Fields of a copy go without changing what others hold. The encoder's own "strip" lets EXIF, and
- * with it the place, through (libvips 8.14.1). */
-static VipsImage *without_metadata(VipsImage *image)
+int thumbnail_largest(const struct wire_decode *request)
 {
-    VipsImage *bare = NULL;
+    const bool *none = (const bool[16]){false};
+    size_t at;
 
-    if (vips_copy(image, &bare, NULL) != 0)
-        return NULL;
-    char **names = vips_image_get_fields(bare);
-    for (char **name = names; *name; name++)
-        vips_image_remove(bare, *name); /* leaves alone what makes up the image */
-    g_strfreev(names);
-    return bare;
+    return next_output(request, none, &at) ? (int)request->outputs[at].size : 0;
 }
 
-/* Scales and, because several things are made from it, computes the pixels once. */
-static VipsImage *render(thumbnail_fn *scale, void *from, int size)
+/* Each from the one before, which holds at least its pixels. */
+bool thumbnail_write_planes(struct decoding *decoding, const struct planes *planes)
 {
-    VipsImage *scaled = NULL;
+    const struct wire_decode *request = &decoding->request;
+    bool *used = ARENA_ARRAY(decoding->arena, bool, request->outputs_count);
+    struct planes last = *planes;
+    size_t at = 0;
 
-    if (!scale(from, size, &scaled))
-        return NULL;
-    VipsImage *bare = without_metadata(scaled);
-    g_object_unref(scaled);
-    if (!bare)
-        return NULL;
-    VipsImage *rendered = vips_image_copy_memory(bare);
-    g_object_unref(bare);
-    return rendered;
+    while (next_output(request, used, &at)) {
+        int width, height;
+
+        planes_fit(planes, (int)request->outputs[at].size, &width, &height);
+        if (!planes_scale(decoding->arena, &last, width, height, false, &last) ||
+            !jpeg_write(decoding->arena, &last, decoding->outputs[at]))
+            return decoding_fail(decoding, WIRE_REASON_INTERNAL,
+                                 "The thumbnails cannot be written.");
+        decoding_made(decoding, at);
+        used[at] = true;
+    }
+    return true;
+}
+
+/* -- Of libvips -- */
+
+/* *image gives way to what an operation, which returned `failed`, has made of it; NULL after a
+ * failure. */
+static bool step(VipsImage **image, int failed, VipsImage *const *next)
+{
+    g_object_unref(*image);
+    *image = failed ? NULL : *next;
+    return !failed;
+}
+
+/* 8 bits of grey or RGB, without alpha. The profile stays beside it. */
+static bool to_bytes(VipsImage **image)
+{
+    VipsInterpretation space =
+        (*image)->Bands < 3 ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
+    VipsImage *next = NULL;
+
+    if (!step(image, vips_colourspace(*image, &next, space, NULL), &next))
+        return false;
+    if (vips_image_hasalpha(*image)) {
+        VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
+        int failed = vips_flatten(*image, &next, "background", white, NULL);
+
+        vips_area_unref(VIPS_AREA(white));
+        if (!step(image, failed, &next))
+            return false;
+    }
+    return step(image, vips_cast_uchar(*image, &next, NULL), &next);
+}
+
+static struct slice profile_of(VipsImage *image)
+{
+    const void *bytes;
+    size_t n;
+
+    if (!vips_image_get_typeof(image, VIPS_META_ICC_NAME) ||
+        vips_image_get_blob(image, VIPS_META_ICC_NAME, &bytes, &n) != 0)
+        return SLICE_NONE;
+    return (struct slice){bytes, n};
+}
+
+/* Computes the pixels, and makes sRGB of them. */
+static bool to_planes(struct decoding *decoding, VipsImage *image, struct planes *out)
+{
+    int bands = image->Bands < 3 ? COLOUR_GREY : COLOUR_RGB, width = image->Xsize;
+    size_t n, size = (size_t)width * 3 * (size_t)image->Ysize;
+    uint8_t *pixels = vips_image_write_to_memory(image, &n);
+
+    if (!pixels)
+        return thumbnail_fail(decoding);
+    size_t stride = n / (size_t)image->Ysize;
+    struct colour_pixels colours = {.in = pixels,
+                                    .in_stride = stride,
+                                    .out = arena_alloc(decoding->arena, size),
+                                    .out_stride = (size_t)width * 3,
+                                    .width = width,
+                                    .height = image->Ysize};
+    if (colour_to_srgb(profile_of(image), (enum colour_bands)bands, &colours))
+        *out = planes_from_packed(decoding->arena, colours.out, COLOUR_RGB, width, image->Ysize,
+                                  colours.out_stride);
+    else
+        *out = planes_from_packed(decoding->arena, pixels, bands, width, image->Ysize, stride);
+    g_free(pixels);
+    return true;
 }
 
 bool thumbnail_write_all(struct decoding *decoding, thumbnail_fn *first, void *from)
 {
-    const struct wire_decode *request = &decoding->request;
-    bool *used = ARENA_ARRAY(decoding->arena, bool, request->outputs_count);
-    VipsImage *last = NULL;
-    size_t at = 0;
-    bool fine = true;
+    int size = thumbnail_largest(&decoding->request);
+    VipsImage *image = NULL;
+    struct planes planes;
 
-    while (fine && next_output(request, used, &at)) {
-        VipsImage *image = last ? render(thumbnail_shrink, last, (int)request->outputs[at].size)
-                                : render(first, from, (int)request->outputs[at].size);
-
-        fine = image && save(image, decoding->outputs[at]);
-        if (last)
-            g_object_unref(last);
-        last = image;
-        if (fine)
-            decoding_made(decoding, at);
-    }
-    if (last)
-        g_object_unref(last);
-    if (!fine)
+    if (size == 0)
+        return true;
+    if (!first(from, size, &image) || !to_bytes(&image))
         return thumbnail_fail(decoding);
-    return true;
+    bool fine = to_planes(decoding, image, &planes);
+    g_object_unref(image);
+    return fine && thumbnail_write_planes(decoding, &planes);
 }

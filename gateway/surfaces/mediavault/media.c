@@ -89,11 +89,11 @@ static void write_renditions(struct json_writer *w, struct request *req, const s
         struct slice what =
             arena_printf(req->task.arena, "content?variant=%.*s", SLICE_ARG(row->name));
 
-        if (row->kind != VARIANT_RENDITION || !(media->variants & VARIANT_BIT(v)))
+        if (row->kind != VARIANT_RENDITION || !variant_exists(media->variants, v))
             continue;
         jw_object(w);
         jw_str(w, "name", row->name);
-        jw_str(w, "mime_type", slice_from(row->mime));
+        jw_str(w, "mime_type", slice_from(row->now.mime));
         write_link(w, req, "url", media, what.p);
         jw_object_end(w);
     }
@@ -178,7 +178,7 @@ static void write_lists(struct json_writer *w, const struct media *media)
     jw_key(w, "variants");
     jw_array(w);
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if ((media->variants & VARIANT_BIT(v)) && variant_row(v)->name.n)
+        if (variant_exists(media->variants, v) && variant_row(v)->name.n)
             jw_slice(w, variant_row(v)->name);
     jw_array_end(w);
 }

@@ -32,26 +32,26 @@ static void reply_not_made(struct request *req, const struct media *media)
 
 /* "sea.mov" -> "sea-720p.mp4" */
 static struct slice variant_filename(struct arena *arena, const struct media *media,
-                                     const struct variant_row *row)
+                                     const struct variant_file *file)
 {
     struct slice stem = filename_stem(media->filename);
 
-    return arena_printf(arena, "%.*s-%.*s", SLICE_ARG(stem), SLICE_ARG(row->file));
+    return arena_printf(arena, "%.*s-%.*s", SLICE_ARG(stem), SLICE_ARG(file->name));
 }
 
 static void reply_variant(struct request *req, const struct media *media, enum variant variant)
 {
-    const struct variant_row *row = variant_row(variant);
+    const struct variant_file *file;
     struct arena *arena = req->task.arena;
     uint64_t size;
     int fd;
 
-    if (!(media->variants & VARIANT_BIT(variant))) {
+    if (!variant_exists(media->variants, variant)) {
         reply_not_made(req, media);
         return;
     }
-    enum err err =
-        store_variant_open(&req->task, req->gateway->store, media->sha256, row->file, &fd, &size);
+    enum err err = store_variant_find(&req->task, req->gateway->store, media->sha256, variant,
+                                      &file, &fd, &size);
     if (!ok_or_reply(req, err))
         return;
     download_reply(req,
@@ -59,9 +59,9 @@ static void reply_variant(struct request *req, const struct media *media, enum v
                        .fd = fd,
                        .size = size,
                        .etag = arena_printf(arena, "\"%.*s-%.*s-%" PRIx64 "\"",
-                                            SLICE_ARG(media->sha256), SLICE_ARG(row->file), size),
-                       .content_type = row->mime,
-                       .filename = variant_filename(arena, media, row),
+                                            SLICE_ARG(media->sha256), SLICE_ARG(file->name), size),
+                       .content_type = file->mime,
+                       .filename = variant_filename(arena, media, file),
                        .cache_control = SLICE(VARIANT_CACHING),
                    });
 }
@@ -75,7 +75,7 @@ static void ask_for_mask(struct request *req, const struct media *media)
 
     if (lease_take(&req->task, req->gateway->state, key, lease_holder_new(arena),
                    MASK_ASK_AGAIN_MS) == OK)
-        media_regenerate(&req->task, req->gateway->state, media, VARIANT_BIT(VARIANT_PRIVATE),
+        media_regenerate(&req->task, req->gateway->state, media, variant_renewed(media->variants),
                          kind);
 }
 

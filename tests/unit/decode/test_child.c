@@ -84,9 +84,9 @@ static int stop_child(void **state)
 
 static void send_request(int input, enum wire_kind kind)
 {
-    struct wire_output list[OUTPUTS] = {{SLICE("small.webp"), WIRE_PRODUCT_THUMBNAIL, 200},
-                                        {SLICE("large.webp"), WIRE_PRODUCT_THUMBNAIL, 800},
-                                        {SLICE("medium.webp"), WIRE_PRODUCT_THUMBNAIL, 400}};
+    struct wire_output list[OUTPUTS] = {{SLICE("small.jpg"), WIRE_PRODUCT_THUMBNAIL, 200},
+                                        {SLICE("large.jpg"), WIRE_PRODUCT_THUMBNAIL, 800},
+                                        {SLICE("medium.jpg"), WIRE_PRODUCT_THUMBNAIL, 400}};
     struct wire_message message = {.type = WIRE_DECODE,
                                    .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS}};
     struct buf bytes;
@@ -136,20 +136,23 @@ static void drop_outputs(void)
         close(outputs[i]);
 }
 
-/* RIFF....WEBP, as wide or as high as asked (VP8 frame header: RFC 6386 section 9.1), and with
- * nothing of the camera's left. */
-static void check_webp(int fd, unsigned longest)
+/* SOI and APP0 (JFIF), as wide or as high as asked (ITU-T T.81 section B.2.2), and with nothing of
+ * the camera's left: no other APPn, no comment. */
+static void check_jpeg(int fd, unsigned longest)
 {
     static unsigned char file[1 << 20];
     ssize_t n = pread(fd, file, sizeof(file), 0);
 
     assert_in_range(n, 100, sizeof(file) - 1);
-    assert_memory_equal(file, "RIFF", 4);
-    assert_memory_equal(file + 8, "WEBP", 4);
-    const unsigned char *frame = memmem(file, (size_t)n, "VP8 ", 4);
-    assert_true(frame && frame + 18 < file + n);
-    unsigned width = (frame[14] | (unsigned)frame[15] << 8) & 0x3fff;
-    unsigned height = (frame[16] | (unsigned)frame[17] << 8) & 0x3fff;
+    assert_memory_equal(file, "\xff\xd8\xff\xe0\x00\x10JFIF", 10);
+    const unsigned char *segment = file + 20;
+    while (segment[1] != 0xc0) {
+        assert_true(segment[0] == 0xff && segment[1] == 0xdb); /* quantization tables alone */
+        segment += 2 + (segment[2] << 8 | segment[3]);
+        assert_true(segment + 10 < file + n);
+    }
+    unsigned height = (unsigned)segment[5] << 8 | segment[6];
+    unsigned width = (unsigned)segment[7] << 8 | segment[8];
     assert_int_equal(width > height ? width : height, longest);
     assert_null(memmem(file, (size_t)n, "Xiaomi", 6));
     assert_null(memmem(file, (size_t)n, "Canon", 5));
@@ -233,7 +236,7 @@ static void test_pictures(void **state)
         assert_string_equal(arena_cstr(arena, results.metadata.camera), cases[i].camera);
         assert_int_equal(results.variants_count, OUTPUTS);
         for (size_t o = 0; o < OUTPUTS; o++)
-            check_webp(outputs[o], sizes[o] < cases[i].largest ? sizes[o] : cases[i].largest);
+            check_jpeg(outputs[o], sizes[o] < cases[i].largest ? sizes[o] : cases[i].largest);
         drop_outputs();
     }
 }
@@ -250,7 +253,7 @@ static void test_turned_picture(void **state)
     assert_int_equal(answer.type, WIRE_DECODED);
     assert_int_equal(answer.decoded.results.width, 3000);
     assert_int_equal(answer.decoded.results.height, 4000);
-    check_webp(outputs[1], 800);
+    check_jpeg(outputs[1], 800);
     drop_outputs();
 }
 
@@ -305,7 +308,7 @@ static void test_clips(void **state)
         assert_int_equal(results.variants_count, cases[i].variants);
         assert_int_equal(results.metadata.has_location, cases[i].located);
         if (cases[i].variants)
-            check_webp(outputs[0], 200);
+            check_jpeg(outputs[0], 200);
         drop_outputs();
     }
 }

@@ -28,7 +28,7 @@
 #define FORENSICS "/usr/share/forensics-samples/original-files/"
 #define OPENCV "/usr/share/doc/opencv-doc/examples/data/"
 
-enum { PATIENCE_MS = 60000, THUMBNAILS = 7, EVENTS_MAX = 64 };
+enum { PATIENCE_MS = 60000, THUMBNAILS = 7 << 5, EVENTS_MAX = 64 };
 
 static struct {
     struct gateway gateway;
@@ -290,8 +290,8 @@ static void picture(struct task *task)
     assert_true(media.taken_ms > 1579000000000);
     assert_non_null(strstr(arena_cstr(task->arena, media.metadata), "\"camera\":\"Xiaomi Mi A3\""));
     assert_non_null(strstr(arena_cstr(task->arena, media.metadata), "\"latitude\":-15.8"));
-    assert_true(file_is_there(task, media.sha256, "small.webp"));
-    assert_true(file_is_there(task, media.sha256, "large.webp"));
+    assert_true(file_is_there(task, media.sha256, "small.jpg"));
+    assert_true(file_is_there(task, media.sha256, "large.jpg"));
     assert_string_equal(arena_cstr(task->arena, events(task)),
                         " media.uploaded media.processing media.ready");
     assert_int_equal(count_incoming(task), 0);

@@ -42,7 +42,7 @@ static void open_missing(struct task *task, void *arg)
         assert_int_equal(store_blob_open(task, store, slice_from(no_hashes[i]), &fd, &size),
                          ERR_NOT_FOUND);
     assert_int_equal(store_blob_open(task, store, SLICE(HASH), &fd, &size), ERR_NOT_FOUND);
-    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.webp"), &fd, &size),
+    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.jpg"), &fd, &size),
                      ERR_NOT_FOUND);
     store_close(store);
 }
@@ -65,8 +65,8 @@ static void keep_and_open(struct task *task, void *arg)
 
     scratch_write("keep/incoming/b", SLICE("thumbnail"), 0);
     const char *absolute = scratch_path("keep/incoming/b");
-    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("small.webp"), absolute), OK);
-    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.webp"), &fd, &size),
+    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("small.jpg"), absolute), OK);
+    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.jpg"), &fd, &size),
                      OK);
     read_open(task->arena, fd, size, SLICE("thumbnail"));
     assert_int_equal(scratch_count("keep/incoming"), 0);

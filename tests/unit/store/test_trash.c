@@ -29,7 +29,7 @@ static void begin(const char *name, time_t age_s)
     assert_non_null(store);
     snprintf(path, sizeof path, "%s/incoming/v", name);
     scratch_write(path, SLICE("variant"), 0);
-    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.webp"), "incoming/v"), OK);
+    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.jpg"), "incoming/v"), OK);
     snprintf(path, sizeof path, "%s/incoming/b", name);
     scratch_write(path, SLICE("blob"), age_s);
     assert_int_equal(store_blob_keep(store, SHA, "incoming/b"), OK);
@@ -45,7 +45,7 @@ static bool exists(const char *path)
 
 static bool in_place(void)
 {
-    return exists("blobs/ab/cd/" HASH) && exists("variants/" HASH "/small.webp");
+    return exists("blobs/ab/cd/" HASH) && exists("variants/" HASH "/small.jpg");
 }
 
 static void test_old_goes_to_the_trash(void **unused)
@@ -55,7 +55,7 @@ static void test_old_goes_to_the_trash(void **unused)
     assert_false(exists("blobs/ab/cd/" HASH));
     assert_false(exists("variants/" HASH));
     assert_true(exists("trash/" HASH));
-    assert_true(exists("trash/" HASH ".variants/small.webp"));
+    assert_true(exists("trash/" HASH ".variants/small.jpg"));
     /* Again: somebody else was faster. */
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
     trash_purge(store, SHA);
@@ -91,11 +91,11 @@ static void test_restoring_keeps_what_is_there(void **unused)
     begin("anew", 2 * HOUR_S);
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
     scratch_write("anew/incoming/v", SLICE("newer"), 0);
-    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.webp"), "incoming/v"), OK);
+    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.jpg"), "incoming/v"), OK);
     scratch_write("anew/incoming/b", SLICE("blob"), 0);
     assert_int_equal(store_blob_keep(store, SHA, "incoming/b"), OK);
     assert_false(trash_restore(store, SHA));
-    assert_true(slice_eq(scratch_read(arena, "anew/variants/" HASH "/small.webp"), SLICE("newer")));
+    assert_true(slice_eq(scratch_read(arena, "anew/variants/" HASH "/small.jpg"), SLICE("newer")));
     assert_int_equal(scratch_count("anew/trash"), 0);
     arena_free(arena);
     store_close(store);
@@ -109,10 +109,10 @@ static void test_trash_takes_the_newer_variants(void **unused)
     begin("twice", 2 * HOUR_S);
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
     scratch_write("twice/incoming/v", SLICE("newer"), 0);
-    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.webp"), "incoming/v"), OK);
+    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.jpg"), "incoming/v"), OK);
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
     assert_true(
-        slice_eq(scratch_read(arena, "twice/trash/" HASH ".variants/small.webp"), SLICE("newer")));
+        slice_eq(scratch_read(arena, "twice/trash/" HASH ".variants/small.jpg"), SLICE("newer")));
     arena_free(arena);
     store_close(store);
 }
@@ -122,7 +122,7 @@ static void open_variant(struct task *task, void *arg)
     uint64_t size;
     int fd;
 
-    assert_int_equal(store_variant_open(task, store, SHA, SLICE("small.webp"), &fd, &size), OK);
+    assert_int_equal(store_variant_open(task, store, SHA, SLICE("small.jpg"), &fd, &size), OK);
     close(fd);
 }
 

@@ -37,8 +37,8 @@ static struct wire_message again(const struct wire_message *message)
 
 static void test_job_survives_the_wire(void **state)
 {
-    struct wire_output outputs[] = {{SLICE("large.webp"), WIRE_PRODUCT_THUMBNAIL, 800},
-                                    {SLICE("small.webp"), WIRE_PRODUCT_THUMBNAIL, 200}};
+    struct wire_output outputs[] = {{SLICE("large.jpg"), WIRE_PRODUCT_THUMBNAIL, 800},
+                                    {SLICE("small.jpg"), WIRE_PRODUCT_THUMBNAIL, 200}};
     struct wire_message message = {.type = WIRE_JOB,
                                    .job = {.id = SLICE("job_1"),
                                            .media = SLICE("media_1"),
@@ -55,7 +55,7 @@ static void test_job_survives_the_wire(void **state)
     assert_true(slice_eq(back.job.media, SLICE("media_1")));
     assert_int_equal(back.job.kind, WIRE_KIND_VIDEO);
     assert_int_equal(back.job.outputs_count, 2);
-    assert_true(slice_eq(back.job.outputs[1].file, SLICE("small.webp")));
+    assert_true(slice_eq(back.job.outputs[1].file, SLICE("small.jpg")));
     assert_int_equal(back.job.outputs[1].size, 200);
     assert_int_equal(back.job.params.max_pixels, 270000000);
 }

@@ -293,7 +293,7 @@ static void open_state(struct task *task, void *arg)
 /* SO_REUSEPORT would let a second hub take half of our connections silently, so the port is tried
  * without it first. A hub that was killed keeps it until the last of its threads is back from the
  * disk, which one that follows at once waits for. */
-static void check_port(struct arena *arena, struct slice address)
+static void check_port(struct arena *arena, struct slice address, const char *option)
 {
     const struct timespec pause = {.tv_nsec = PORT_RETRY_MS * 1000000L};
     uint64_t until_ms = clock_ms() + PORT_WAIT_MS;
@@ -304,7 +304,7 @@ static void check_port(struct arena *arena, struct slice address)
            clock_ms() < until_ms)
         nanosleep(&pause, NULL);
     if (fd < 0)
-        process_fail("%.*s", SLICE_ARG(problem));
+        process_fail("%.*s; %s names another address", SLICE_ARG(problem), option);
     close(fd);
 }
 
@@ -353,9 +353,9 @@ static void prepare(struct hub *hub, int argc, char **argv)
     if (!keep_certificate(hub, hub->arena, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
     /* Behind the lock, so that no other hub on this folder can have it. */
-    check_port(hub->arena, config_text(hub->config, "listen"));
+    check_port(hub->arena, config_text(hub->config, "listen"), "--listen");
     if (tls_address(hub->config, hub->arena).n)
-        check_port(hub->arena, tls_address(hub->config, hub->arena));
+        check_port(hub->arena, tls_address(hub->config, hub->arena), "--listen-tls");
     if (!plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
     hub->store_folder = plan_store_folder(hub->arena, hub->config, data, slice_from(start_folder));

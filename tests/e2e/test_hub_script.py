@@ -15,7 +15,7 @@ STAND_INS = {
     "apt-get": """
         echo "apt-get $*" >>"$LOG"
         [ "$1" = install ] || exit 0
-        case ":$PATH:" in *:/usr/sbin:*) ;; *) echo no ldconfig >&2; exit 100 ;; esac
+        case ":$PATH:" in *:/usr/sbin:*) ;; *) echo "no sbin: $PATH" >&2; exit 100 ;; esac
         "$DPKG_ROOT/usr/sbin/policy-rc.d" redis-server start; echo "policy $?" >>"$LOG"
         mkdir -p "$DPKG_ROOT/etc/rc2.d" "$DPKG_ROOT/etc/systemd/system/multi-user.target.wants"
         ln -sf x "$DPKG_ROOT/%s"; ln -sf x "$DPKG_ROOT/%s"

@@ -246,7 +246,8 @@ def test_a_port_of_https_in_use(make_standing, tmp_path):
         hub.start(wait=False)
         assert hub.process.wait(PATIENCE_S) == 1
     assert clear_lines(hub.log_text()) == [
-        f"mediahub: cannot listen on {address}: Address already in use"]
+        f"mediahub: cannot listen on {address}: Address already in use; --listen-tls names "
+        "another address"]
     hub._forget_process()
 
 

@@ -436,16 +436,17 @@ local function retry(keys, args)
     local member = pair(whk, evt)
     local key = delivery_key(tag, member)
     local was = redis.call('HMGET', key, 'state', 'lease')
-    local at_rest = was[1] and was[1] ~= 'pending' and not was[2]
-    if (at_rest or not was[1]) and is_full(tag, whk, now, retention, most) then
+    if was[1] ~= 'pending' and is_full(tag, whk, now, retention, most) then
         return {'full'}
     end
     if not was[1] then
         add_delivery(tag, whk, evt, message[1], now, retention, most)
-    elseif at_rest then
+    elseif was[1] ~= 'pending' then
         redis.call('HSET', key, 'state', 'pending', 'attempts', 0, 'next', now)
         set_pending(tag, whk, evt, now, retention)
-        enqueue(tag, whk, evt)
+        if not was[2] then -- else it was cancelled on its way, and may still arrive
+            enqueue(tag, whk, evt)
+        end
     elseif redis.call('ZREM', tag .. 'due', member) == 1 then
         redis.call('HSET', key, 'next', now)
         enqueue(tag, whk, evt)

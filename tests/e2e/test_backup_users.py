@@ -235,6 +235,13 @@ def test_accounts_have_what_a_collection_gives_them_and_nothing_else(make_hub, f
     assert admin.versions("iwa-ait") == kept[1:]
     assert bea.ask("/auth/user/ada").status_code == 403
     assert bea.ask("/auth/user/bea").status_code == 200
+    # Nor does an address that one gives oneself show anything.
+    files.user("clerk", [], email="clerk@example.com")
+    session = hub.session(hub.login("bea", "long enough"))
+    assert session.patch(hub.api + "/users/me", json={"email": "clerk@example.com"}).ok
+    wait_for(lambda: admin.ask("/auth/user/clerk").status_code == 200, "the file of the user")
+    assert bea.ask("/auth/user/clerk").status_code == 403
+    assert bea.ask("/auth/user/bea").status_code == 200
 
 
 # --- narrowed sessions -----------------------------------------------------------------------------

@@ -107,6 +107,31 @@ def test_logins_beside_a_new_password_do_not_survive_it(hub):
                 assert refresh(hub, login.json()["refresh_token"]).status_code == 401
 
 
+def test_a_backup_session_refreshed_beside_a_new_password_does_not_survive_it(hub):
+    backup = hub.url + "/api/stable/auth"
+    for _ in range(FEW):
+        person, tokens = Person(hub), []
+        own = person.login().json()
+        login = requests.post(backup + "/login", timeout=PATIENCE_S,
+                              json={"username": person.name, "password": "long enough"})
+        tokens.append(login.json()["data"]["token"])
+
+        def bearer():
+            return {"Authorization": "Bearer " + tokens[-1]}
+
+        def refresh_on_and_on():
+            with requests.Session() as session:
+                while (answer := session.get(backup + "/refresh_token", headers=bearer(),
+                                             timeout=PATIENCE_S)).ok:
+                    tokens.append(answer.json()["token"])
+            return answer
+        refused, changed = together(refresh_on_and_on, lambda: requests.patch(
+            hub.api + "/users/me", timeout=PATIENCE_S,
+            headers={"Authorization": "Bearer " + own["token"]},
+            json={"password": NEW, "current_password": "long enough"}))
+        assert changed.status_code == 200 and refused.status_code in (401, 403), refused.text
+
+
 def test_two_tabs_refresh_at_once(hub):
     person = Person(hub)
     for _ in range(10):

@@ -179,7 +179,8 @@ static void reply_login(struct request *req, const struct opened *login)
     reply_written(req, 200);
 }
 
-/* The password was changed while it was being proved: who is logged out by that is logged out. */
+/* The password was changed while it, or the session, was being proved: who is logged out by that is
+ * logged out. */
 static enum err still_proved(struct request *req, const struct backup_person *proved,
                              const struct opened *login)
 {
@@ -251,6 +252,8 @@ void backup_repository_refresh(struct request *req)
     if (err == OK) {
         struct backup_claims claims = caller->claims;
         err = open_session(req, &claims, &caller->person, &login);
+        if (err == OK)
+            err = still_proved(req, &caller->person, &login);
     }
     if (err != OK)
         reply_error(req, err, detail);
@@ -275,8 +278,21 @@ void backup_repository_whoami(struct request *req)
     reply_written(req, 200);
 }
 
-/* Anyone may view whom they share an e-mail address with: themselves, mostly. A narrowed session
- * is about its objects and views nobody. */
+/* Anyone may view whom they share an e-mail address with: themselves, mostly. Accounts of the hub
+ * choose their own addresses, so that one says nothing. A narrowed session is about its objects and
+ * views nobody. */
+static bool is_like_oneself(struct request *req, const struct backup_person *person)
+{
+    const struct backup_caller *caller = backup_caller_of(req);
+    const struct backup_person *self = &caller->person;
+    bool in_file = slice_eq(self->user_id, backup_user_id(req->task.arena, self->login));
+
+    if (roles_narrowed(&caller->subject))
+        return false;
+    return slice_eq(person->user_id, self->user_id) ||
+           (in_file && person->email.n && slice_eq(person->email, self->email));
+}
+
 void backup_repository_user(struct request *req)
 {
     const struct backup_caller *caller = backup_caller_of(req);
@@ -285,8 +301,8 @@ void backup_repository_user(struct request *req)
     enum err err =
         backup_person_find(&req->task, req->gateway, request_param(req, "name"), &person);
 
-    if (err == OK && !may && !roles_narrowed(&caller->subject))
-        may = person.email.n && slice_eq(person.email, caller->person.email);
+    if (err == OK && !may)
+        may = is_like_oneself(req, &person);
     if (!may && (err == OK || err == ERR_NOT_FOUND || err == ERR_INTERNAL)) {
         reply_error(req, ERR_FORBIDDEN, SLICE("no permissions to view that user account"));
     } else if (err == ERR_NOT_FOUND) {

@@ -315,6 +315,26 @@ static void cancelled(struct task *task, struct state *state)
     assert_int_equal(claim(&scene, other, 8, "f2", now_ms, &claimed), 4);
 }
 
+/* Whoever asks for it then has it sent, also when the attempt that was cancelled fails. */
+static void asked_for_on_its_way(struct task *task, struct state *state)
+{
+    struct scene scene = scene_open(task, state, 0, 1);
+    struct slice endpoint = whk(&scene), event = scene.events[0];
+    struct claimed *claimed;
+    uint64_t next_ms;
+
+    assert_int_equal(accept_events(&scene, 1, &endpoint, 1), OK);
+    assert_int_equal(claim(&scene, endpoint, 1, "f1", now_ms, &claimed), 1);
+    assert_int_equal(delivery_cancel(task, state, 0, endpoint, false), OK);
+    assert_int_equal(delivery_retry(task, state, endpoint, event, scene.owner, now_ms, &bounds),
+                     OK);
+    assert_int_equal(claim(&scene, endpoint, 1, "f2", now_ms, &claimed), 0);
+    assert_int_equal(finish(&scene, endpoint, event, "f1", OUTCOME_RETRY, now_ms + 5), 0);
+    assert_int_equal(tick(&scene, now_ms + 10, &next_ms), 1);
+    assert_int_equal(claim(&scene, endpoint, 1, "f3", now_ms + 10, &claimed), 1);
+    assert_int_equal(finish(&scene, endpoint, event, "f3", OUTCOME_DELIVERED, 0), 0);
+}
+
 /* A message is kept whether or not anybody listened; only its owner's endpoints may ask for it. */
 static void replayed(struct task *task, struct state *state)
 {
@@ -614,6 +634,7 @@ static void trimmed(struct task *task, struct state *state)
     X(leases) \
     X(poison) \
     X(cancelled) \
+    X(asked_for_on_its_way) \
     X(replayed) \
     X(held_endpoints_wait) \
     X(the_wait_is_told) \

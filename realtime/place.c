@@ -26,14 +26,15 @@ static bool probe(struct user *user, uint64_t since_ms, uint64_t now_ms)
     return pending;
 }
 
-/* Of those that have not answered, whoever has been silent longest. */
+/* Of those that have not answered, whoever has been silent longest; of several that were heard in
+ * the same millisecond the first to come, who stands last. */
 static struct client *find_dead(const struct user *user, uint64_t now_ms)
 {
     struct client *dead = NULL;
 
     for (struct client *c = user->clients; c; c = c->user_next)
         if (owes_answer(c) && now_ms - c->probed_ms >= PLACE_PROBE_MS &&
-            (!dead || c->heard_ms < dead->heard_ms))
+            (!dead || c->heard_ms <= dead->heard_ms))
             dead = c;
     return dead;
 }

@@ -27,6 +27,7 @@ import yaml
 from harness import CLIPS, PATIENCE_S, ROOT, SAMPLES, SANITIZED, Hub, descendants, wait_for
 from raw_client import RawSocket, ask, connect, read_answer
 from socket_client import SocketClient
+from state_keys import HEAD, KEYRING, keyring
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 
 GONE = 0
@@ -388,7 +389,7 @@ TOKENS = [                                      # every one: 401 over REST, 4001
     ("another user", lambda w: sign(w, {"sub": "user_" + "0" * 26})),
     ("a user that is no id", lambda w: sign(w, {"sub": "*"})),
     ("a session that is none", lambda w: sign(w, {"jti": "ses_" + "0" * 26})),
-    ("a session that is a key", lambda w: sign(w, {"jti": "{p0}:head"})),
+    ("a session that is a key", lambda w: sign(w, {"jti": HEAD})),
     ("no session", lambda w: sign(w, {"jti": None})),
     ("claims 100 deep", lambda w: sign(w, {"x": json.loads("[" * 100 + "]" * 100)})),
     ("a changed signature", lambda w: flip(w.token, len(w.token) - 10)),
@@ -585,7 +586,7 @@ MESSAGES = [                                    # and the code of the error; the
     ("an unknown resource",
      '{"type":"subscribe","channel":"media_updates","resource_id":"media_1"}', "not_found"),
     ("a resource that is a key",
-     '{"type":"subscribe","channel":"media_updates","resource_id":"{p0}:head"}', "not_found"),
+     json.dumps({"type": "subscribe", "channel": "media_updates", "resource_id": HEAD}), "not_found"),
     ("another user",
      '{"type":"subscribe","channel":"user_updates","resource_id":"user_1"}', "not_found"),
     ("a position that is a number", '{"type":"subscribe","channel":"media_updates","since":1}',
@@ -617,7 +618,7 @@ def begin_upload(world, connection):
     wait_for(lambda: len(world.incoming()) > before, "a temporary file")
 
 
-# Told at once, answered after the hub's patience: asked in the background from the beginning.
+# Told at once, answered after the hub's patience: all asked at the same time.
 SLOW = [
     ("nothing", lambda w, c: None, GONE),
     ("half a request line", lambda w, c: c.sendall(b"GET /hea"), 408),
@@ -658,7 +659,6 @@ class World:
         self.token_parts = [base64.urlsafe_b64decode(p + "==") for p in self.token.split(".")[:2]]
         self.token_key = bytes.fromhex(re.search(r"token \S+ (\S+)", self.keyring())[1])
         self.session = hub.session(self.token)
-        self.uploads = {}                   # by id: name and what must become of it
         self.clip = self.make_clip()
         self.media = hub.upload(self.session, PHOTO).json()["data"]
         self.link = hub.wait_status(self.session, self.media["id"], "ready")["url"]
@@ -670,18 +670,23 @@ class World:
 
     def keyring(self):
         """As it lies in Redis, opened with the hub's key (core/base/seal.h)."""
-        place = "hub:keyring"
-        sealed = subprocess.run(["redis-cli", "-s", self.hub.data / "run/state.sock", "get", place],
-                                check=True, capture_output=True, text=True).stdout
-        box = base64.urlsafe_b64decode(sealed.strip().rpartition(":")[2] + "==")
+        box = base64.urlsafe_b64decode(keyring(self.hub).rpartition(":")[2] + "==")
         key = bytes.fromhex((self.hub.data / "hub.key").read_text().split()[-1])
-        return crypto_aead_xchacha20poly1305_ietf_decrypt(box[24:], place.encode(), box[:24], key).decode()
+        return crypto_aead_xchacha20poly1305_ietf_decrypt(box[24:], KEYRING.encode(), box[:24], key).decode()
 
     def make_clip(self):
         path = self.hub.folder / "clip.mp4"
         subprocess.run(["ffmpeg", "-v", "error", "-i", SAMPLES / "movie1/VID_20191220_170832.mp4", "-t",
                         "0.3", "-vf", "scale=-2:96", "-movflags", "+faststart", path], check=True)
         return path.read_bytes()
+
+    def check_nothing_is_left(self):
+        self.session.close()
+        wait_for(lambda: self.connections() == 0, "the end of all connections")
+        wait_for(lambda: not self.incoming(), "no temporary file")
+        wait_for(lambda: count_fds(self.gateway) <= self.fds, "no descriptor more than before")
+        wait_for(lambda: self.names() == self.processes, "the same processes as before")
+        assert self.hub.pids("mediahub-gateway") == [self.gateway]
 
     def names(self):
         return collections.Counter(descendants(self.hub.process.pid).values())
@@ -712,25 +717,14 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad_input")
     running = Hub(folder, env={"MEDIAHUB_UPLOAD_MAX_BYTES": str(UPLOAD_MAX)}).start()
     try:
-        yield World(running)
+        made = World(running)
+        yield made
+        made.check_nothing_is_left()
     finally:
         running.stop()
         shutil.rmtree(running.data, ignore_errors=True)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     running.check_log()
-
-
-@pytest.fixture(scope="module")
-def slow_answers(world):
-    def wait(start):
-        with connect(world.hub) as connection:
-            connection.settimeout(3 * PATIENCE_S)
-            start(world, connection)
-            connection.settimeout(3 * PATIENCE_S)
-            return read_answer(connection)
-
-    with concurrent.futures.ThreadPoolExecutor(len(SLOW)) as pool:
-        yield {name: pool.submit(wait, start) for name, start, _ in SLOW}
 
 
 def check_error(answer, status):
@@ -753,17 +747,12 @@ def rows(*tables):
     return [pytest.param(*row[1:], id=row[0]) for table in tables for row in table]
 
 
-# First of all, so that the slow ones wait while the others are tried.
-def test_slow_clients_have_begun(slow_answers):
-    assert len(slow_answers) == len(SLOW)
-
-
 @pytest.mark.parametrize("request_bytes,status", rows(
     HEADS, TARGETS, FRAMING, FORMS, CREDENTIALS,
     [("JSON: " + name, login(body), status) for name, body, status in JSON],
     [("link: " + name, lambda w, link=link: http("GET " + link(w)), status)
      for name, link, status in LINKS]))
-def test_requests(world, slow_answers, request_bytes, status):
+def test_requests(world, request_bytes, status):
     check_error(world.ask(request_bytes, leave=status == GONE), status)
     assert world.serves()
 
@@ -826,6 +815,19 @@ def test_messages(world):
     client.close()
 
 
+def check_end(world, media_id, end):
+    """What became of the file, told to whoever asks."""
+    media = world.hub.wait_status(world.session, media_id, "ready", "failed")
+    if end != "ended":
+        assert media["status"] == ("ready" if end == "ready" else "failed"), media
+    if media["status"] == "ready":
+        assert media["failure"] is None, media
+        return
+    assert media["failure"]["code"] in ([end] if end in REASONS else REASONS), media
+    assert media["failure"]["message"], media
+    check_error(world.ask(get(f"/api/v1/media/{media_id}/thumbnail")), 404)
+
+
 @pytest.mark.parametrize("name,make,end", rows([(row[0], *row) for row in FILES]))
 def test_files(world, name, make, end):
     content = make(world)
@@ -835,13 +837,24 @@ def test_files(world, name, make, end):
         assert answer.status_code == end and answer.json()["error"]["code"] == SLUGS[end], answer.text
     else:
         assert answer.status_code == 201, answer.text
-        world.uploads[answer.json()["data"]["id"]] = (name, end)
+        check_end(world, answer.json()["data"]["id"], end)
     assert world.serves()
 
 
-@pytest.mark.parametrize("name,status", rows([(name, name, status) for name, _, status in SLOW]))
-def test_slow_clients(slow_answers, name, status):
-    check_error(slow_answers[name].result(), status)
+def test_slow_clients(world):
+    """All at once; others are served meanwhile."""
+    def wait(start):
+        with connect(world.hub) as connection:
+            connection.settimeout(3 * PATIENCE_S)
+            start(world, connection)
+            connection.settimeout(3 * PATIENCE_S)
+            return read_answer(connection)
+
+    with concurrent.futures.ThreadPoolExecutor(len(SLOW)) as pool:
+        answers = [(name, pool.submit(wait, start), status) for name, start, status in SLOW]
+        assert world.serves()
+    for name, answer, status in answers:
+        check_error(answer.result(), status)
 
 
 def leave_by_reset(world, connection):
@@ -910,28 +923,3 @@ def test_a_silent_crowd(world):
     assert world.connections() >= 900
     for connection in crowd:
         connection.close()
-
-
-def test_what_became_of_the_files(world):
-    assert world.uploads, "no file was taken"
-    for media_id, (name, end) in world.uploads.items():
-        media = world.hub.wait_status(world.session, media_id, "ready", "failed")
-        if end != "ended":
-            assert media["status"] == ("ready" if end == "ready" else "failed"), (name, media)
-        if media["status"] == "failed":
-            failure, right = media["failure"], [end] if end in REASONS else REASONS
-            assert failure["code"] in right and failure["message"], (name, failure)
-            thumbnail = world.ask(get(f"/api/v1/media/{media_id}/thumbnail"))
-            check_error(thumbnail, 404)
-        else:
-            assert media["failure"] is None, (name, media)
-
-
-def test_nothing_is_left(world):
-    world.session.close()
-    wait_for(lambda: world.connections() == 0, "the end of all connections")
-    wait_for(lambda: not world.incoming(), "no temporary file")
-    wait_for(lambda: count_fds(world.gateway) <= world.fds, "no descriptor more than before")
-    wait_for(lambda: world.names() == world.processes, "the same processes as before")
-    assert world.hub.pids("mediahub-gateway") == [world.gateway]
-    assert '"child_died"' not in world.hub.log_text()

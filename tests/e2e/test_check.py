@@ -1,6 +1,8 @@
 """mediahub check: finds what is wrong between files and records, and repairs what can be made anew."""
 import hashlib
+import os
 import subprocess
+import time
 
 import pytest
 from harness import BUILD, PATIENCE_S, wait_for
@@ -68,8 +70,9 @@ def test_clean(hub, running, partitions):
         hub.start()
 
 
-def spoil(shelf):
-    """One of everything; the lines that must be said of it."""
+def spoil(shelf, fresh):
+    """One of everything; the lines that must be said of it. Not fresh: what belongs to nobody has lain
+    there for a minute, longer than an upload takes to get its record; the collector takes an hour."""
     flipped = bytearray(shelf.blob(0).read_bytes())
     flipped[-20] ^= 4
     shelf.blob(0).write_bytes(flipped)
@@ -81,7 +84,11 @@ def spoil(shelf):
     folder.mkdir(parents=True)
     (folder / orphan).write_bytes(b"orphan")
     lonely = "0123456789abcdef" * 4
-    (shelf.hub.data / "store/variants" / lonely).mkdir()
+    variants = shelf.hub.data / "store/variants" / lonely
+    variants.mkdir()
+    if not fresh:
+        for path in (folder / orphan, variants):
+            os.utime(path, (time.time() - 60,) * 2)
     return sorted([
         f"flipped blob {shelf.digests[0]}",
         f"missing blob {shelf.digests[1]} {shelf.ids[1]}",
@@ -97,7 +104,7 @@ def test_everything_wrong_is_found_and_variants_are_repaired(hub, running, parti
     shelf = Shelf(hub, partitions)
     if not running:
         hub.stop()
-    lines = spoil(shelf)
+    lines = spoil(shelf, fresh=running and partitions == 1)
     status, findings, summary = check(hub)
     assert (status, findings) == (1, lines)
     assert summary == "checked 3 media, 0 backups and 3 blobs: 6 findings"

@@ -1,12 +1,12 @@
 """What nobody refers to leaves the disk; what anybody refers to stays."""
 import fcntl
 import hashlib
-import subprocess
 import threading
 import time
 
 import pytest
 import requests
+import state_keys
 from harness import PATIENCE_S, wait_for
 from load import tiny_png
 from people import one_in_each
@@ -47,11 +47,6 @@ def put_orphan(hub, data):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
-
-
-def redis(hub, *words):
-    return subprocess.run(["redis-cli", "-s", "run/state.sock", *words], cwd=hub.data, text=True,
-                          capture_output=True, check=True, timeout=PATIENCE_S).stdout.split()
 
 
 @PARTITIONS
@@ -128,7 +123,7 @@ def test_a_forgetful_state_server_costs_no_files(hub):
     """A server that was emptied is another hub's: nothing is taken in, shown or collected."""
     session, data = hub.session(), tiny_png(4)
     upload(hub, session, data)
-    redis(hub, "FLUSHALL")
+    state_keys.empty(hub)
     wait_for(lambda: requests.get(hub.url + "/ready", timeout=PATIENCE_S).status_code == 503, "red")
     answer = session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
                           files={"file": ("tiny.png", tiny_png(5))})
@@ -141,9 +136,6 @@ def test_whatever_must_end_by_itself_has_an_end(hub):
                                 files={"file": ("tiny.png", tiny_png(5))},
                                 headers={"Idempotency-Key": "once"})
     assert answer.status_code == 201
-    mortal = [key for key in redis(hub, "--scan")
-              if key.split(":")[1] in ("session", "refresh", "family", "once", "commit")]
-    assert {key.split(":")[1] for key in mortal} == {"session", "refresh", "family", "once",
-                                                     "commit"}
-    for key in mortal:
-        assert int(redis(hub, "PTTL", key)[0]) > 0, key
+    lives = state_keys.life_of_records_with_an_end(hub)
+    assert set(lives) == state_keys.RECORDS_WITH_AN_END
+    assert all(left_ms > 0 for lefts in lives.values() for left_ms in lefts), lives

@@ -4,9 +4,9 @@ import http.client
 import os
 import resource
 import socket
-import subprocess
 
 import requests
+import state_keys
 from harness import PATIENCE_S, wait_for
 from load import tiny_png
 from people import add_user
@@ -153,26 +153,13 @@ def test_no_descriptor_left(hub, photo):
     assert ask("POST", "/api/v1/media/upload", FORM + JPEG + b"\r\n--b--\r\n").status == 201
 
 
-COPIES = """
-local from, fields = KEYS[1], redis.call('HGETALL', KEYS[1])
-for i = 1, tonumber(ARGV[1]) do
-    local id = string.sub(ARGV[2], 1, -7) .. string.format('%06d', i)
-    redis.call('HSET', '{p0}:media:' .. id, unpack(fields))
-    redis.call('HSET', '{p0}:media:' .. id, 'title', 'Number ' .. i)
-    redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], i, id)
-end
-return 1"""
-
-
 def test_a_long_search_lets_others_pass(hub):
     """It looks at 10,000 records; who asks for little meanwhile has his answer before it ends."""
     session = hub.session()
     media = session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
                          files={"file": ("a.png", tiny_png(0))}).json()["data"]
     hub.wait_status(session, media["id"], "ready")
-    subprocess.run(["redis-cli", "-s", hub.data / "run/state.sock", "EVAL", COPIES, "1",
-                    f"{{p0}}:media:{media['id']}", "10000", media["id"], media["user_id"]],
-                   check=True, timeout=PATIENCE_S, capture_output=True)
+    state_keys.multiply_media(hub, media, 10000)
     others = hub.session()
 
     def search(text):

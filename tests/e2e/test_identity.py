@@ -7,6 +7,7 @@ import subprocess
 import harness
 import pytest
 import requests
+import state_keys
 from harness import BUILD, PATIENCE_S, wait_for
 from load import tiny_png
 
@@ -27,11 +28,6 @@ def refusal(hub):
 def upload(hub, session, number=0):
     return session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
                         files={"file": ("tiny.png", tiny_png(number))})
-
-
-def redis(hub, *words):
-    return subprocess.run(["redis-cli", "-s", "run/state.sock", *words], cwd=hub.data, text=True,
-                          capture_output=True, timeout=PATIENCE_S, check=True).stdout.strip()
 
 
 def mediahub(hub, *words):
@@ -114,7 +110,7 @@ def test_a_store_of_another_hub(filled, make_hub):
 def test_another_number_of_partitions(filled):
     hub = filled
     hub.start()
-    redis(hub, "SET", "hub:partitions", "3")
+    state_keys.claim_partitions(hub, 3)
     hub.stop()
     assert "partitions" in refusal(hub)
     mark = hub.data / "store/hub"
@@ -140,7 +136,7 @@ def test_a_store_of_a_newer_version(filled):
 def forget_ids(hub):
     """As if it had been made before there were ids."""
     hub.start()
-    redis(hub, "DEL", "hub:id", "hub:store")
+    state_keys.forget_identity(hub)
     hub.stop()
     (hub.data / "store/hub").unlink()
     (hub.data / "mediahub").unlink()
@@ -198,15 +194,15 @@ def test_the_store_leaves_and_comes_back(make_hub):
     assert log.count('"store_gone"') == 1 and log.count('"store_back"') == 1
 
 
-@pytest.mark.parametrize("key,value", [("hub:id", "hub_OTHER 1"), ("hub:id", None)])
-def test_the_state_becomes_anothers(make_hub, key, value):
+@pytest.mark.parametrize("name", ["hub_OTHER 1", None])
+def test_the_state_becomes_anothers(make_hub, name):
     hub = make_hub()
-    session, right = hub.session(), redis(hub, "GET", key)
-    redis(hub, *(("SET", key, value) if value else ("DEL", key)))
+    session = hub.session()
+    set_right = state_keys.call_it_another_hub(hub, name)
     wait_for(lambda: not ready(hub), "red /ready")
     assert upload(hub, session).status_code == 503
     assert session.get(hub.api + "/media", timeout=PATIENCE_S).status_code == 503
-    redis(hub, "SET", key, right)
+    set_right()
     wait_for(lambda: ready(hub), "green /ready")
     assert upload(hub, session).status_code == 201
     assert '"state_of_another_hub"' in hub.log_text()

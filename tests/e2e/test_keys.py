@@ -8,10 +8,11 @@ import subprocess
 
 import pytest
 import requests
+import state_keys
 from harness import BUILD, PATIENCE_S, wait_for
 from load import tiny_png
 from socket_client import SocketClient
-from test_identity import mediahub, redis, refusal
+from test_identity import mediahub, refusal
 
 
 def kid(token):
@@ -30,7 +31,7 @@ def test_nothing_at_rest_is_open_or_others(hub):
                  files={"file": ("tiny.png", tiny_png(0))})
     secret = session.post(hub.api + "/webhooks", timeout=PATIENCE_S, json={
         "url": "http://127.0.0.1:9999/hook", "events": ["*"]}).json()["data"]["secret"]
-    assert redis(hub, "GET", "hub:keyring").startswith("sealed:1:")
+    assert state_keys.keyring(hub).startswith("sealed:1:")
     log = b"".join(file.read_bytes() for file in hub.data.glob("redis/*/appendonlydir/*"))
     assert b"whk_" in log and secret.encode() not in log
     for folder, _, files in os.walk(hub.data):
@@ -41,8 +42,8 @@ def test_nothing_at_rest_is_open_or_others(hub):
 
 def test_a_plain_keyring_of_an_older_version_is_sealed(hub):
     plain = f"token 0123456789abcdef {'5a' * 32}\nlink {'a5' * 32}\n"
-    redis(hub, "SET", "hub:keyring", plain)
-    wait_for(lambda: redis(hub, "GET", "hub:keyring").startswith("sealed:1:"), "the sealing")
+    state_keys.put_keyring(hub, plain)
+    wait_for(lambda: state_keys.keyring(hub).startswith("sealed:1:"), "the sealing")
     wait_for(lambda: kid(hub.login()) == "0123456789abcdef", "the old key in use")
 
 

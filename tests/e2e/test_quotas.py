@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 import requests
+import state_keys
 from backup_client import BackupClient, armoured
 from harness import BUILD, PATIENCE_S, wait_for
 from load import tiny_png
@@ -106,10 +107,6 @@ def test_check_repairs_what_is_counted_wrong(hub):
     for n in range(3):
         assert post(hub, ada, tiny_png(n)).status_code == 201
 
-    def redis(*words):
-        subprocess.run(["redis-cli", "-s", hub.data / "run/state.sock", *words], check=True,
-                       timeout=PATIENCE_S, capture_output=True)
-
     def check(*options):
         result = subprocess.run([BUILD / "bin/mediahub", "check", "--data", hub.data, *options],
                                 cwd=hub.folder, env=hub.env, text=True, capture_output=True,
@@ -117,13 +114,13 @@ def test_check_repairs_what_is_counted_wrong(hub):
         return result.returncode, [line for line in result.stdout.splitlines() if "usage" in line]
 
     assert check() == (0, [])
-    redis("HSET", f"{{p0}}:usage:{user_id}", "items", "5", "bytes", "1")
+    state_keys.count_wrong(hub, user_id, items=5, size=1)
     refused(post(hub, ada, tiny_png(9)))
     status, lines = check("--repair")
     assert status == 1 and len(lines) == 1 and lines[0].startswith(f"wrong usage {user_id}: 3 items")
     assert check() == (0, [])
     # From before there were quotas.
-    redis("DEL", f"{{p0}}:usage:{user_id}")
+    state_keys.forget_count(hub, user_id)
     assert [post(hub, ada, tiny_png(n)).status_code for n in range(20, 23)] == [201, 201, 507]
 
 

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 import requests
+import state_keys
 from harness import PATIENCE_S, SAMPLES, SANITIZED, wait_for
 from race import FEW, ROUNDS, race, together
-from test_identity import redis
 from test_webhooks import signatures
 
 PASSWORD = "correct horse battery"
@@ -346,16 +346,14 @@ def test_a_logout_beside_a_refresh(shared_hub):
 def test_records_from_before_there_were_revs(shared_hub, picture, hook):
     """They are read, changed at once by two, and have a rev from then on."""
     ann = Person(shared_hub, "oldtimer")
-    redis(shared_hub, "EVAL", """for _, key in ipairs(redis.call('KEYS', '*')) do
-        if redis.call('TYPE', key).ok == 'hash' then redis.call('HDEL', key, 'rev') end
-    end""", "0")
+    state_keys.forget_revs(shared_hub)
     media = Picture(shared_hub, picture, hook.sessions)
     for one, two, record in ((ann.field(0, "full_name", "Old"), ann.field(1, "email", "o@x.org"), ann),
                              (media.field(0, "title", "Old"), media.field(1, "tags", ["o"]), media),
                              (hook.field(0, "description", "Old"), hook.rotate(1), hook)):
         assert race(1, lambda _, change=one: change, lambda _, change=two: change, record.look) == 0
-    for key in (f"account:{ann.look()['id']}", f"media:{picture}", f"endpoint:{hook.id}"):
-        assert redis(shared_hub, "HGET", "{p0}:" + key, "rev") == "2"
+    for kind, record_id in (("account", ann.look()["id"]), ("media", picture), ("endpoint", hook.id)):
+        assert state_keys.rev(shared_hub, kind, record_id) == "2"
     login = requests.post(shared_hub.api + "/auth/login", timeout=PATIENCE_S,
                           json={"username": ann.name, "password": PASSWORD})
     assert login.status_code == 200

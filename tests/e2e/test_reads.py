@@ -1,11 +1,9 @@
 """Reading writes nothing: what only looks leaves the durable server's log as it was."""
-import subprocess
+from state_keys import redis
 
 
 def aof_bytes(hub):
-    info = subprocess.run(["redis-cli", "-s", hub.data / "run/state.sock", "info", "persistence"],
-                          check=True, capture_output=True, text=True).stdout
-    return next(int(line.split(":")[1]) for line in info.splitlines()
+    return next(int(line.split(":")[1]) for line in redis(hub, "INFO", "persistence").splitlines()
                 if line.startswith("aof_current_size:"))
 
 

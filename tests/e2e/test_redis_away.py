@@ -11,6 +11,7 @@ from harness import PATIENCE_S, wait_for
 from load import UploadLoad, tiny_png
 from redis_server import RedisServer
 from socket_client import SocketClient
+from state_keys import media_in
 
 RED_WITHIN_S = 2.5      # 2 s, and a little for the looking
 GREEN_WITHIN_S = 10
@@ -134,7 +135,7 @@ def test_emptied_is_not_the_state(setting, tmp_path, flushed):
         setting.wait_red()
         wait_for(lambda: load.refused, "refused uploads")
         assert setting.session.get(setting.hub.api + "/media").status_code == 503
-    assert flushed or setting.state.keys("*media:*") == []
+    assert flushed or media_in(setting.state) == []
     setting.state.forget_all()
     shutil.copytree(tmp_path / "kept", setting.state.folder / "appendonlydir")
     setting.state.start()

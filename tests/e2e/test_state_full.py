@@ -1,16 +1,11 @@
 """The state server's memory is full: what would make it grow is refused with 507, reading goes on, and
 so does what makes room."""
-import subprocess
 
 import requests
 from harness import PATIENCE_S, wait_for
 from load import tiny_png
 from socket_client import SocketClient
-
-
-def redis(hub, *words, server="state"):
-    return subprocess.run(["redis-cli", "-s", hub.data / f"run/{server}.sock", *words], text=True,
-                          capture_output=True, timeout=PATIENCE_S, check=True).stdout.split()
+from state_keys import redis
 
 
 def ready(hub):
@@ -20,12 +15,12 @@ def ready(hub):
 
 def test_bounds(make_hub):
     hub = make_hub("--redis-max-memory", "100M")
-    assert redis(hub, "CONFIG", "GET", "maxmemory")[1] == str(100 << 20)
-    assert redis(hub, "CONFIG", "GET", "maxmemory", server="volatile")[1] == str(25 << 20)
+    assert redis(hub, "CONFIG", "GET", "maxmemory").split()[1] == str(100 << 20)
+    assert redis(hub, "CONFIG", "GET", "maxmemory", server="volatile").split()[1] == str(25 << 20)
 
 
 def test_full(hub):
-    half = int(redis(hub, "CONFIG", "GET", "maxmemory")[1])
+    half = int(redis(hub, "CONFIG", "GET", "maxmemory").split()[1])
     total = int(next(line.split()[1] for line in open("/proc/meminfo", encoding="ascii")
                      if line.startswith("MemTotal"))) * 1024
     assert 0 < half <= total // 2
@@ -74,7 +69,7 @@ def test_start_while_full(hub):
     session = hub.session()
     media = session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
                          files={"file": ("tiny.png", tiny_png(0))}).json()["data"]
-    used = dict(line.split(":", 1) for line in redis(hub, "INFO", "memory") if ":" in line)
+    used = dict(line.split(":", 1) for line in redis(hub, "INFO", "memory").split() if ":" in line)
     hub.stop()
     hub.options += ["--redis-max-memory", str(int(used["used_memory"]) // 2)]
     hub.start()

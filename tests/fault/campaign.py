@@ -7,11 +7,11 @@ import pathlib
 import random
 import re
 import signal
-import subprocess
 import threading
 
 import requests
 import yaml
+import state_keys
 from harness import BUILD, PATIENCE_S, ROOT, Hub, Receiver, descendants, wait_for
 from traffic import Load, Login, Subscriber, make_clip, make_photo
 
@@ -68,19 +68,13 @@ class Campaign:
 
     # Killing
 
-    def redis(self, *command):
-        out = subprocess.run(["redis-cli", "--json", "-s", self.hub.data / "run/state.sock",
-                              *command], check=True, capture_output=True, timeout=PATIENCE_S)
-        return json.loads(out.stdout)
-
     def deaths(self):
         """Names of the children that died, in this order."""
         return [json.loads(line)["name"] for line in self.hub.log_text().splitlines()
                 if '"child_died"' in line]
 
     def note_leases(self):
-        flat = self.redis("zrange", "{p0}:leased", "0", "-1", "WITHSCORES")
-        self.leases |= {str(item) for item in flat}
+        self.leases |= state_keys.leased_deliveries(self.hub)
 
     def may_repeat(self):
         return len(self.leases) + self.restarts * IN_FLIGHT_MAX
@@ -167,30 +161,18 @@ class Campaign:
         every delivery is through."""
         def look():
             waiting = [r for r in self.records() if r["status"] not in ("ready", "failed")]
-            queues = [self.redis("zcard", "{p0}:" + key) for key in ("leases", "leased", "due")]
-            return (not waiting and not any(queues) and not self.redis("scard", "{p0}:ready")
-                    and self.jobs_left() == 0 and self.cursor_at_head())
+            return (not waiting and state_keys.work_is_over(self.hub)
+                    and state_keys.all_accepted(self.hub))
         wait_for(look, "the end of all work", SETTLE_S)
         return self.records()
-
-    def jobs_left(self):
-        """A job's record goes when it is done; the parked ones stay."""
-        return len(self.redis("keys", "{p0}:job:*")) - self.redis("zcard", "{p0}:jobs_parked")
-
-    def cursor_at_head(self):
-        head = self.redis("hget", "{p0}:head", "offset")
-        return head in self.redis("hvals", "{p0}:accepted")
 
     def read_history(self):
         """All events so far, checked: offsets without holes, and the chain of hashes."""
         if self.digest is None:
-            epoch = self.redis("hget", "{p0}:head", "epoch")
-            self.digest = hashlib.sha1(epoch.encode()).hexdigest()[:16]
+            self.digest = hashlib.sha1(state_keys.epoch(self.hub).encode()).hexdigest()[:16]
         while True:
-            start = f"({len(self.events)}-0" if self.events else "-"
-            some = self.redis("xrange", "{p0}:events", start, "+", "COUNT", "500")
-            for offset, fields in some:
-                event = dict(zip(fields[::2], fields[1::2]))
+            some = state_keys.events_after(self.hub, len(self.events))
+            for offset, event in some:
                 self.digest = hashlib.sha1((self.digest + event["id"]).encode()).hexdigest()[:16]
                 assert (offset, event["hash"]) == (f"{len(self.events) + 1}-0", self.digest), event
                 self.events.append(event)

@@ -1,0 +1,134 @@
+"""The hub's state server as only a hand reaches it: what no API tells, and damage that none does. The one
+place in these tests that knows how keys and fields are spelled (core/state, schemas/records.yaml)."""
+import json
+import subprocess
+
+from harness import PATIENCE_S
+
+HEAD = "{p0}:head"      # of the history; also as what somebody may try for an id
+KEYRING = "hub:keyring"
+ID, STORE, PARTITIONS = "hub:id", "hub:store", "hub:partitions"
+RECORDS_WITH_AN_END = {"session", "refresh", "family", "once", "commit"}
+
+
+def redis(hub, *words, server="state"):
+    """What a command prints, on one of the hub's own two servers."""
+    return subprocess.run(["redis-cli", "-s", f"run/{server}.sock", *words], cwd=hub.data, text=True,
+                          capture_output=True, timeout=PATIENCE_S, check=True).stdout.strip()
+
+
+def redis_json(hub, *words):
+    return json.loads(redis(hub, "--json", *words))
+
+
+# The hub itself
+
+def call_it_another_hub(hub, name=None):
+    """Gives what undoes it. No name: it has none."""
+    right = redis(hub, "GET", ID)
+    redis(hub, *(("SET", ID, name) if name else ("DEL", ID)))
+    return lambda: redis(hub, "SET", ID, right)
+
+
+def forget_identity(hub):
+    redis(hub, "DEL", ID, STORE)
+
+
+def claim_partitions(hub, number):
+    redis(hub, "SET", PARTITIONS, str(number))
+
+
+def empty(hub):
+    redis(hub, "FLUSHALL")
+
+
+def keyring(hub):
+    return redis(hub, "GET", KEYRING)
+
+
+def put_keyring(hub, text):
+    redis(hub, "SET", KEYRING, text)
+
+
+# Records
+
+def life_of_records_with_an_end(hub):
+    """Milliseconds to the end of each that must have one, by kind; below zero: it has none."""
+    lives = {}
+    for key in redis(hub, "--scan").split():
+        kind = key.split(":")[1]
+        if kind in RECORDS_WITH_AN_END:
+            lives.setdefault(kind, []).append(int(redis(hub, "PTTL", key)))
+    return lives
+
+
+def forget_revs(hub):
+    """All records are as those from before there were revs."""
+    redis(hub, "EVAL", """for _, key in ipairs(redis.call('KEYS', '*')) do
+        if redis.call('TYPE', key).ok == 'hash' then redis.call('HDEL', key, 'rev') end
+    end""", "0")
+
+
+def rev(hub, kind, record_id):
+    return redis(hub, "HGET", f"{{p0}}:{kind}:{record_id}", "rev")
+
+
+def count_wrong(hub, user_id, items, size):
+    redis(hub, "HSET", f"{{p0}}:usage:{user_id}", "items", str(items), "bytes", str(size))
+
+
+def forget_count(hub, user_id):
+    redis(hub, "DEL", f"{{p0}}:usage:{user_id}")
+
+
+def multiply_media(hub, media, copies):
+    """So many more of it in its owner's list, called "Number 1" and so on."""
+    redis(hub, "EVAL", """
+local from, fields = KEYS[1], redis.call('HGETALL', KEYS[1])
+for i = 1, tonumber(ARGV[1]) do
+    local id = string.sub(ARGV[2], 1, -7) .. string.format('%06d', i)
+    redis.call('HSET', '{p0}:media:' .. id, unpack(fields))
+    redis.call('HSET', '{p0}:media:' .. id, 'title', 'Number ' .. i)
+    redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], i, id)
+end
+return 1""", "1", f"{{p0}}:media:{media['id']}", str(copies), media["id"], media["user_id"])
+
+
+def media_in(server):
+    """Keys of media on a server of the test's own (redis_server.py)."""
+    return server.keys("*media:*")
+
+
+# The history
+
+def lose_history(hub):
+    redis(hub, "DEL", HEAD, "{p0}:events")
+
+
+def epoch(hub):
+    return redis_json(hub, "HGET", HEAD, "epoch")
+
+
+def events_after(hub, offset):
+    """[(stream id, {field: value}), ...], some at a time."""
+    start = f"({offset}-0" if offset else "-"
+    return [(entry, dict(zip(fields[::2], fields[1::2])))
+            for entry, fields in redis_json(hub, "XRANGE", "{p0}:events", start, "+", "COUNT", "500")]
+
+
+def all_accepted(hub):
+    """The dispatcher has taken over every event."""
+    return redis_json(hub, "HGET", HEAD, "offset") in redis_json(hub, "HVALS", "{p0}:accepted")
+
+
+# Work under way
+
+def leased_deliveries(hub):
+    return {str(item) for item in redis_json(hub, "ZRANGE", "{p0}:leased", "0", "-1", "WITHSCORES")}
+
+
+def work_is_over(hub):
+    """No job waits or is done (a job's record goes with it; the parked ones stay), no delivery is due."""
+    queues = [redis_json(hub, "ZCARD", "{p0}:" + key) for key in ("leases", "leased", "due")]
+    jobs = len(redis_json(hub, "KEYS", "{p0}:job:*")) - redis_json(hub, "ZCARD", "{p0}:jobs_parked")
+    return not any(queues) and not redis_json(hub, "SCARD", "{p0}:ready") and jobs == 0

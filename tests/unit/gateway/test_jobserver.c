@@ -1,6 +1,7 @@
 /* Jobs from the record to the finished record: a real Redis, the job server in this process, the
  * real worker with its decode child beside it. */
 #include "media_fixture.h"
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "gateway/gateway.h"
@@ -172,12 +173,9 @@ static struct media wait_not_processing(struct task *task, struct slice id)
 /* Types of all events of the partition so far, one after the other. */
 static struct slice events(struct task *task)
 {
-    struct redis_value entries;
+    struct redis_value entries = hand_events(task, hub.gateway.state, 0);
     struct slice all = SLICE("");
 
-    assert_int_equal(redis_command(task, hub.gateway.state->durable, &entries, SLICE("XRANGE"),
-                                   SLICE("{p0}:events"), SLICE("-"), SLICE("+")),
-                     OK);
     for (size_t i = 0; i < entries.n; i++) {
         const struct redis_value *fields = &entries.items[i].items[1];
 
@@ -365,11 +363,8 @@ static void test_broken(void **unused)
 
 static bool progress_is_known(struct task *task, struct slice id)
 {
-    struct redis_value entries;
+    struct redis_value entries = hand_progress(task, hub.gateway.state);
 
-    assert_int_equal(redis_command(task, hub.gateway.state->volatile_redis, &entries,
-                                   SLICE("XRANGE"), SLICE("hub:progress"), SLICE("-"), SLICE("+")),
-                     OK);
     for (size_t i = 0; i < entries.n; i++) {
         const struct redis_value *fields = &entries.items[i].items[1];
 
@@ -402,10 +397,7 @@ static void test_killed_worker(void **unused)
 
 static bool leased(struct task *task)
 {
-    struct redis_value value;
-
-    redis_command(task, hub.gateway.state->durable, &value, SLICE("ZCARD"), SLICE("{p0}:leases"));
-    return value.number > 0;
+    return hand_leased_jobs(task, hub.gateway.state) > 0;
 }
 
 /* Asked to end, a worker gives its job back at once and leaves nothing behind. */

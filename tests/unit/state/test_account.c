@@ -1,4 +1,5 @@
 /* Accounts and their names, sessions and refresh tokens, keyring, rate windows. */
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "base/text.h"
@@ -74,15 +75,10 @@ static void abandoned_name(struct task *task, struct state *state)
 {
     struct account ann = person("ann", "");
     struct slice ghost = id_new(task->arena, SLICE("user_"), 0);
-    struct redis_value v;
 
-    redis_command(task, state->durable, &v, SLICE("SET"), SLICE("name:ann"),
-                  arena_printf(task->arena, "%.*s %llu", SLICE_ARG(ghost),
-                               (unsigned long long)clock_unix_ms()));
+    hand_take_name(task, state, SLICE("ann"), ghost, clock_unix_ms());
     assert_int_equal(account_create(task, state, &ann), ERR_CONFLICT);
-    redis_command(task, state->durable, &v, SLICE("SET"), SLICE("name:ann"),
-                  arena_printf(task->arena, "%.*s %llu", SLICE_ARG(ghost),
-                               (unsigned long long)clock_unix_ms() - 61000));
+    hand_take_name(task, state, SLICE("ann"), ghost, clock_unix_ms() - 61000);
     assert_int_equal(account_create(task, state, &ann), OK);
     assert_int_equal(account_find(task, state, SLICE("ann"), &ann), OK);
 }
@@ -223,11 +219,9 @@ static enum err log_in(struct task *task, struct state *state, const struct acco
 /* How many session.ended stand in the stream. */
 static unsigned endings(struct task *task, struct state *state, unsigned partition)
 {
-    struct redis_value v;
+    struct redis_value v = hand_events(task, state, partition);
     unsigned n = 0;
 
-    redis_command(task, state->durable, &v, SLICE("XRANGE"),
-                  state_key(task->arena, partition, "events"), SLICE("-"), SLICE("+"));
     for (size_t i = 0; i < v.n; i++)
         n += slice_eq(redis_field(&v.items[i].items[1], SLICE("type")), SLICE("session.ended"));
     return n;
@@ -277,20 +271,9 @@ static void old_family(struct task *task, struct state *state)
     struct account ann = signed_up(task, state);
     struct session one, two, got;
     struct slice token, next;
-    struct redis_value v;
 
     assert_int_equal(log_in(task, state, &ann, false, &one, &token), OK);
-    redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("*"));
-    for (size_t i = 0; i < v.n; i++) {
-        struct redis_value reply;
-
-        if (!slice_starts_with(v.items[i].text, SLICE("{p0}:family:")) &&
-            !slice_starts_with(v.items[i].text, SLICE("{p0}:refresh:")))
-            continue;
-        redis_command(task, state->durable, &reply, SLICE("HDEL"), v.items[i].text, SLICE("rev"));
-        redis_command(task, state->durable, &reply, SLICE("HSET"), v.items[i].text, SLICE("turn"),
-                      SLICE("1"));
-    }
+    hand_age_refresh_tokens(task, state);
     assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &two, &next), OK);
     assert_int_equal(look(task, state, &two, &got), OK);
     assert_int_equal(session_end(task, state, &two), OK);
@@ -417,8 +400,7 @@ static void inactive(struct task *task, struct state *state)
     struct redis_value v;
 
     assert_int_equal(log_in(task, state, &ann, true, &one, &token), OK);
-    redis_command(task, state->durable, &v, SLICE("HSET"),
-                  state_key(task->arena, ann.partition, "account:%.*s", SLICE_ARG(ann.id)),
+    redis_command(task, state->durable, &v, SLICE("HSET"), record_key(task->arena, &ann),
                   SLICE("active"), SLICE("0"));
     assert_int_equal(session_refresh(task, state, token, clock_unix_ms(), &got, &next),
                      ERR_UNAUTHORIZED);

@@ -1,4 +1,5 @@
 /* Commits: whole or not at all, once however often they are sent, in a chain. */
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "base/text.h"
@@ -49,7 +50,7 @@ static void whole(struct task *task, struct state *state)
 
     /* Sent again, as after a lost answer: the same result and no second effect. */
     assert_int_equal(commit_send(commit), OK);
-    assert_int_equal(number(task, state, "XLEN", SLICE("{p0}:events")), 1);
+    assert_int_equal(hand_count_events(task, state, 0), 1);
 
     /* Another one finds the key there. */
     commit = commit_new(task, state, 0);
@@ -66,7 +67,7 @@ static void whole(struct task *task, struct state *state)
     commit_require_present(commit, h);
     commit_write(commit, SLICE("HINCRBY"), h, SLICE("f"), SLICE("5"));
     assert_int_equal(commit_send(commit), OK);
-    assert_int_equal(number(task, state, "XLEN", SLICE("{p0}:events")), 1);
+    assert_int_equal(hand_count_events(task, state, 0), 1);
 }
 
 /* Nothing of a commit with one wrong write is there afterwards, wherever it stands. */
@@ -165,7 +166,6 @@ static void next_hash(char hash[17], struct slice id)
 static void chain(struct task *task, struct state *state)
 {
     unsigned partition = state->partitions - 1;
-    struct slice events = state_key(task->arena, partition, "events");
     struct commit *commit = commit_new(task, state, partition);
     struct event list[3];
     struct redis_value head, entries;
@@ -177,9 +177,8 @@ static void chain(struct task *task, struct state *state)
         commit_event(commit, &list[i]);
     }
     assert_int_equal(commit_send(commit), OK);
-    redis_command(task, state->durable, &head, SLICE("HGETALL"),
-                  state_key(task->arena, partition, "head"));
-    redis_command(task, state->durable, &entries, SLICE("XRANGE"), events, SLICE("-"), SLICE("+"));
+    head = hand_head(task, state, partition);
+    entries = hand_events(task, state, partition);
     assert_int_equal(entries.n, 3);
     next_hash(hash, redis_field(&head, SLICE("epoch")));
     for (size_t i = 0; i < COUNT_OF(list); i++) {
@@ -203,19 +202,12 @@ static void chain(struct task *task, struct state *state)
 
 static void full(struct task *task, struct state *state)
 {
-    struct redis_value v;
     struct commit *commit = commit_new(task, state, 0);
     struct event event = some_event();
 
     redis_fixture_command("CONFIG SET appendonly no");
-    for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(
-            redis_command(task, state->durable, &v, SLICE("EVAL"),
-                          SLICE("for i = 1, 100000 do "
-                                "redis.call('XADD', KEYS[1], '*', 'f', '') end return 1"),
-                          SLICE("1"), SLICE("{p0}:events")),
-            OK);
-    assert_int_equal(number(task, state, "XLEN", SLICE("{p0}:events")), 1000000);
+    hand_add_empty_events(task, state, 1000000);
+    assert_int_equal(hand_count_events(task, state, 0), 1000000);
     commit_event(commit, &event);
     commit_write(commit, SLICE("SET"), SLICE("{p0}:a"), SLICE("v"));
     assert_int_equal(commit_send(commit), ERR_STATE_UNAVAILABLE);
@@ -297,7 +289,7 @@ static void server_dies(struct task *task, struct state *state)
     assert_true(slice_to_u64(v.text, &n));
     /* A commit refused without having been sent is not there; one that was sent always is. */
     assert_int_equal(n, storm.good);
-    assert_int_equal(number(task, state, "XLEN", SLICE("{p0}:events")), n);
+    assert_int_equal(hand_count_events(task, state, 0), n);
     assert_int_equal(number(task, state, "HLEN", SLICE("{p0}:storm")), n + 1);
 }
 

@@ -1,3 +1,4 @@
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "base/text.h"
@@ -592,15 +593,6 @@ static void health(struct task *task, struct state *state)
     assert_int_equal(since_ms, at_ms);
 }
 
-static uint64_t stream_length(struct task *task, struct state *state)
-{
-    struct redis_value reply;
-
-    assert_int_equal(
-        redis_command(task, state->durable, &reply, SLICE("XLEN"), SLICE("{p0}:events")), OK);
-    return (uint64_t)reply.number;
-}
-
 static void trimmed(struct task *task, struct state *state)
 {
     struct scene scene = scene_open(task, state, 0, 8);
@@ -614,7 +606,7 @@ static void trimmed(struct task *task, struct state *state)
     /* All are old, but only four lie before the cursor's own entry. */
     assert_int_equal(delivery_trim_events(task, state, 0, later_ms + 2 * day_ms, &removed), OK);
     assert_int_equal(removed, 4);
-    assert_int_equal(stream_length(task, state), 4);
+    assert_int_equal(hand_count_events(task, state, 0), 4);
     assert_int_equal(delivery_trim_events(task, state, 0, later_ms + 2 * day_ms, &removed), OK);
     assert_int_equal(removed, 0);
 }

@@ -1,4 +1,5 @@
 /* Logins of the Backup Repository: what is kept, listed and revoked, in whichever partition. */
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "base/clock.h"
@@ -62,12 +63,8 @@ static void a_login(struct task *task, struct state *state)
 /* The fields of the only event. */
 static struct redis_value only_event(struct task *task, struct state *state)
 {
-    struct redis_value entries;
-    struct slice key = state_key(task->arena, state->partitions - 1, "events");
+    struct redis_value entries = hand_events(task, state, state->partitions - 1);
 
-    assert_int_equal(
-        state_command(task, state->durable, &entries, SLICE("XRANGE"), key, SLICE("-"), SLICE("+")),
-        OK);
     assert_int_equal(entries.n, 1);
     return entries.items[0].items[1];
 }
@@ -113,29 +110,14 @@ static void lists(struct task *task, struct state *state)
 /* The index is filled without records: only how many there are matters. */
 static void the_oldest_give_way(struct task *task, struct state *state)
 {
-    enum { BATCH = 100 };
     uint64_t now_ms = clock_unix_ms();
     struct slice user_id = id_of_name(task->arena, SLICE("user_"), 0, SLICE("eve"));
-    struct slice index = arena_printf(task->arena, "{p0}:granted_to:%.*s", SLICE_ARG(user_id));
     struct granted_access oldest = make(task, state, user_id, "old", now_ms - 2), got;
-    struct redis_value reply;
 
-    for (unsigned at = 1; at < GRANTED_MAX; at += BATCH) {
-        struct slice *argv = ARENA_ARRAY(task->arena, struct slice, 2 + 2 * BATCH);
-
-        argv[0] = SLICE("ZADD");
-        argv[1] = index;
-        for (unsigned i = 0; i < BATCH; i++) {
-            argv[2 + 2 * i] = arena_printf(task->arena, "%llu", (unsigned long long)now_ms - 1);
-            argv[3 + 2 * i] = arena_printf(task->arena, "%u", at + i);
-        }
-        unsigned some = GRANTED_MAX - at < BATCH ? GRANTED_MAX - at : BATCH;
-        assert_int_equal(state_callv(task, state->durable, &reply, argv, 2 + 2 * some), OK);
-    }
+    hand_grant_nothing(task, state, user_id, GRANTED_MAX - 1, now_ms - 1);
     make(task, state, user_id, "new", now_ms);
     assert_int_equal(load(task, state, oldest.id, &got), ERR_NOT_FOUND);
-    assert_int_equal(state_command(task, state->durable, &reply, SLICE("ZCARD"), index), OK);
-    assert_int_equal(reply.number, GRANTED_MAX);
+    assert_int_equal(hand_count_granted(task, state, user_id), GRANTED_MAX);
     struct redis_value event = only_event(task, state);
     assert_true(slice_eq(redis_field(&event, SLICE("resource")), oldest.id));
 }

@@ -1,5 +1,6 @@
 /* Jobs: fair turns, fences, leases that end. */
 #include "media_fixture.h"
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -88,22 +89,10 @@ static void lanes(struct task *task, struct state *state)
     assert_true(slice_eq(got.id, video.id));
 }
 
-static uint64_t stream_length(struct task *task, struct state *state, unsigned partition)
-{
-    struct redis_value v;
-
-    redis_command(task, state->durable, &v, SLICE("XLEN"),
-                  state_key(task->arena, partition, "events"));
-    return (uint64_t)v.number;
-}
-
 /* The deadline is over: the job is somebody else's, and the first holder can do nothing more. */
 static void lease_over(struct task *task, struct state *state, const struct job *job)
 {
-    struct redis_value v;
-
-    redis_command(task, state->durable, &v, SLICE("ZADD"),
-                  state_key(task->arena, job->partition, "leases"), SLICE("1"), job->id);
+    hand_end_lease(task, state, job);
     assert_int_equal(job_expire_leases(task, state), OK);
 }
 
@@ -135,21 +124,21 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(new.attempt, 1); /* losing a lease does not count */
 
     /* The old holder comes back with its results. */
-    uint64_t events = stream_length(task, state, last);
+    uint64_t events = hand_count_events(task, state, last);
     assert_int_equal(media_finish(task, state, &old, found, &next), ERR_CONFLICT);
     assert_int_equal(media_processing(task, state, &old), ERR_CONFLICT);
     assert_int_equal(media_park(task, state, &old, SLICE("x"), SLICE("y")), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &old), ERR_CONFLICT);
     assert_int_equal(job_release(task, state, &old, true, SLICE("")), ERR_CONFLICT);
-    assert_int_equal(stream_length(task, state, last), events);
+    assert_int_equal(hand_count_events(task, state, last), events);
 
     /* The new one: announced once, finished once, the next job in the same commit. */
     assert_int_equal(media_processing(task, state, &new), OK);
     assert_int_equal(media_processing(task, state, &new), OK);
-    assert_int_equal(stream_length(task, state, last), events + 1);
+    assert_int_equal(hand_count_events(task, state, last), events + 1);
     assert_int_equal(media_finish(task, state, &new, found, &next), OK);
     assert_int_equal(media_finish(task, state, &new, found, NULL), ERR_CONFLICT);
-    assert_int_equal(stream_length(task, state, last), events + 2);
+    assert_int_equal(hand_count_events(task, state, last), events + 2);
     assert_int_equal(media_load(task, state, media.id, &media), OK);
     assert_int_equal(media.status, MEDIA_READY);
     assert_int_equal(media.width, 640);
@@ -258,7 +247,6 @@ static void attempts(struct task *task, struct state *state)
     struct slice owner = user(task, 0);
     struct job made, behind, job;
     struct media media = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &made);
-    struct redis_value v;
 
     upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &behind);
     assert_int_equal(job_claim(task, state, ANY, &job), OK);
@@ -284,10 +272,8 @@ static void attempts(struct task *task, struct state *state)
     assert_int_equal(media_load(task, state, media.id, &media), OK);
     assert_int_equal(media.status, MEDIA_FAILED);
     assert_true(slice_eq(media.failure_code, SLICE("decoder_died")));
-    redis_command(task, state->durable, &v, SLICE("ZCARD"), SLICE("{p0}:jobs_parked"));
-    assert_int_equal(v.number, 1);
-    redis_command(task, state->durable, &v, SLICE("ZCARD"), SLICE("{p0}:leases"));
-    assert_int_equal(v.number, 0);
+    assert_int_equal(hand_parked_jobs(task, state), 1);
+    assert_int_equal(hand_leased_jobs(task, state), 0);
     assert_int_equal(job_claim(task, state, ANY, &job), OK);
     assert_true(slice_eq(job.id, behind.id));
 }
@@ -299,7 +285,6 @@ static void media_gone(struct task *task, struct state *state)
     struct job queued, running, job;
     struct media a = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &running);
     struct media b = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &queued);
-    struct redis_value v;
 
     assert_int_equal(job_claim(task, state, ANY, &job), OK);
     assert_int_equal(delete_media(task, state, &a), OK);
@@ -309,8 +294,7 @@ static void media_gone(struct task *task, struct state *state)
     assert_int_equal(media_processing(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
-    redis_command(task, state->durable, &v, SLICE("KEYS"), SLICE("{p0}:[bjlmr]*"));
-    assert_int_equal(v.n, 0);
+    assert_int_equal(hand_remains_of_media(task, state), 0);
 }
 
 /* Looking for work where there is none, and renewing what is not held, writes nothing. */

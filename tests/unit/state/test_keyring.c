@@ -1,3 +1,4 @@
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "base/text.h"
@@ -5,7 +6,7 @@
 
 #include <stdlib.h>
 
-static const struct slice key = SLICE_INIT("hub:keyring");
+static const struct slice key = HAND_KEYRING;
 
 static struct slice stored(struct task *task, struct state *state)
 {

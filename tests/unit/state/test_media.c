@@ -1,5 +1,6 @@
 /* Media: the record, what a list finds and in which order. */
 #include "media_fixture.h"
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -29,7 +30,6 @@ static void record(struct task *task, struct state *state)
                           .taken_ms = -12,
                           .metadata = SLICE("{\"camera\":\"x\"}")};
     struct media got;
-    struct redis_value v;
 
     assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
     assert_int_equal(media.partition, last);
@@ -50,26 +50,18 @@ static void record(struct task *task, struct state *state)
     assert_int_equal(got.tag_count, 2);
     assert_true(slice_eq(got.tags[1], SLICE("summer 2023")));
 
-    struct slice blob = state_key(task->arena, last, "blob:%.*s", SLICE_ARG(sha));
     struct media second = media;
     second.tag_count = 0;
     assert_int_equal(media_create(task, state, &second, NULL, NULL, NULL), OK);
-    redis_command(task, state->durable, &v, SLICE("GET"), blob);
-    assert_true(slice_eq(v.text, SLICE("2")));
+    assert_true(slice_eq(hand_blob_count(task, state, last, sha), SLICE("2")));
 
     /* Deleted with tags that somebody has changed meanwhile: no index keeps it. */
-    redis_command(task, state->durable, &v, SLICE("HSET"),
-                  state_key(task->arena, last, "media:%.*s", SLICE_ARG(media.id)), SLICE("tags"),
-                  SLICE("sea"));
+    hand_set_field(task, state, record_key(task->arena, &media), SLICE("tags"), SLICE("sea"));
     assert_int_equal(delete_media(task, state, &media), OK);
-    redis_command(task, state->durable, &v, SLICE("GET"), blob);
-    assert_true(slice_eq(v.text, SLICE("1")));
+    assert_true(slice_eq(hand_blob_count(task, state, last, sha), SLICE("1")));
     assert_int_equal(delete_media(task, state, &second), OK);
-    redis_command(task, state->durable, &v, SLICE("EXISTS"), blob);
-    assert_int_equal(v.number, 0);
-    redis_command(task, state->durable, &v, SLICE("ZCARD"),
-                  state_key(task->arena, last, "media_of:%.*s:tag:sea", SLICE_ARG(media.owner)));
-    assert_int_equal(v.number, 0);
+    assert_int_equal(hand_blob_count(task, state, last, sha).n, 0);
+    assert_int_equal(hand_count_tagged(task, state, last, media.owner, "sea"), 0);
     assert_int_equal(media_load(task, state, media.id, &got), ERR_NOT_FOUND);
     assert_int_equal(media_load(task, state, SLICE("media_nonsense"), &got), ERR_NOT_FOUND);
 }
@@ -212,21 +204,11 @@ static void large(struct task *task, struct state *state)
 {
     struct slice me = id_new(task->arena, SLICE("user_"), 0);
     struct media_filter filter = {.owner = me, .limit = 20};
-    struct redis_value v;
     struct media *list;
     uint64_t total;
     size_t n;
 
-    assert_int_equal(
-        redis_command(task, state->durable, &v, SLICE("EVAL"),
-                      SLICE("for i = 1, 12000 do local id = 'media_' .. i "
-                            "redis.call('ZADD', '{p0}:media_of:' .. ARGV[1], i, id) "
-                            "redis.call('HSET', '{p0}:media:' .. id, 'owner', ARGV[1], 'type', "
-                            "'image', 'status', 'ready', 'title', 'Nr ' .. i, 'size', i, "
-                            "'created', i) end return 1"),
-                      SLICE("1"), SLICE("{p0}:x"), me),
-        OK);
-    assert_int_equal(v.number, 1);
+    hand_make_media(task, state, me, 12000);
     filter.skip = 11990;
     assert_int_equal(media_list(task, state, &filter, &list, &n, &total), OK);
     assert_int_equal(total, 12000);

@@ -1,4 +1,5 @@
 /* The reader of the streams: order, what it does when history is not the one it knew. */
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "state/commit.h"
@@ -169,7 +170,7 @@ static void flushed(struct task *task, struct state *state)
 
     emit(task, state, 0);
     WAIT_UNTIL(seen->n == 1);
-    redis_fixture_command("DEL {p0}:head {p0}:events");
+    hand_lose_history();
     expect_fork(task, state, seen, 0, 0);
     close_reader(state, seen);
 }
@@ -182,29 +183,10 @@ static void overtaken(struct task *task, struct state *state)
     emit(task, state, 0);
     emit(task, state, 0);
     WAIT_UNTIL(seen->n == 2);
-    redis_fixture_command("DEL {p0}:head {p0}:events");
+    hand_lose_history();
     emit_many(task, state, 0, 5);
     expect_fork(task, state, seen, 0, 5);
     close_reader(state, seen);
-}
-
-static void set_back(struct task *task, struct state *state, const struct head *head)
-{
-    struct redis_value v;
-
-    redis_command(task, state->durable, &v, SLICE("HSET"), SLICE("{p0}:head"), SLICE("offset"),
-                  arena_printf(task->arena, "%llu", (unsigned long long)head->offset),
-                  SLICE("hash"), slice_from(head->hash));
-    assert_int_equal(
-        redis_command(task, state->durable, &v, SLICE("EVAL"),
-                      SLICE("local all = redis.call('XRANGE', KEYS[1], '-', '+') "
-                            "redis.call('DEL', KEYS[1]) "
-                            "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], "
-                            "all[i][1], unpack(all[i][2])) end return 1"),
-                      SLICE("1"), SLICE("{p0}:events"),
-                      arena_printf(task->arena, "%llu", (unsigned long long)head->offset)),
-        OK);
-    assert_int_equal(v.number, 1);
 }
 
 /* The server comes back without its newest entries, as after a failover: same epoch. */
@@ -218,7 +200,7 @@ static void lost_tail(struct task *task, struct state *state)
     two = *stream_head(seen->stream, 0);
     emit_many(task, state, 0, 3);
     WAIT_UNTIL(seen->n == 5);
-    set_back(task, state, &two);
+    hand_set_back(task, state, &two);
     expect_fork(task, state, seen, 0, 2);
     close_reader(state, seen);
 }
@@ -234,7 +216,7 @@ static void lost_tail_overtaken(struct task *task, struct state *state)
     two = *stream_head(seen->stream, 0);
     emit_many(task, state, 0, 3);
     WAIT_UNTIL(seen->n == 5);
-    set_back(task, state, &two);
+    hand_set_back(task, state, &two);
     emit_many(task, state, 0, 6);
     expect_fork(task, state, seen, 0, 8);
     close_reader(state, seen);
@@ -251,7 +233,7 @@ static void lost_tail_replaced(struct task *task, struct state *state)
     two = *stream_head(seen->stream, 0);
     emit_many(task, state, 0, 3);
     WAIT_UNTIL(seen->n == 5);
-    set_back(task, state, &two);
+    hand_set_back(task, state, &two);
     emit_many(task, state, 0, 3);
     expect_fork(task, state, seen, 0, 5);
     close_reader(state, seen);
@@ -284,7 +266,6 @@ static void reading(struct task *task, struct state *state)
     struct seen *seen = open_reader(state, NULL);
     struct head start = *stream_head(seen->stream, last), now, wrong;
     struct event *events;
-    struct redis_value v;
     size_t n;
 
     assert_int_equal(stream_read(task, state, last, &start, 10, &events, &n), OK);
@@ -314,12 +295,10 @@ static void reading(struct task *task, struct state *state)
     assert_int_equal(stream_read(task, state, last, &wrong, 10, &events, &n), ERR_CONFLICT);
 
     /* Trimmed: entry 11 is still there, so 10 can be continued and 9 cannot. */
-    redis_command(task, state->durable, &v, SLICE("XTRIM"), state_key(task->arena, last, "events"),
-                  SLICE("MINID"), SLICE("11-0"));
+    hand_trim(task, state, last, 11);
     assert_int_equal(stream_read(task, state, last, &ten, 1, &events, &n), OK);
     assert_int_equal(stream_read(task, state, last, &start, 1, &events, &n), ERR_NOT_FOUND);
-    redis_command(task, state->durable, &v, SLICE("XTRIM"), state_key(task->arena, last, "events"),
-                  SLICE("MAXLEN"), SLICE("0"));
+    hand_trim(task, state, last, UINT64_MAX);
     assert_int_equal(stream_read(task, state, last, &ten, 1, &events, &n), ERR_NOT_FOUND);
     assert_int_equal(stream_read(task, state, last, &now, 1, &events, &n), OK);
     close_reader(state, seen);

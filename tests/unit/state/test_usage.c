@@ -1,5 +1,6 @@
 /* What accounts take against what they may, by many at once, by claims, and counted anew. */
 #include "media_fixture.h"
+#include "state_by_hand.h"
 #include "state_fixture.h"
 
 #include "state/id.h"
@@ -76,19 +77,15 @@ static void is_counted_anew(struct task *task, struct state *state)
     unsigned partition = state->partitions - 1;
     struct slice owner = new_owner(task, state);
     struct usage_count count;
-    struct redis_value reply;
     struct media media;
 
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(create(task, state, owner, 10, NULL, &media), OK);
-    struct slice key = state_key(task->arena, partition, "usage:%.*s", SLICE_ARG(owner));
-    assert_int_equal(state_command(task, state->durable, &reply, SLICE("DEL"), key), OK);
+    hand_forget_usage(task, state, partition, owner);
     assert_int_equal(delete_media(task, state, &media), OK); /* of nobody counted */
     assert_usage(task, state, owner, 20, 2);
 
-    assert_int_equal(state_command(task, state->durable, &reply, SLICE("HSET"), key, SLICE("bytes"),
-                                   SLICE("7"), SLICE("items"), SLICE("1")),
-                     OK);
+    hand_count_wrong(task, state, partition, owner, 7, 1);
     assert_int_equal(usage_recount(task, state, owner, true, &count), OK);
     assert_int_equal(count.recorded.bytes, 7);
     assert_int_equal(count.counted.bytes, 20);
@@ -125,17 +122,12 @@ static void a_stale_claim_makes_room(struct task *task, struct state *state)
     unsigned partition = state->partitions - 1;
     struct slice owner = new_owner(task, state);
     struct usage_bound dead = {.most = {.bytes = 100}}, next = dead;
-    struct redis_value reply;
     struct media media;
 
     assert_int_equal(usage_claim(task, state, owner, 70, &dead), OK);
     assert_int_equal(usage_claim(task, state, owner, 70, &next), ERR_QUOTA);
     dead.claim_value = SLICE("70 1000");
-    assert_int_equal(
-        state_command(task, state->durable, &reply, SLICE("HSET"),
-                      state_key(task->arena, partition, "claims:%.*s", SLICE_ARG(owner)),
-                      dead.claim, dead.claim_value),
-        OK);
+    hand_put_claim(task, state, partition, owner, dead.claim, dead.claim_value);
     assert_int_equal(usage_claim(task, state, owner, 70, &next), OK);
     /* It was not dead, only slow: there is no room for both, and none is taken twice. */
     assert_int_equal(create(task, state, owner, 70, &dead, &media), ERR_QUOTA);

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "decode/iso6709.h"
-#include "decode/when.h"
+#include "decode/metadata.h"
 
 #include <errno.h>
 #include <libavutil/display.h>
@@ -154,33 +154,58 @@ static void read_size(const AVStream *video, struct wire_results *results)
     results->height = swapped ? width : height;
 }
 
-static struct slice tag(const AVDictionary *tags, const char *name)
+/* The first of the names, up to NULL, that is there. */
+static struct slice tag(const AVDictionary *tags, const char *const *names)
 {
-    const AVDictionaryEntry *found = av_dict_get(tags, name, NULL, 0);
+    const AVDictionaryEntry *found = NULL;
 
+    for (; *names && !found; names++)
+        found = av_dict_get(tags, *names, NULL, 0);
     return slice_from(found ? found->value : NULL);
 }
 
-static void read_tags(const AVDictionary *tags, struct wire_results *results)
+#define TAG(tags, ...) tag(tags, (const char *const[]){__VA_ARGS__, NULL})
+
+static void read_tags(const AVDictionary *tags, struct found *found)
 {
-    struct slice place = tag(tags, "com.apple.quicktime.location.ISO6709");
-    /* Apple's tag is the local time with its zone; the other one is UTC. */
-    results->has_taken_ms =
-        when_parse(&(struct when){.text = tag(tags, "com.apple.quicktime.creationdate")},
-                   &results->taken_ms) ||
-        when_parse(&(struct when){.text = tag(tags, "creation_time")}, &results->taken_ms);
-    if (place.n == 0)
-        place = tag(tags, "location");
-    results->metadata.has_location = iso6709_parse(place, &results->metadata.location);
+    struct wire_location place;
+
+    /* Apple's is the local time with its zone, the other one UTC. */
+    found_time(found, FOUND_ORIGINAL,
+               &(struct when){.text = TAG(tags, "com.apple.quicktime.creationdate")});
+    found_time(found, FOUND_DIGITIZED, &(struct when){.text = TAG(tags, "creation_time")});
+    found_camera(found, TAG(tags, "com.apple.quicktime.make", "com.android.manufacturer", "make"),
+                 TAG(tags, "com.apple.quicktime.model", "com.android.model", "model"));
+    if (!iso6709_parse(TAG(tags, "com.apple.quicktime.location.ISO6709", "location"), &place))
+        return;
+    found_place(found, place.latitude, place.longitude);
+    if (place.has_altitude)
+        found_altitude(found, place.altitude);
 }
 
-void container_read(const struct container *container, struct wire_results *results)
+static void read_metadata(const struct container *container, struct decoding *decoding)
 {
+    struct found found;
+
+    found_init(&found, decoding->arena);
+    read_tags(container->format->metadata, &found);
+    if (container->video) /* of a song it is the year that it came out */
+        found_time(&found, FOUND_CHANGED,
+                   &(struct when){.text = TAG(container->format->metadata, "date")});
+    for (unsigned i = 0; i < container->format->nb_streams; i++)
+        read_tags(container->format->streams[i]->metadata, &found);
+    metadata_of_input(decoding, &found);
+    metadata_put(&found, &decoding->results);
+}
+
+void container_read(const struct container *container, struct decoding *decoding)
+{
+    struct wire_results *results = &decoding->results;
     int64_t duration_ms = container->format->duration / (AV_TIME_BASE / 1000);
 
     if (duration_ms > 0 && duration_ms <= MAX_DURATION_MS)
         results->duration_ms = (uint64_t)duration_ms;
     if (container->video)
         read_size(container->video, results);
-    read_tags(container->format->metadata, results);
+    read_metadata(container, decoding);
 }

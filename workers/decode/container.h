@@ -24,7 +24,7 @@ struct container {
 bool container_open(struct decoding *decoding, struct container *container);
 void container_close(struct container *container);
 
-/* Duration, upright size in square pixels, time and place of recording. */
-void container_read(const struct container *container, struct wire_results *results);
+/* Into the results: duration, upright size in square pixels, and what is said of the recording. */
+void container_read(const struct container *container, struct decoding *decoding);
 /* Quarter turns clockwise that make the picture upright: 0 to 3. */
 int container_quarter_turns(const AVStream *stream);

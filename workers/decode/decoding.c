@@ -1,5 +1,8 @@
 #include "decode/decoding.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message)
 {
     decoding->reason = reason;
@@ -16,4 +19,21 @@ void decoding_made(struct decoding *decoding, size_t i)
         results->variants =
             ARENA_ARRAY(decoding->arena, struct wire_output, request->outputs_count);
     results->variants[results->variants_count++] = request->outputs[i];
+}
+
+bool decoding_map(const struct decoding *decoding, struct slice *file)
+{
+    struct stat info;
+
+    if (fstat(decoding->input, &info) != 0 || info.st_size <= 0)
+        return false;
+    size_t n = (size_t)info.st_size;
+    void *bytes = mmap(NULL, n, PROT_READ, MAP_PRIVATE, decoding->input, 0);
+    *file = (struct slice){bytes, n};
+    return bytes != MAP_FAILED;
+}
+
+void decoding_unmap(struct slice file)
+{
+    munmap((void *)(uintptr_t)file.p, file.n);
 }

@@ -20,5 +20,9 @@ struct decoding {
 /* Notes why the decoding failed and returns false. */
 bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
 
+/* The original in memory, until decoding_unmap(); false when it cannot be mapped. */
+bool decoding_map(const struct decoding *decoding, struct slice *file);
+void decoding_unmap(struct slice file);
+
 /* Notes that output i is made. */
 void decoding_made(struct decoding *decoding, size_t i);

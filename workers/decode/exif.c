@@ -1,148 +1,222 @@
 #include "decode/exif.h"
 
-#include "decode/when.h"
+#include "decode/tiff.h"
 
-#include <libexif/exif-data.h>
 #include <math.h>
-#include <string.h>
 
-/* Not in every release of libexif's table of names. */
-enum { TAG_LENS_MODEL = 0xA434, TAG_OFFSET_TIME_ORIGINAL = 0x9011, TAG_SENSITIVITY = 0x8832 };
+enum {
+    TAG_MAKE = 0x010f,
+    TAG_MODEL = 0x0110,
+    TAG_ORIENTATION = 0x0112,
+    TAG_DATE_TIME = 0x0132,
+    TAG_EXPOSURE_TIME = 0x829a,
+    TAG_F_NUMBER = 0x829d,
+    TAG_EXIF_IFD = 0x8769,
+    TAG_GPS_IFD = 0x8825,
+    TAG_ISO = 0x8827,
+    TAG_OUTPUT_SENSITIVITY = 0x8831,
+    TAG_RECOMMENDED_INDEX = 0x8832,
+    TAG_ISO_SPEED = 0x8833,
+    TAG_ORIGINAL = 0x9003,
+    TAG_DIGITIZED = 0x9004,
+    TAG_OFFSET = 0x9010,
+    TAG_OFFSET_ORIGINAL = 0x9011,
+    TAG_OFFSET_DIGITIZED = 0x9012,
+    TAG_SHUTTER_SPEED = 0x9201,
+    TAG_APERTURE = 0x9202,
+    TAG_FRACTION = 0x9290,
+    TAG_FRACTION_ORIGINAL = 0x9291,
+    TAG_FRACTION_DIGITIZED = 0x9292,
+    TAG_LENS_MODEL = 0xa434,
+    GPS_LATITUDE_REF = 1,
+    GPS_LATITUDE = 2,
+    GPS_LONGITUDE_REF = 3,
+    GPS_LONGITUDE = 4,
+    GPS_ALTITUDE_REF = 5,
+    GPS_ALTITUDE = 6,
+    GPS_TIME = 7,
+    GPS_DATE = 29,
+    ISO_IS_ELSEWHERE = 65535,
+};
 
-static const ExifEntry *entry(const ExifData *data, ExifIfd ifd, int tag)
+struct exif {
+    struct tiff tiff;
+    struct tiff_ifd image, camera, place; /* n is 0 where there is none */
+};
+
+static bool find(struct exif *exif, const struct tiff_ifd *ifd, unsigned tag,
+                 struct tiff_entry *out)
 {
-    return exif_content_get_entry(data->ifd[ifd], (ExifTag)tag);
+    return tiff_find(&exif->tiff, ifd, tag, out);
 }
 
-static struct slice ascii(const ExifData *data, ExifIfd ifd, int tag)
+/* TIFF/EP, and raw files with it, have in the first directory what EXIF has in one of its own. */
+static bool find_any(struct exif *exif, unsigned tag, struct tiff_entry *out)
 {
-    const ExifEntry *e = entry(data, ifd, tag);
-
-    if (!e || e->format != EXIF_FORMAT_ASCII || !e->data)
-        return SLICE_NONE;
-    return (struct slice){(const char *)e->data, strnlen((const char *)e->data, e->size)};
+    return find(exif, &exif->camera, tag, out) || find(exif, &exif->image, tag, out);
 }
 
-/* The n-th rational of an entry; false for another format or x/0. */
-static bool rational(const ExifData *data, ExifIfd ifd, int tag, size_t n, double *out)
+static struct slice text(struct exif *exif, unsigned tag)
 {
-    const ExifEntry *e = entry(data, ifd, tag);
-    unsigned width = exif_format_get_size(EXIF_FORMAT_RATIONAL);
+    struct tiff_entry entry;
 
-    if (!e || e->format != EXIF_FORMAT_RATIONAL || !e->data || e->size / width <= n)
+    return find_any(exif, tag, &entry) ? tiff_text(&exif->tiff, &entry) : SLICE_NONE;
+}
+
+static bool real(struct exif *exif, unsigned tag, double *out)
+{
+    struct tiff_entry entry;
+
+    return find_any(exif, tag, &entry) && tiff_real(&exif->tiff, &entry, 0, out);
+}
+
+static void read_orientation(struct exif *exif, struct found *found)
+{
+    struct tiff_entry entry;
+    double value;
+
+    if (!found->orientation && find(exif, &exif->image, TAG_ORIENTATION, &entry) &&
+        tiff_real(&exif->tiff, &entry, 0, &value) && value >= 1 && value <= 8)
+        found->orientation = (unsigned)value;
+}
+
+static void read_exposure(struct exif *exif, struct found *found)
+{
+    static const unsigned sensitivities[] = {TAG_ISO, TAG_RECOMMENDED_INDEX, TAG_OUTPUT_SENSITIVITY,
+                                             TAG_ISO_SPEED};
+    double value;
+
+    for (size_t i = 0; i < sizeof sensitivities / sizeof *sensitivities; i++)
+        if (real(exif, sensitivities[i], &value) && value != ISO_IS_ELSEWHERE)
+            found_iso(found, value);
+    if (real(exif, TAG_EXPOSURE_TIME, &value))
+        found_exposure(found, value);
+    if (real(exif, TAG_SHUTTER_SPEED, &value)) /* APEX, as the aperture below */
+        found_exposure(found, exp2(-value));
+    if (real(exif, TAG_F_NUMBER, &value))
+        found_aperture(found, value);
+    if (real(exif, TAG_APERTURE, &value) && value > 0)
+        found_aperture(found, round(exp2(value / 2) * 10) / 10);
+}
+
+/* Degrees, mostly with minutes and seconds, and a hemisphere in a tag of its own, of which the
+ * first letter tells; without it there is no place. The sign of signed ones tells nothing. */
+static bool coordinate(struct exif *exif, unsigned tag, const char *refs, double *out)
+{
+    static const double units[] = {1, 60, 3600};
+    struct tiff_entry ref, parts;
+    double part;
+
+    if (!find(exif, &exif->place, tag - 1, &ref) || !find(exif, &exif->place, tag, &parts) ||
+        parts.count == 0)
         return false;
-    ExifRational value =
-        exif_get_rational(e->data + n * width, exif_data_get_byte_order(e->parent->parent));
-    if (value.denominator == 0)
+    struct slice letter = slice_trim(tiff_text(&exif->tiff, &ref));
+    if (letter.n == 0)
         return false;
-    *out = (double)value.numerator / (double)value.denominator;
+    letter.n = 1;
+    bool negative = slice_eq_nocase(letter, (struct slice){refs + 1, 1});
+    if (!negative && !slice_eq_nocase(letter, (struct slice){refs, 1}))
+        return false;
+    *out = 0;
+    for (uint64_t i = 0; i < 3 && i < parts.count; i++) {
+        if (!tiff_real(&exif->tiff, &parts, i, &part))
+            return false;
+        *out += fabs(part) / units[i];
+    }
+    if (negative)
+        *out = -*out;
     return true;
 }
 
-static void read_camera(struct arena *arena, const ExifData *data, struct wire_metadata *metadata)
+/* Of the references 1 is below the sea, 3 below the ellipsoid (Exif 3.0). */
+static void read_altitude(struct exif *exif, struct found *found)
 {
-    struct slice make = wire_clip(arena, ascii(data, EXIF_IFD_0, EXIF_TAG_MAKE), 60);
-    struct slice model = wire_clip(arena, ascii(data, EXIF_IFD_0, EXIF_TAG_MODEL), 60);
-    struct slice head = {model.p, make.n < model.n ? make.n : model.n};
+    struct tiff_entry entry;
+    double altitude, reference = 0;
 
-    /* Many models begin with their maker's name. */
-    if (make.n == 0 || slice_eq_nocase(head, make))
-        metadata->camera = model;
-    else
-        metadata->camera =
-            slice_trim(arena_printf(arena, "%.*s %.*s", SLICE_ARG(make), SLICE_ARG(model)));
-    metadata->lens = wire_clip(arena, ascii(data, EXIF_IFD_EXIF, TAG_LENS_MODEL), 120);
-}
-
-static void read_iso(const ExifData *data, struct wire_metadata *metadata)
-{
-    const ExifEntry *e = entry(data, EXIF_IFD_EXIF, EXIF_TAG_ISO_SPEED_RATINGS);
-
-    if (!e)
-        e = entry(data, EXIF_IFD_EXIF, TAG_SENSITIVITY);
-    if (!e || e->format != EXIF_FORMAT_SHORT || e->size < 2 || !e->data)
+    if (!find(exif, &exif->place, GPS_ALTITUDE, &entry) ||
+        !tiff_real(&exif->tiff, &entry, 0, &altitude))
         return;
-    metadata->iso = exif_get_short(e->data, exif_data_get_byte_order(e->parent->parent));
-    metadata->has_iso = metadata->iso > 0;
+    if (find(exif, &exif->place, GPS_ALTITUDE_REF, &entry) &&
+        !tiff_real(&exif->tiff, &entry, 0, &reference) &&
+        slice_starts_with(tiff_text(&exif->tiff, &entry), SLICE("1")))
+        reference = 1;
+    found_altitude(found, reference == 1 || reference == 3 ? -fabs(altitude) : altitude);
 }
 
-static void read_exposure(struct arena *arena, const ExifData *data, struct wire_metadata *metadata)
+static void read_place(struct exif *exif, struct found *found)
 {
-    double seconds, f_number;
+    double latitude, longitude;
 
-    if (rational(data, EXIF_IFD_EXIF, EXIF_TAG_EXPOSURE_TIME, 0, &seconds) && seconds > 1e-6 &&
-        seconds < 1e5)
-        metadata->exposure = seconds < 0.3 ? arena_printf(arena, "1/%.0f", 1 / seconds)
-                                           : arena_printf(arena, "%.3g", seconds);
-    if (rational(data, EXIF_IFD_EXIF, EXIF_TAG_FNUMBER, 0, &f_number) && f_number >= 0.1 &&
-        f_number <= 1000) {
-        metadata->aperture = f_number;
-        metadata->has_aperture = true;
-    }
+    if (coordinate(exif, GPS_LATITUDE, "NS", &latitude) &&
+        coordinate(exif, GPS_LONGITUDE, "EW", &longitude))
+        found_place(found, latitude, longitude);
+    read_altitude(exif, found);
 }
 
-/* Degrees, minutes, seconds and a hemisphere in a tag of its own; without it there is no place. */
-static bool coordinate(const ExifData *data, int tag, int ref_tag, const char *refs, double limit,
-                       double *out)
+/* UTC, in two tags. */
+static void read_satellite_time(struct exif *exif, struct found *found)
 {
-    struct slice ref = ascii(data, EXIF_IFD_GPS, ref_tag);
-    double degrees, minutes = 0, seconds = 0;
+    struct tiff_entry date, time;
+    double part[3];
 
-    if (ref.n != 1 || (ref.p[0] != refs[0] && ref.p[0] != refs[1]) ||
-        !rational(data, EXIF_IFD_GPS, tag, 0, &degrees) ||
-        !rational(data, EXIF_IFD_GPS, tag, 1, &minutes) ||
-        !rational(data, EXIF_IFD_GPS, tag, 2, &seconds) || minutes >= 60 || seconds >= 60)
-        return false;
-    *out = degrees + minutes / 60 + seconds / 3600;
-    if (ref.p[0] == refs[1])
-        *out = -*out;
-    return fabs(*out) <= limit;
-}
-
-static void read_location(const ExifData *data, struct wire_metadata *metadata)
-{
-    struct wire_location *location = &metadata->location;
-    const ExifEntry *ref = entry(data, EXIF_IFD_GPS, EXIF_TAG_GPS_ALTITUDE_REF);
-    double altitude;
-
-    metadata->has_location = coordinate(data, EXIF_TAG_GPS_LATITUDE, EXIF_TAG_GPS_LATITUDE_REF,
-                                        "NS", 90, &location->latitude) &&
-                             coordinate(data, EXIF_TAG_GPS_LONGITUDE, EXIF_TAG_GPS_LONGITUDE_REF,
-                                        "EW", 180, &location->longitude);
-    /* 0/0 means "no fix" in what phones write; nobody takes photos at that buoy. */
-    if (location->latitude == 0 && location->longitude == 0)
-        metadata->has_location = false;
-    if (!rational(data, EXIF_IFD_GPS, EXIF_TAG_GPS_ALTITUDE, 0, &altitude) || altitude > 20000)
+    if (!find(exif, &exif->place, GPS_DATE, &date) || !find(exif, &exif->place, GPS_TIME, &time))
         return;
-    bool below_sea = ref && ref->format == EXIF_FORMAT_BYTE && ref->size && ref->data[0] == 1;
-    location->altitude = below_sea ? -altitude : altitude;
-    location->has_altitude = true;
+    for (uint64_t i = 0; i < 3; i++)
+        if (!tiff_real(&exif->tiff, &time, i, &part[i]) || part[i] < 0 || part[i] >= 61)
+            return;
+    struct slice day = tiff_text(&exif->tiff, &date);
+    found_time(found, FOUND_POSITIONED,
+               &(struct when){.text = arena_printf(found->arena, "%.*s %02.0f:%02.0f:%06.3f",
+                                                   SLICE_ARG(slice_trim(day)), floor(part[0]),
+                                                   floor(part[1]), part[2])});
 }
 
-static void read_time(const ExifData *data, struct wire_results *results)
+static void read_times(struct exif *exif, struct found *found)
 {
-    struct slice original = ascii(data, EXIF_IFD_EXIF, EXIF_TAG_DATE_TIME_ORIGINAL);
-    struct slice offset = ascii(data, EXIF_IFD_EXIF, TAG_OFFSET_TIME_ORIGINAL);
+    static const struct {
+        enum found_time what;
+        unsigned text, fraction, zone;
+    } tags[] = {
+        {FOUND_ORIGINAL, TAG_ORIGINAL, TAG_FRACTION_ORIGINAL, TAG_OFFSET_ORIGINAL},
+        {FOUND_DIGITIZED, TAG_DIGITIZED, TAG_FRACTION_DIGITIZED, TAG_OFFSET_DIGITIZED},
+        {FOUND_CHANGED, TAG_DATE_TIME, TAG_FRACTION, TAG_OFFSET},
+    };
 
-    results->has_taken_ms =
-        when_parse(&(struct when){.text = original, .zone = offset}, &results->taken_ms);
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        found_time(found, tags[i].what,
+                   &(struct when){.text = text(exif, tags[i].text),
+                                  .fraction = text(exif, tags[i].fraction),
+                                  .zone = text(exif, tags[i].zone)});
+    read_satellite_time(exif, found);
 }
 
-void exif_read(struct arena *arena, struct slice block, struct wire_results *results)
+/* A directory that another one points to. */
+static void open_ifd(struct exif *exif, unsigned tag, struct tiff_ifd *out)
 {
-    ExifData *data = exif_data_new();
+    struct tiff_entry entry;
+    unsigned width = exif->tiff.big ? 8 : 4;
 
-    if (!data)
+    if (find(exif, &exif->image, tag, &entry) && entry.n >= 4)
+        tiff_ifd(&exif->tiff, tiff_number(&exif->tiff, entry.at, entry.n >= width ? width : 4),
+                 out);
+}
+
+void exif_read(struct found *found, struct slice block)
+{
+    static const struct slice head = SLICE_INIT("Exif\0");
+    struct exif exif = {0};
+
+    if (slice_starts_with(block, head) && block.n > 6)
+        block = slice_from_offset(block, 6);
+    if (!tiff_open(block, &exif.tiff) || !tiff_ifd(&exif.tiff, exif.tiff.first, &exif.image))
         return;
-    /* Repairing a block to the standard costs time and invents tags. */
-    exif_data_unset_option(data, EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
-    exif_data_set_option(data, EXIF_DATA_OPTION_DONT_CHANGE_MAKER_NOTE);
-    if (block.n <= UINT16_MAX)
-        exif_data_load_data(data, (const unsigned char *)block.p, (unsigned)block.n);
-    read_camera(arena, data, &results->metadata);
-    read_iso(data, &results->metadata);
-    read_exposure(arena, data, &results->metadata);
-    read_location(data, &results->metadata);
-    read_time(data, results);
-    exif_data_unref(data);
+    open_ifd(&exif, TAG_EXIF_IFD, &exif.camera);
+    open_ifd(&exif, TAG_GPS_IFD, &exif.place);
+    found_camera(found, text(&exif, TAG_MAKE), text(&exif, TAG_MODEL));
+    found_lens(found, text(&exif, TAG_LENS_MODEL));
+    read_orientation(&exif, found);
+    read_exposure(&exif, found);
+    read_place(&exif, found);
+    read_times(&exif, found);
 }

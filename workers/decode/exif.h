@@ -1,10 +1,9 @@
-/* exif.h: what a picture's EXIF block (CIPA DC-008) says about camera, exposure, place and time,
- * taken only where it makes sense. */
+/* exif.h: what a picture's EXIF block (CIPA DC-008, Exif 3.0), or a TIFF or raw file itself, says
+ * about camera, exposure, place, time and which way is up. Read with our own walk of directories
+ * (tiff.h): libexif ends at 64 KiB, wants "Exif\0\0" in front, and repairs by inventing. */
 #pragma once
 
-#include "base/arena.h"
-#include "wire/wire.h"
+#include "decode/found.h"
 
-/* Fills in results->metadata and taken_ms; leaves alone what is absent or nonsense. The block is as
- * libvips gives it, with or without "Exif\0\0" in front. */
-void exif_read(struct arena *arena, struct slice block, struct wire_results *results);
+/* With or without "Exif\0\0" in front; what is absent or nonsense is left alone. */
+void exif_read(struct found *found, struct slice block);

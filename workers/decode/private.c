@@ -216,5 +216,5 @@ bool private_find(struct slice file, struct mask *mask)
     else if (scan_is(&scan, 0, SLICE("GIF8")))
         look_at_gif(&scan);
     mask_finish(mask);
-    return !mask->overflow && scan.steps <= PRIVATE_STEPS;
+    return !mask->overflow && scan.steps <= SCAN_STEPS;
 }

@@ -1,4 +1,5 @@
 #include "decode/private_scan.h"
+#include "decode/tiff.h"
 
 enum {
     TAG_STRIP_AT = 0x0111,
@@ -13,7 +14,6 @@ enum {
     TAG_GPS_IFD = 0x8825,
     MAX_DEPTH = 6,
     MAX_IFDS = 4096, /* a scanner's pages */
-    ENTRY_BYTES = 12,
 };
 
 /* Artist, OwnerName, SerialNumber and CameraSerialNumber of raw converters, CameraOwnerName,
@@ -23,45 +23,22 @@ static const uint16_t private_tags[] = {0x013b, 0xfde8, 0xfde9, 0xc62f, 0xa430, 
                                         0xa437, 0xa438, 0x9c9d, 0x927c, 0xc634, 0xc68c, 0xfe00,
                                         0x8568, 0x8482, 0x85d8, 0x87b0, 0x87b1};
 
-struct tiff {
+struct walk {
     struct scan *scan;
-    struct span span;
-    bool little_endian;
+    struct span span; /* of the structure, in the file */
+    struct tiff tiff;
     unsigned ifds;
 };
 
-struct entry {
-    unsigned tag, type;
-    uint64_t count;
-    struct span value; /* in the file */
-};
-
-static uint64_t number(struct tiff *tiff, uint64_t offset, unsigned width)
+/* In the file. */
+static struct span place_of(const struct walk *walk, const struct tiff_entry *entry)
 {
-    if (offset > tiff->span.n || width > tiff->span.n - offset) {
-        tiff->scan->broken = true;
-        return 0;
-    }
-    return scan_number(tiff->scan, tiff->span.at + offset, width, tiff->little_endian);
+    return (struct span){walk->span.at + entry->at, entry->n};
 }
 
-static struct entry entry_at(struct tiff *tiff, uint64_t offset)
+static bool may_go_on(struct walk *walk)
 {
-    static const unsigned char widths[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4};
-    struct entry entry = {
-        .tag = (unsigned)number(tiff, offset, 2),
-        .type = (unsigned)number(tiff, offset + 2, 2),
-        .count = number(tiff, offset + 4, 4),
-    };
-    uint64_t n = entry.count * (entry.type < sizeof widths ? widths[entry.type] : 1);
-    uint64_t at = n <= 4 ? offset + 8 : number(tiff, offset + 8, 4);
-
-    if (at > tiff->span.n)
-        at = tiff->span.n;
-    entry.value = (struct span){tiff->span.at + at, n};
-    if (n > tiff->span.n - at)
-        entry.value.n = tiff->span.n - at;
-    return entry;
+    return !walk->tiff.broken && scan_step(walk->scan);
 }
 
 static bool is_private(unsigned tag)
@@ -73,46 +50,51 @@ static bool is_private(unsigned tag)
 }
 
 /* An empty directory, and nothing left of what it listed. */
-static void blank_ifd(struct tiff *tiff, uint64_t offset)
+static void blank_ifd(struct walk *walk, uint64_t at)
 {
-    uint64_t n = number(tiff, offset, 2);
+    struct tiff_ifd ifd;
 
-    for (uint64_t i = 0; i < n && scan_step(tiff->scan); i++)
-        scan_blank(tiff->scan, entry_at(tiff, offset + 2 + i * ENTRY_BYTES).value, 0);
-    uint64_t bytes = 2 + n * ENTRY_BYTES, left = tiff->span.n > offset ? tiff->span.n - offset : 0;
-    scan_blank(tiff->scan, (struct span){tiff->span.at + offset, bytes < left ? bytes : left}, 0);
+    if (!tiff_ifd(&walk->tiff, at, &ifd))
+        return;
+    for (uint64_t i = 0; i < ifd.n && may_go_on(walk); i++) {
+        struct tiff_entry entry = tiff_entry(&walk->tiff, &ifd, i);
+        scan_blank(walk->scan, place_of(walk, &entry), 0);
+    }
+    scan_blank(walk->scan, (struct span){walk->span.at + at, ifd.end - at}, 0);
 }
 
-static void walk(struct tiff *tiff, uint64_t offset, unsigned depth);
+static void walk_chain(struct walk *walk, uint64_t at, unsigned depth);
 
-static void walk_listed(struct tiff *tiff, const struct entry *entry, unsigned depth)
+static void walk_listed(struct walk *walk, const struct tiff_entry *entry, unsigned depth)
 {
-    for (uint64_t i = 0; i < entry->count && (i + 1) * 4 <= entry->value.n; i++)
-        walk(tiff, number(tiff, entry->value.at - tiff->span.at + i * 4, 4), depth + 1);
+    for (uint64_t i = 0; i < entry->count && (i + 1) * 4 <= entry->n; i++)
+        walk_chain(walk, tiff_number(&walk->tiff, entry->at + i * 4, 4), depth + 1);
 }
 
-static void look_at(struct tiff *tiff, const struct entry *entry, unsigned depth)
+static void look_at(struct walk *walk, const struct tiff_entry *entry, unsigned depth)
 {
+    struct span value = place_of(walk, entry);
+
     switch (entry->tag) {
     case TAG_GPS_IFD:
-        blank_ifd(tiff, number(tiff, entry->value.at - tiff->span.at, 4));
+        blank_ifd(walk, tiff_number(&walk->tiff, entry->at, 4));
         break;
     case TAG_EXIF_IFD:
     case TAG_SUB_IFDS:
-        walk_listed(tiff, entry, depth);
+        walk_listed(walk, entry, depth);
         break;
     case TAG_XMP:
-        private_xmp(tiff->scan, entry->value);
+        private_xmp(walk->scan, value);
         break;
     case TAG_PHOTOSHOP:
-        private_photoshop(tiff->scan, entry->value);
+        private_photoshop(walk->scan, value);
         break;
     case TAG_IPTC:
-        scan_blank(tiff->scan, entry->value, 0);
+        scan_blank(walk->scan, value, 0);
         break;
     default:
         if (is_private(entry->tag))
-            scan_blank(tiff->scan, entry->value, 0);
+            scan_blank(walk->scan, value, 0);
     }
 }
 
@@ -121,74 +103,69 @@ struct preview {
     uint64_t at, n; /* from the structure's first byte */
 };
 
-static void note_preview(struct tiff *tiff, const struct entry *entry, struct preview *preview)
+static void note_preview(struct walk *walk, const struct tiff_entry *entry, struct preview *preview)
 {
     enum { SHORT = 3 };
 
     if (entry->count != 1)
         return;
-    uint64_t value = number(tiff, entry->value.at - tiff->span.at, entry->type == SHORT ? 2 : 4);
+    uint64_t value = tiff_number(&walk->tiff, entry->at, entry->type == SHORT ? 2 : 4);
     if (entry->tag == TAG_JPEG_AT || entry->tag == TAG_STRIP_AT)
         preview->at = value;
     else if (entry->tag == TAG_JPEG_BYTES || entry->tag == TAG_STRIP_BYTES)
         preview->n = value;
 }
 
-static void look_at_preview(struct tiff *tiff, const struct preview *preview)
+static void look_at_preview(struct walk *walk, const struct preview *preview)
 {
-    uint64_t at = tiff->span.at + preview->at;
+    uint64_t at = walk->span.at + preview->at;
 
-    if (preview->at && preview->at < tiff->span.n &&
-        scan_is(tiff->scan, at, SLICE("\xff\xd8\xff"))) {
-        uint64_t left = tiff->span.n - preview->at;
-        private_jpeg(tiff->scan, (struct span){at, preview->n < left ? preview->n : left});
+    if (preview->at && preview->at < walk->span.n &&
+        scan_is(walk->scan, at, SLICE("\xff\xd8\xff"))) {
+        uint64_t left = walk->span.n - preview->at;
+        private_jpeg(walk->scan, (struct span){at, preview->n < left ? preview->n : left});
     }
 }
 
-/* A chain of directories; those that only repeat themselves end at MAX_IFDS. */
-static void walk(struct tiff *tiff, uint64_t offset, unsigned depth)
+/* Those that only repeat themselves end at MAX_IFDS. */
+static void walk_chain(struct walk *walk, uint64_t at, unsigned depth)
 {
+    struct tiff_ifd ifd;
+
     if (depth > MAX_DEPTH)
-        tiff->scan->broken = true;
-    while (offset && !tiff->scan->broken) {
-        uint64_t n = number(tiff, offset, 2);
+        walk->tiff.broken = true;
+    while (at && may_go_on(walk) && tiff_ifd(&walk->tiff, at, &ifd)) {
         struct preview preview = {0};
 
-        if (++tiff->ifds > MAX_IFDS)
-            tiff->scan->broken = true;
-        for (uint64_t i = 0; i < n && scan_step(tiff->scan); i++) {
-            struct entry entry = entry_at(tiff, offset + 2 + i * ENTRY_BYTES);
-            look_at(tiff, &entry, depth);
-            note_preview(tiff, &entry, &preview);
+        if (++walk->ifds > MAX_IFDS)
+            walk->tiff.broken = true;
+        for (uint64_t i = 0; i < ifd.n && may_go_on(walk); i++) {
+            struct tiff_entry entry = tiff_entry(&walk->tiff, &ifd, i);
+            look_at(walk, &entry, depth);
+            note_preview(walk, &entry, &preview);
         }
-        look_at_preview(tiff, &preview);
-        uint64_t next = offset + 2 + n * ENTRY_BYTES;
-        /* Cameras leave the end of the chain out when a directory is the last thing of all. */
-        offset = next + 4 <= tiff->span.n ? number(tiff, next, 4) : 0;
+        look_at_preview(walk, &preview);
+        at = ifd.next;
     }
 }
 
 bool private_tiff(struct scan *scan, struct span span, bool gps_first)
 {
-    struct tiff tiff = {.scan = scan, .span = span};
+    struct walk walk = {.scan = scan, .span = span};
     bool broken = scan->broken;
 
     if (!scan_holds(scan, span.at, span.n))
-        tiff.span.n = span.at < scan->file.n ? scan->file.n - span.at : 0;
+        walk.span.n = span.at < scan->file.n ? scan->file.n - span.at : 0;
     scan->broken = false;
-    tiff.little_endian = number(&tiff, 0, 2) == 0x4949;
-    uint64_t first = number(&tiff, 4, 4);
-    if (!tiff.little_endian && number(&tiff, 0, 2) != 0x4d4d)
-        scan->broken = true;
-    if (scan->broken)
-        first = 0;
-    if (gps_first && first)
-        blank_ifd(&tiff, first);
+    if (!tiff_open(scan_slice(scan, walk.span), &walk.tiff) || walk.tiff.big)
+        walk.tiff.broken = true;
+    else if (gps_first && walk.tiff.first)
+        blank_ifd(&walk, walk.tiff.first);
     else
-        walk(&tiff, first, 0);
-    bool followed = !scan->broken;
+        walk_chain(&walk, walk.tiff.first, 0);
+    bool followed = !walk.tiff.broken && !scan->broken;
     if (!followed)
         scan_blank(scan, span, 0);
-    scan->broken = broken || scan->steps > PRIVATE_STEPS;
+    scan->broken = broken || scan->steps > SCAN_STEPS;
     return followed;
 }

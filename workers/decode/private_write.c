@@ -2,8 +2,6 @@
 
 #include "decode/private.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static bool write_all(int fd, struct slice bytes)
@@ -37,18 +35,14 @@ static bool write_mask(struct decoding *decoding, struct slice file, size_t i)
 
 bool private_write(struct decoding *decoding)
 {
-    struct stat info;
+    struct slice file;
     bool fine = true;
 
-    if (fstat(decoding->input, &info) != 0 || info.st_size <= 0)
-        return decoding_fail(decoding, WIRE_REASON_STORAGE, "The original cannot be read.");
-    size_t n = (size_t)info.st_size;
-    void *bytes = mmap(NULL, n, PROT_READ, MAP_PRIVATE, decoding->input, 0);
-    if (bytes == MAP_FAILED)
+    if (!decoding_map(decoding, &file))
         return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY, "The original cannot be mapped.");
     for (size_t i = 0; i < decoding->request.outputs_count && fine; i++)
         if (decoding->request.outputs[i].product == WIRE_PRODUCT_MASK)
-            fine = write_mask(decoding, (struct slice){bytes, n}, i);
-    munmap(bytes, n);
+            fine = write_mask(decoding, file, i);
+    decoding_unmap(file);
     return fine;
 }

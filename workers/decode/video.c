@@ -201,7 +201,7 @@ bool video_decode(struct decoding *decoding)
     bool fine = container_open(decoding, &container);
 
     if (fine) {
-        container_read(&container, &decoding->results);
+        container_read(&container, decoding);
         if (container.video) {
             fine = write_poster(&poster);
             poster_close(&poster);

@@ -24,7 +24,7 @@ static int claim(struct task *task, struct visit *visit)
 
 int command_store(int argc, char **argv)
 {
-    static struct visit visit;
+    static struct visit visit = {.any_store = true};
 
     if (argc < 1 || strcmp(argv[0], "claim") != 0)
         process_fail("usage: mediahub store claim [options]");

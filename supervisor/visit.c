@@ -151,6 +151,17 @@ static void stop_redis(struct visit *visit)
 
 /* -- The visit -------------------------------------------------------------------------------- */
 
+static bool is_kept(struct task *task, struct visit *visit)
+{
+    struct slice problem;
+    enum err err =
+        visit->any_store ? OK : bond_state_kept(task, visit->state, visit->store_folder, &problem);
+
+    if (err != OK)
+        visit_failed(visit, "%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));
+    return err == OK;
+}
+
 static void run(struct task *task, void *arg)
 {
     struct visit *visit = arg;
@@ -160,7 +171,7 @@ static void run(struct task *task, void *arg)
                    limit_ms, limit_ms);
 
     if (err == OK && !visit->given_up)
-        visit->exit_status = visit->fn(task, visit);
+        visit->exit_status = is_kept(task, visit) ? visit->fn(task, visit) : status_of(visit);
     else if (err == ERR_STATE_UNAVAILABLE || visit->given_up) /* said already */
         visit->exit_status = status_of(visit);
     else

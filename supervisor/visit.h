@@ -9,7 +9,8 @@
 #include "supervisor/plan.h"
 
 struct visit {
-    int failure; /* the exit status of what cannot be done; 0 means EXIT_FAILURE */
+    int failure;    /* the exit status of what cannot be done; 0 means EXIT_FAILURE */
+    bool any_store; /* whether state and store belong together is not looked at */
     struct arena *arena;
     struct config *config;
     struct slice start_folder,
@@ -31,7 +32,8 @@ struct visit {
 /* argv: settings. */
 void visit_begin(struct visit *visit, int argc, char **argv);
 
-/* Runs fn on a fiber when the state answers; its value is the exit status. Frees what the visit
+/* Runs fn on a fiber when the state answers, and is not the empty one beside a store that is kept
+ * (bond/bond.h); its value is the exit status. Frees what the visit
  * holds. */
 int visit_run(struct visit *visit, int (*fn)(struct task *task, struct visit *visit));
 

@@ -297,6 +297,20 @@ enum err bond_open_store(struct task *task, struct state *state, struct slice fo
     return open_folder(task->arena, folder, reserve_bytes, out, problem);
 }
 
+enum err bond_state_kept(struct task *task, struct state *state, struct slice folder,
+                         struct slice *problem)
+{
+    struct bond_sight sight;
+    struct identity identity;
+    enum err err = look(task, state, folder, &identity, &sight);
+
+    *problem = SLICE_NONE;
+    if (err != OK || bond_judge(&sight) != BOND_STATE_LOST)
+        return err;
+    *problem = tell(task->arena, BOND_STATE_LOST, folder, &sight);
+    return ERR_CONFLICT;
+}
+
 enum err bond_claim_store(struct task *task, struct state *state, struct slice folder,
                           struct slice *problem)
 {

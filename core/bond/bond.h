@@ -54,6 +54,11 @@ enum bond_fit bond_judge(const struct bond_sight *sight);
 enum err bond_open_store(struct task *task, struct state *state, struct slice folder,
                          uint64_t reserve_bytes, struct store **out, struct slice *problem);
 
+/* ERR_CONFLICT, as above: the store is kept and the state is not. Whoever writes to such a state
+ * makes a new hub beside the old one's content. Suspends; changes nothing. */
+enum err bond_state_kept(struct task *task, struct state *state, struct slice folder,
+                         struct slice *problem);
+
 /* The store is this hub's from now on, whatever it says: for the one who knows better. */
 enum err bond_claim_store(struct task *task, struct state *state, struct slice folder,
                           struct slice *problem);

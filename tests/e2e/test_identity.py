@@ -65,6 +65,23 @@ def test_the_state_is_lost(filled, tmp_path):
     serves_all(hub)
 
 
+def test_commands_find_the_state_lost(filled, tmp_path):
+    """An account or a key in the empty state would be a new hub beside the old one's content."""
+    hub = filled
+    shutil.move(hub.data / "redis", tmp_path / "kept")
+    for words in (["user", "add", "eve", "--admin"], ["user", "password", "admin"], ["user", "list"],
+                  ["key", "rotate"], ["check"]):
+        result = subprocess.run([BUILD / "bin/mediahub", *words, "--data", hub.data],
+                                cwd=hub.folder, env=hub.env, text=True, capture_output=True,
+                                input="correct horse battery\n", timeout=PATIENCE_S, check=False)
+        assert result.returncode != 0 and result.stdout == "", words
+        assert "state server is empty" in result.stderr, (words, result.stderr)
+    assert "state server is empty" in refusal(hub)
+    shutil.rmtree(hub.data / "redis")
+    shutil.move(tmp_path / "kept", hub.data / "redis")
+    serves_all(hub)
+
+
 def test_the_store_is_not_mounted(filled, tmp_path):
     hub = filled
     store = hub.data / "store"

@@ -85,9 +85,12 @@ static int fill_store(struct task *task, struct visit *visit)
         .to = store_fd(store),
         .before = -1,
     };
-    enum err err = mirror_file(&restore->mirror, "hub");
+    enum err err = copy_referenced(task, restore);
     if (err == OK)
-        err = copy_referenced(task, restore);
+        err = mirror_sync(&restore->mirror);
+    /* The mark last: where it ends half-way, no hub starts on what there is. */
+    if (err == OK)
+        err = mirror_file(&restore->mirror, "hub");
     if (err == OK)
         err = mirror_sync(&restore->mirror);
     store_close(store);

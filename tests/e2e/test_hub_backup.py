@@ -173,6 +173,23 @@ def test_what_cannot_be_restored(hub, make_hub, tmp_path):
     assert restore(new, tmp_path / "backups").returncode == 1
 
 
+def test_no_hub_starts_on_half_of_one(hub, make_hub, tmp_path):
+    upload(hub, hub.session())
+    assert backup(hub, tmp_path / "backups").returncode == 0
+    blobs = newest(tmp_path / "backups") / "store/blobs"
+    [blob] = [path for path in blobs.rglob("*") if path.is_file()]
+    blob.unlink()
+    blob.mkdir()                                         # one that can be opened and not be read
+    new = make_hub(start=False)
+    result = restore(new, tmp_path / "backups")
+    assert result.returncode == 1 and "remove" in result.stderr, result.stderr
+    started = subprocess.run([BUILD / "bin/mediahub", "run", "--data", new.data, "--listen",
+                              f"127.0.0.1:{new.port}"], cwd=new.folder, env=new.env, text=True,
+                             capture_output=True, timeout=PATIENCE_S, check=False)
+    assert started.returncode == 1 and started.stdout == ""
+    assert str(new.data / "store") in started.stderr, started.stderr
+
+
 def test_a_failed_one_leaves_nothing(hub, tmp_path):
     upload(hub, hub.session())
     [blob] = [path for path in (hub.data / "store/blobs").rglob("*") if path.is_file()]

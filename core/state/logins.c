@@ -63,7 +63,10 @@ static enum err end_left_of(struct task *task, struct state *state, struct slice
     size_t ended;
     enum err err = account_load(task, state, user_id, &account);
 
-    return err == OK ? end_before(task, state, &account, account.logged_out_ms, &ended) : err;
+    if (err == OK)
+        err = end_before(task, state, &account, account.logged_out_ms, &ended);
+    /* An account that is gone, or damaged, must not keep the others'. */
+    return err == ERR_NOT_FOUND || err == ERR_INTERNAL ? OK : err;
 }
 
 enum err logins_end_left(struct task *task, struct state *state, uint64_t now_ms)

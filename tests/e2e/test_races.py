@@ -415,3 +415,22 @@ def test_an_admin_changes_an_account_beside_its_owner(shared_hub, two_sessions):
         assert answers[1].status_code in (200, 401), answers[1].text
         if answers[1].ok:
             assert record["full_name"] == f"edit {i}"
+
+
+def test_rights_end_beside_edits_of_a_webhook(shared_hub, two_sessions):
+    """The edit holds, and the webhook ends as one that hears everybody's events."""
+    person = Person(shared_hub, "lord")
+    standing, api = Standing(shared_hub, person, two_sessions), shared_hub.api + "/webhooks"
+    for i in range(FEW):
+        assert standing.field(0, "is_admin", True)[0]().ok
+        own = shared_hub.session(shared_hub.login(person.name, PASSWORD))
+        made = own.post(api, timeout=PATIENCE_S, json={
+            "url": "http://127.0.0.1:9999/", "events": ["*"]}).json()["data"]
+        edit, ended = together(
+            lambda: two_sessions[1].patch(f"{api}/{made['id']}", json={"description": f"edit {i}"},
+                                          timeout=PATIENCE_S),
+            standing.field(0, "is_admin", False)[0])
+        assert edit.status_code in (200, 409) and ended.status_code == 200, (edit.text, ended.text)
+        record = two_sessions[0].get(f"{api}/{made['id']}", timeout=PATIENCE_S).json()["data"]
+        assert (record["active"], record["disabled_reason"]) == (False, "owner_not_admin")
+        assert not edit.ok or record["description"] == f"edit {i}"

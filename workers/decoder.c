@@ -4,29 +4,39 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "base/parcel.h"
 #include "base/timer.h"
 #include "workers/watch.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <uv.h>
 
 enum {
     WATCH_MS = 100,
-    START_PATIENCE_MS = 10000, /* for the child to say that it is ready */
+    START_PATIENCE_MS = 10000, /* for the program to say that it is ready */
     GRACE_MS = 2000,           /* beyond the deadline that the child keeps itself */
     RESTART_MS = 500,          /* after a life of under RESTART_MS */
+    SAID_MAX_BYTES = 64 << 10, /* of a child's standard error: as much as a pipe holds */
 };
 static const uint64_t MAX_RESIDENT_BYTES = 1536ULL << 20;
-/* Freed memory does not always return to the system; a child this big is replaced between jobs. */
-static const uint64_t RECYCLE_RESIDENT_BYTES = 384ULL << 20;
 
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY, STATE_BUSY, STATE_DYING };
+
+/* The child at work. */
+struct child {
+    int pid, pidfd;       /* pidfd -1: the template has not told yet */
+    int answer, said;     /* our ends of its socket and of its standard error */
+    bool killed;          /* by us */
+    enum decoder_end end; /* known with `ended`, or why it was killed */
+};
 
 struct decoder {
     enum state state;
@@ -37,9 +47,8 @@ struct decoder {
     bool stopping;
     uint64_t started_ms, give_up_ms;
     struct timer watch, restart;
-    struct fiber_wait ready, answered, gone;
-    enum decoder_end end;
-    size_t answer_n;
+    struct fiber_wait ready, over, gone;
+    struct child child;
     char bytes[WIRE_MAX_BYTES];
 };
 
@@ -54,6 +63,22 @@ const char *decoder_program(struct arena *arena)
     while (path.n && path.p[path.n - 1] != '/')
         path.n--;
     return arena_printf(arena, "%.*smediahub-decode", SLICE_ARG(path)).p;
+}
+
+char **decoder_environment(struct arena *arena)
+{
+    static const char *const names[] = {"PATH", "MEDIAHUB_LOG_LEVEL", "ASAN_OPTIONS",
+                                        "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+    char **list = ARENA_ARRAY(arena, char *, sizeof(names) / sizeof(*names) + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value)
+            list[n++] = (char *)(uintptr_t)arena_printf(arena, "%s=%s", names[i], value).p;
+    }
+    return list;
 }
 
 /* ---- end and restart ---- */
@@ -76,7 +101,8 @@ static void on_closed(uv_handle_t *handle)
                     clock_ms() - decoder->started_ms < RESTART_MS ? RESTART_MS : 1, on_restart);
 }
 
-static void on_exit_of_child(uv_process_t *process, int64_t status, int signal)
+/* With the template its child is gone too (PR_SET_PDEATHSIG). */
+static void on_exit_of_template(uv_process_t *process, int64_t status, int signal)
 {
     struct decoder *decoder = process->data;
 
@@ -90,15 +116,30 @@ static void on_exit_of_child(uv_process_t *process, int64_t status, int signal)
     uv_close((uv_handle_t *)&decoder->poll, on_closed);
     close(decoder->socket);
     if (state == STATE_BUSY)
-        fiber_resume(&decoder->answered);
+        fiber_resume(&decoder->over);
 }
 
-static void kill_child(struct decoder *decoder, enum decoder_end why)
+static void kill_template(struct decoder *decoder)
 {
-    decoder->end = why;
     if (decoder->state != STATE_BUSY)
         decoder->state = STATE_DYING;
     uv_process_kill(&decoder->process, SIGKILL);
+}
+
+/* By its pidfd: no other process can have come to its number. */
+static void kill_child(struct decoder *decoder, enum decoder_end why)
+{
+    struct child *child = &decoder->child;
+    bool again = child->killed;
+
+    if (!again)
+        child->end = why;
+    child->killed = true;
+    decoder->give_up_ms = clock_ms() + GRACE_MS;
+    if (again || child->pidfd < 0)
+        kill_template(decoder);
+    else
+        syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
 }
 
 /* ---- while it works ---- */
@@ -106,58 +147,80 @@ static void kill_child(struct decoder *decoder, enum decoder_end why)
 static void on_watch(struct timer *timer)
 {
     struct decoder *decoder = CONTAINER_OF(timer, struct decoder, watch);
+    struct child *child = &decoder->child;
+    bool late = clock_ms() > decoder->give_up_ms;
 
     timer_start(timer, WATCH_MS, on_watch);
-    if (clock_ms() > decoder->give_up_ms)
-        kill_child(decoder, DECODER_TIMED_OUT);
-    else if (watch_resident_bytes(decoder->process.pid) > MAX_RESIDENT_BYTES)
+    if (late && decoder->state == STATE_BUSY)
+        kill_child(decoder, child->pidfd < 0 ? DECODER_UNAVAILABLE : DECODER_TIMED_OUT);
+    else if (late)
+        kill_template(decoder);
+    else if (decoder->state == STATE_BUSY && child->pidfd >= 0 && !child->killed &&
+             watch_resident_bytes(child->pid) > MAX_RESIDENT_BYTES)
         kill_child(decoder, DECODER_OUT_OF_MEMORY);
 }
 
-static void log_level_of_sandbox(struct decoder *decoder)
+static void take_level(struct decoder *decoder, const struct wire_sandbox *level)
 {
-    struct arena *arena = arena_new();
-    struct wire_message message;
-    struct slice bytes = {decoder->bytes, decoder->answer_n};
+    bool whole = level->landlock && level->seccomp && level->no_new_privileges;
 
-    if (wire_decode(arena, bytes, &message) == WIRE_FINE && message.type == WIRE_SANDBOX) {
-        bool whole = message.sandbox.landlock && message.sandbox.seccomp &&
-                     message.sandbox.no_new_privileges;
+    log_event(whole ? LOG_INFO : LOG_WARN, "decoder_ready", F("pid", decoder->process.pid),
+              F("landlock", (long long)level->landlock), F("seccomp", level->seccomp),
+              F("no_new_privileges", level->no_new_privileges));
+    timer_stop(&decoder->watch);
+    decoder->state = STATE_READY;
+    fiber_resume(&decoder->ready);
+}
 
-        log_event(whole ? LOG_INFO : LOG_WARN, "decoder_ready", F("pid", decoder->process.pid),
-                  F("landlock", (long long)message.sandbox.landlock),
-                  F("seccomp", message.sandbox.seccomp),
-                  F("no_new_privileges", message.sandbox.no_new_privileges));
-    }
-    arena_free(arena);
+static void take_end(struct decoder *decoder, const struct wire_ended *ended)
+{
+    static const enum decoder_end ends[] = {[WIRE_FATE_FINE] = DECODER_ANSWERED,
+                                            [WIRE_FATE_CRASHED] = DECODER_CRASHED,
+                                            [WIRE_FATE_NO_MEMORY] = DECODER_OUT_OF_MEMORY};
+    struct child *child = &decoder->child;
+
+    if (!child->killed)
+        child->end = ends[ended->fate];
+    timer_stop(&decoder->watch);
+    decoder->state = STATE_READY;
+    fiber_resume(&decoder->over);
+}
+
+/* False: a word out of turn. */
+static bool take_message(struct decoder *decoder, const struct wire_message *message, int pidfd)
+{
+    struct child *child = &decoder->child;
+
+    if (message->type == WIRE_SANDBOX && decoder->state == STATE_STARTING)
+        take_level(decoder, &message->sandbox);
+    else if (message->type == WIRE_STARTED && decoder->state == STATE_BUSY && pidfd >= 0) {
+        child->pid = (int)message->started.pid;
+        child->pidfd = dup(pidfd);
+    } else if (message->type == WIRE_ENDED && decoder->state == STATE_BUSY)
+        take_end(decoder, &message->ended);
+    else
+        return false;
+    return true;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct decoder *decoder = poll->data;
-    ssize_t n = recv(decoder->socket, decoder->bytes, sizeof(decoder->bytes), MSG_DONTWAIT);
+    struct arena *arena = arena_new();
+    struct wire_message message;
+    int fds[PARCEL_MAX_FDS];
+    size_t fd_count;
+    ssize_t n =
+        parcel_receive(decoder->socket, decoder->bytes, sizeof(decoder->bytes), fds, &fd_count);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    /* Its end closes the socket too; what there is to do then is done when the process is known to
-     * be gone. A word out of turn is taken for a sign of corruption. */
-    if (n <= 0 || (decoder->state != STATE_STARTING && decoder->state != STATE_BUSY)) {
-        uv_poll_stop(poll);
-        if (n > 0)
-            kill_child(decoder, DECODER_CRASHED);
-        return;
-    }
-    decoder->answer_n = (size_t)n;
-    timer_stop(&decoder->watch);
-    if (decoder->state == STATE_STARTING) {
-        decoder->state = STATE_READY;
-        log_level_of_sandbox(decoder);
-        fiber_resume(&decoder->ready);
-        return;
-    }
-    decoder->state = STATE_READY;
-    decoder->end = DECODER_ANSWERED;
-    fiber_resume(&decoder->answered);
+    if (n <= 0)
+        uv_poll_stop(poll); /* the rest when the process is known to be gone */
+    else if (wire_decode(arena, (struct slice){decoder->bytes, (size_t)n}, &message) != WIRE_FINE ||
+             !take_message(decoder, &message, fd_count ? fds[0] : -1))
+        kill_template(decoder);
+    while (fd_count)
+        close(fds[--fd_count]);
+    arena_free(arena);
 }
 
 /* ---- start ---- */
@@ -175,7 +238,8 @@ static int spawn(struct decoder *decoder, int its_socket)
     uv_process_options_t options = {
         .file = arguments[0],
         .args = arguments,
-        .exit_cb = on_exit_of_child,
+        .env = decoder_environment(arena),
+        .exit_cb = on_exit_of_template,
         .stdio = stdio,
         .stdio_count = 4,
     };
@@ -226,7 +290,7 @@ void decoder_stop(struct task *task, struct decoder *decoder)
     decoder->stopping = true;
     timer_stop(&decoder->restart);
     if (decoder->state != STATE_DOWN)
-        kill_child(decoder, DECODER_CANCELLED);
+        kill_template(decoder);
     if (decoder->open_handles > 0)
         fiber_await(&decoder->gone, FIBER_FOREVER);
     mem_free(decoder);
@@ -245,70 +309,106 @@ static bool wait_ready(struct decoder *decoder)
     return decoder->state == STATE_READY && !decoder->stopping;
 }
 
-static bool send_request(struct decoder *decoder, const struct wire_decode *request, const int *fds,
-                         size_t n)
+/* What the child gets of its own: theirs[0] for the answer, theirs[1] for what it says. Writing to
+ * a full pipe fails rather than waits. */
+static bool open_ends(struct child *child, int theirs[2])
 {
-    enum { MAX_FDS = 17 };
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
-    } control = {0};
+    int answer[2], said[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, answer) != 0)
+        return false;
+    if (pipe2(said, O_CLOEXEC | O_NONBLOCK) != 0) {
+        close(answer[0]);
+        close(answer[1]);
+        return false;
+    }
+    *child = (struct child){
+        .pidfd = -1, .answer = answer[0], .said = said[0], .end = DECODER_UNAVAILABLE};
+    theirs[0] = answer[1];
+    theirs[1] = said[1];
+    return true;
+}
+
+static void close_ends(struct child *child)
+{
+    close(child->answer);
+    close(child->said);
+    if (child->pidfd >= 0)
+        close(child->pidfd);
+}
+
+static bool send_request(struct decoder *decoder, const struct wire_decode *request, const int *fds,
+                         size_t n, const int theirs[2])
+{
     struct wire_message message = {.type = WIRE_DECODE, .decode = *request};
+    int all[PARCEL_MAX_FDS];
     struct buf bytes;
 
-    assert(n <= MAX_FDS);
+    memcpy(all, fds, n * sizeof(int));
+    memcpy(all + n, theirs, 2 * sizeof(int));
     buf_init(&bytes, WIRE_MAX_BYTES);
-    wire_encode(&bytes, &message);
-    struct iovec part = {(void *)(uintptr_t)buf_slice(&bytes).p, buf_slice(&bytes).n};
-    struct msghdr header = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = &control,
-                            .msg_controllen = CMSG_SPACE(n * sizeof(int))};
-    struct cmsghdr *parcel = CMSG_FIRSTHDR(&header);
-    assert(parcel);
-    *parcel = (struct cmsghdr){CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-    memcpy(CMSG_DATA(parcel), fds, n * sizeof(int));
-    bool sent = sendmsg(decoder->socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+    bool sent = wire_encode(&bytes, &message) &&
+                parcel_send(decoder->socket, buf_slice(&bytes), all, n + 2);
     buf_fini(&bytes);
     return sent;
 }
 
+static void watch_child(struct decoder *decoder, uint64_t deadline_ms)
+{
+    decoder->state = STATE_BUSY;
+    decoder->over = (struct fiber_wait){0};
+    decoder->give_up_ms = clock_ms() + deadline_ms + GRACE_MS;
+    timer_start(&decoder->watch, WATCH_MS, on_watch);
+    fiber_await(&decoder->over, FIBER_FOREVER); /* the watch ends it */
+}
+
 /* What the child says is as little to be trusted as the file it has read. */
-static enum decoder_end read_answer(struct task *task, struct decoder *decoder,
+static enum decoder_end read_answer(struct task *task, const struct child *child,
                                     struct wire_message *answer)
 {
-    struct slice bytes = arena_dup(task->arena, (struct slice){decoder->bytes, decoder->answer_n});
-    enum wire_fault fault = wire_decode(task->arena, bytes, answer);
+    char *room = arena_alloc(task->arena, WIRE_MAX_BYTES);
+    ssize_t n = recv(child->answer, room, WIRE_MAX_BYTES, MSG_DONTWAIT);
+    enum wire_fault fault =
+        wire_decode(task->arena, (struct slice){room, n > 0 ? (size_t)n : 0}, answer);
 
-    if (fault == WIRE_FINE && (answer->type == WIRE_DECODED || answer->type == WIRE_UNDECODABLE)) {
-        if (watch_resident_bytes(decoder->process.pid) > RECYCLE_RESIDENT_BYTES)
-            kill_child(decoder, DECODER_ANSWERED);
+    if (fault == WIRE_FINE && (answer->type == WIRE_DECODED || answer->type == WIRE_UNDECODABLE))
         return DECODER_ANSWERED;
-    }
     log_event(LOG_WARN, "decoder_speaks_nonsense", F("fault", wire_fault_name(fault)));
-    kill_child(decoder, DECODER_CRASHED);
     return DECODER_CRASHED;
+}
+
+/* The last words of a library, or a sanitizer's report. */
+static void log_words(struct task *task, const struct child *child)
+{
+    char *room = arena_alloc(task->arena, SAID_MAX_BYTES);
+    ssize_t n = read(child->said, room, SAID_MAX_BYTES);
+    struct slice rest = {room, n > 0 ? (size_t)n : 0}, line;
+
+    while (rest.n && slice_split(rest, '\n', &line, &rest))
+        log_event(LOG_WARN, "decoder_said", F("pid", child->pid), F("text", line));
 }
 
 enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
                              const struct wire_decode *request, const int *fds, size_t n,
                              struct wire_message *answer)
 {
-    if (!wait_ready(decoder))
+    struct child *child = &decoder->child;
+    int theirs[2];
+
+    if (!wait_ready(decoder) || !open_ends(child, theirs))
         return DECODER_UNAVAILABLE;
-    if (!send_request(decoder, request, fds, n)) {
-        kill_child(decoder, DECODER_UNAVAILABLE);
-        return DECODER_UNAVAILABLE;
-    }
-    decoder->state = STATE_BUSY;
-    decoder->end = DECODER_CRASHED;
-    decoder->answered = (struct fiber_wait){0};
-    decoder->give_up_ms = clock_ms() + request->deadline_ms + GRACE_MS;
-    timer_start(&decoder->watch, WATCH_MS, on_watch);
-    fiber_await(&decoder->answered, FIBER_FOREVER); /* the watch ends it */
-    if (decoder->end != DECODER_ANSWERED)
-        return decoder->end;
-    return read_answer(task, decoder, answer);
+    bool sent = send_request(decoder, request, fds, n, theirs);
+    close(theirs[0]);
+    close(theirs[1]);
+    if (sent)
+        watch_child(decoder, request->deadline_ms);
+    else
+        kill_template(decoder);
+    if (child->end == DECODER_ANSWERED)
+        child->end = read_answer(task, child, answer);
+    log_words(task, child);
+    close_ends(child);
+    return child->end;
 }
 
 void decoder_cancel(struct decoder *decoder)

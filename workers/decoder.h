@@ -1,6 +1,6 @@
-/* decoder.h: the worker's resident mediahub-decode child, kept alive: started at once, started
- * again when it dies. Gives it one request at a time, watches clock and memory meanwhile, and kills
- * it when it does not behave: a child after an unclean end is not used again. */
+/* decoder.h: the worker's mediahub-decode, which forks a child per request (decode/template.h):
+ * started at once, started again when it dies. Gives it one request at a time, watches the child's
+ * clock and memory meanwhile, and kills it when it does not behave. */
 #pragma once
 
 #include "base/task.h"
@@ -19,14 +19,17 @@ enum decoder_end {
 
 /* The path of a program beside this one. In the arena. */
 const char *decoder_program(struct arena *arena);
+/* What it may know of the environment, which can hold secrets of the operator's: where programs lie
+ * and how to report. Ends with NULL; in the arena. */
+char **decoder_environment(struct arena *arena);
 
 struct decoder *decoder_start(void);
-/* Kills the child; suspends until nothing of it is left, and frees. */
+/* Kills the processes; suspends until nothing of them is left, and frees. */
 void decoder_stop(struct task *task, struct decoder *decoder);
 
-/* fds: the original and the outputs, borrowed. The answer lives in the task's arena. */
+/* fds: the original and the outputs, borrowed. The answer lives in the task's arena. Suspends. */
 enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
                              const struct wire_decode *request, const int *fds, size_t n,
                              struct wire_message *answer);
-/* Kills the child when it works on something: decoder_ask() returns DECODER_CANCELLED. */
+/* Kills the child at work: decoder_ask() returns DECODER_CANCELLED. */
 void decoder_cancel(struct decoder *decoder);

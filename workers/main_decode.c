@@ -1,30 +1,24 @@
-/* mediahub-decode: the sandboxed child of a worker. Without arguments it answers requests on
- * descriptor 3 until that is closed; as "mediahub-decode transcode PIXELS" it becomes ffmpeg. */
-#include "base/log.h"
+/* mediahub-decode: what a worker decodes with. Without arguments it is the template that forks a
+ * sandboxed child for each request on descriptor 3, until that is closed; as "mediahub-decode
+ * transcode PIXELS" it becomes ffmpeg. */
 #include "base/process.h"
 #include "decode/decode.h"
-#include "decode/sandbox.h"
+#include "decode/template.h"
 #include "decode/transcode.h"
-#include "wire/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SOCKET = 3 };
+/* Descriptors that the worker hands on; of a transcoding, the last. */
+enum { SOCKET = 3, TRANSCODE_OUTPUT = 4 };
 
-static void tell_level(struct sandbox_level level)
+/* Not every library of the worker's marks its descriptors as its own. */
+static void close_from(unsigned fd)
 {
-    struct wire_message message = {
-        .type = WIRE_SANDBOX, .sandbox = {level.landlock, level.seccomp, level.no_new_privileges}};
-    struct buf out;
-
-    buf_init(&out, WIRE_MAX_BYTES);
-    wire_encode(&out, &message);
-    if (write(SOCKET, buf_slice(&out).p, buf_slice(&out).n) < 0)
-        _exit(1);
-    buf_fini(&out);
+    syscall(SYS_close_range, fd, ~0U, 0);
 }
 
 int main(int argc, char **argv)
@@ -37,6 +31,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (argc == 3 && strcmp(argv[1], "transcode") == 0 &&
         slice_to_u64(slice_from(argv[2]), &pixels)) {
+        close_from(TRANSCODE_OUTPUT + 1);
         transcode_exec(pixels);
         return 1;
     }
@@ -44,9 +39,9 @@ int main(int argc, char **argv)
         process_fail("mediahub-decode is started by mediahub-worker");
     /* The filter forbids memory that is executable, which liborc would compile into. */
     setenv("VIPS_NOVECTOR", "1", 1);
+    close_from(SOCKET + 1);
     decode_libraries_init();
-    tell_level(sandbox_enter_decoder());
-    decode_serve(SOCKET);
+    template_serve(SOCKET);
     /* No clean-up handlers: some would look for files and threads that the sandbox forbids. */
     _exit(0);
 }

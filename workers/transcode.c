@@ -184,6 +184,7 @@ static int spawn(struct task *task, struct run *run)
     uv_process_options_t options = {
         .file = program,
         .args = arguments,
+        .env = decoder_environment(task->arena),
         .exit_cb = on_exit_of_ffmpeg,
         .stdio = stdio,
         .stdio_count = 5,

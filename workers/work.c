@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum { MAX_OUTPUTS = 16 };
+static const uint64_t DECODE_MEMORY_BYTES = 1536ULL << 20;
 
 struct files {
     struct work *work;
@@ -132,8 +133,9 @@ static bool from_decoder(struct work *work, enum decoder_end end, const struct w
 static bool decode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
-    struct wire_decode request = {job->kind, job->outputs, job->outputs_count,
-                                  job->params.max_pixels, job->deadline_ms};
+    struct wire_decode request = {job->kind,          job->outputs,
+                                  job->outputs_count, job->params.max_pixels,
+                                  job->deadline_ms,   DECODE_MEMORY_BYTES};
     struct wire_message answer;
     enum decoder_end end =
         decoder_ask(task, work->decoder, &request, files->fds, 1 + files->n, &answer);

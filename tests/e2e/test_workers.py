@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 
 import pytest
 from harness import PATIENCE_S, alive, wait_for
@@ -61,6 +62,63 @@ def test_a_decoder_that_dies_at_work_is_replaced_and_the_job_done(hub, photo):
     os.kill(victim, signal.SIGKILL)
     hub.wait_status(session, media["id"], "ready")
     assert victim not in hub.pids("mediahub-decode")
+
+
+def big_picture(folder):
+    """Noise: it takes its decoder a while."""
+    path = folder / "noise.png"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "nullsrc=size=4000x3000",
+                    "-vf", "geq=random(1)*255:128:128", "-frames:v", "1", "-compression_level", "1",
+                    "-y", path], check=True)
+    return path
+
+
+def upload_and_catch(hub, session):
+    """A picture whose decoding child was met at work and stopped."""
+    media = hub.upload(session, big_picture(hub.folder)).json()["data"]
+    child, = wait_for(lambda: hub.pids("decode-job"), "a child at work")
+    os.kill(child, signal.SIGSTOP)
+    return media["id"], child
+
+
+def test_a_child_that_dies_at_work_is_not_the_end_of_its_job(hub):
+    hub.expect_deaths()
+    session = hub.session()
+    template = wait_for(lambda: hub.pids("mediahub-decode"), "a decoder")
+    media_id, child = upload_and_catch(hub, session)
+    os.kill(child, signal.SIGKILL)
+    hub.wait_status(session, media_id, "ready")
+    assert hub.pids("mediahub-decode") == template
+
+
+def test_a_child_knows_nothing_but_its_job(make_hub):
+    hub = make_hub(env={"AWS_SECRET_ACCESS_KEY": "of the operator"})
+    session = hub.session()
+    media_id, child = upload_and_catch(hub, session)
+    for pid in hub.pids("mediahub-decode") + [child]:
+        environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"of the operator" not in environment and b"correct horse" not in environment
+    opened = {int(fd): os.readlink(f"/proc/{child}/fd/{fd}")
+              for fd in os.listdir(f"/proc/{child}/fd")}
+    assert opened[0] == opened[1] == "/dev/null" and opened[2].startswith("pipe:"), opened
+    files = [target for fd, target in opened.items() if fd > 3]
+    assert opened[3].startswith("socket:") and all(str(hub.data) in f for f in files), opened
+    os.kill(child, signal.SIGCONT)
+    hub.wait_status(session, media_id, "ready")
+
+
+def test_a_failure_speaks_of_its_own_file_only(hub, photo):
+    session = hub.session()
+    said = []
+    for name, content in (("cut.jpg", photo.read_bytes()[:-len(photo.read_bytes()) // 2]),
+                          ("cut.png", big_picture(hub.folder).read_bytes()[:100000])):
+        path = hub.folder / name
+        path.write_bytes(content)
+        media_id = hub.upload(session, path).json()["data"]["id"]
+        hub.wait_status(session, media_id, "failed")
+        media = session.get(f"{hub.api}/media/{media_id}").json()["data"]
+        said.append(media["failure"]["message"].lower())
+    assert "jpeg" in said[0] and "png" in said[1] and "jpeg" not in said[1], said
 
 
 def test_a_hung_ffmpeg_is_noticed(hub):

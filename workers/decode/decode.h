@@ -1,9 +1,13 @@
-/* decode.h: a decode child at work: its libraries, and the loop that answers its worker. */
+/* decode.h: what a decode child does with its request. */
 #pragma once
+
+#include "decode/decoding.h"
 
 /* All of a process's libraries, before the sandbox closes. */
 void decode_libraries_init(void);
 
-/* Answers requests on the socket (SOCK_SEQPACKET; messages `decode` with SCM_RIGHTS) until its
- * other end is closed. */
-void decode_serve(int socket);
+/* The exit status of a child that a library ended for want of memory. */
+enum { DECODE_NO_MEMORY = 3 };
+
+/* `decoded` or `undecodable`; its texts live in the decoding's arena. */
+struct wire_message decode_run(struct decoding *decoding);

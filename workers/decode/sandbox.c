@@ -15,6 +15,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_ANY_DATA
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANDBOX_ANY_DATA
+#endif
+#endif
+
 /* Everything that a decoder may ask of the kernel; anything else fails with EPERM. Calls that are
  * allowed under a condition only are added in code. */
 static const int decoder_calls[] = {
@@ -134,6 +142,14 @@ static void limit(int resource, rlim_t value)
     setrlimit((__rlimit_resource_t)resource, &both);
 }
 
+/* AddressSanitizer's shadow is terabytes of data, hardly any of it ever touched. */
+static void limit_data(uint64_t bytes)
+{
+#ifndef SANDBOX_ANY_DATA
+    limit(RLIMIT_DATA, bytes);
+#endif
+}
+
 /* clone() for threads only; glibc falls back to it when clone3() does not exist, whose flags lie
  * in memory where no filter can look. */
 static bool allow_threads(scmp_filter_ctx filter)
@@ -214,12 +230,13 @@ static struct sandbox_level begin(rlim_t max_file_bytes)
     return (struct sandbox_level){.no_new_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0};
 }
 
-struct sandbox_level sandbox_enter_decoder(void)
+struct sandbox_level sandbox_enter_decoder(uint64_t memory_bytes)
 {
     struct sandbox_level level = begin(DECODER_MAX_FILE_BYTES);
     unsigned abi;
 
     limit(RLIMIT_NOFILE, DECODER_MAX_DESCRIPTORS);
+    limit_data(memory_bytes);
     if (landlock_enforce(landlock_begin(&abi)))
         level.landlock = abi;
     level.seccomp = filter_decoder();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What was reached. Each layer is best effort: an old kernel gives less, and the log says so. */
 struct sandbox_level {
@@ -13,9 +14,10 @@ struct sandbox_level {
     bool no_new_privileges;
 };
 
-/* For a resident decoder: no file is opened, no socket made, nothing exec'd or forked, no memory
- * made executable. Open descriptors go on working; threads may start. */
-struct sandbox_level sandbox_enter_decoder(void);
+/* For the child that decodes: no file is opened, no socket made, nothing exec'd or forked, no
+ * memory made executable, and no more than memory_bytes of it taken. Open descriptors go on
+ * working; threads may start. */
+struct sandbox_level sandbox_enter_decoder(uint64_t memory_bytes);
 
 /* For the moment before exec of `program`: it and its shared libraries can be read, `input` (an
  * open file) be read again by name and `output` be written; no network, no other process. */

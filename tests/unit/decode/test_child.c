@@ -1,6 +1,8 @@
-/* The real mediahub-decode, in its sandbox, fed with real, broken and hostile files. */
+/* The real mediahub-decode, its children in their sandbox, fed with real, broken and hostile files.
+ */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/parcel.h"
 #include "base/text.h"
 #include "unit.h"
 #include "wire/wire.h"
@@ -8,6 +10,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +24,15 @@
 #define FORENSICS "/usr/share/forensics-samples/original-files/"
 #define OPENCV "/usr/share/doc/opencv-doc/examples/data/"
 
-enum { MAX_PIXELS = 270000000, DEADLINE_MS = 60000, OUTPUTS = 3 };
+enum { MAX_PIXELS = 270000000, DEADLINE_MS = 60000, OUTPUTS = 3, INPUT = 4 };
+static const uint64_t MEMORY_BYTES = 1536ULL << 20;
 
 static struct arena *arena;
-static pid_t child;
-static int child_socket = -1;
+static pid_t template;
+static int template_socket = -1;
 static int outputs[OUTPUTS];
 
-static void exec_child(int socket)
+static void exec_template(int socket)
 {
     char self[1024] = "", path[1100];
 
@@ -41,84 +45,115 @@ static void exec_child(int socket)
     _exit(127);
 }
 
-static struct wire_message receive(void)
+/* Of whatever comes with a message only the first descriptor is kept, if somebody wants it. */
+static struct wire_message receive(int socket, int *fd)
 {
     char *bytes = arena_alloc(arena, WIRE_MAX_BYTES);
-    ssize_t n = recv(child_socket, bytes, WIRE_MAX_BYTES, 0);
+    int fds[PARCEL_MAX_FDS];
+    size_t n_fds;
+    ssize_t n = parcel_receive(socket, bytes, WIRE_MAX_BYTES, fds, &n_fds);
     struct wire_message message;
 
     assert_true(n > 0);
+    assert_int_equal(n_fds, fd ? 1 : 0);
+    if (fd)
+        *fd = fds[0];
     assert_int_equal(wire_decode(arena, (struct slice){bytes, (size_t)n}, &message), WIRE_FINE);
     return message;
 }
 
-static int start_child(void **state)
+static int start_template(void **state)
 {
     int pair[2];
 
     arena = arena_new();
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    child = fork();
-    if (child == 0)
-        exec_child(pair[1]);
+    template = fork();
+    if (template == 0)
+        exec_template(pair[1]);
     close(pair[1]);
-    child_socket = pair[0];
-    struct wire_message level = receive();
+    template_socket = pair[0];
+    struct wire_message level = receive(template_socket, NULL);
     assert_int_equal(level.type, WIRE_SANDBOX);
     assert_true(level.sandbox.no_new_privileges);
     assert_true(level.sandbox.seccomp);
     return 0;
 }
 
-static int stop_child(void **state)
+static int stop_template(void **state)
 {
     int status;
 
-    close(child_socket);
-    waitpid(child, &status, 0);
+    close(template_socket);
+    waitpid(template, &status, 0);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     arena_free(arena);
     return 0;
 }
 
-static void send_request(int input, enum wire_kind kind)
+/* What is told of one request besides its answer. */
+struct job {
+    uint64_t memory_bytes;
+    int answer, pidfd;
+    struct wire_started started;
+    struct wire_ended ended;
+};
+
+static void send_request(int input, enum wire_kind kind, struct job *job)
 {
     struct wire_output list[OUTPUTS] = {{SLICE("small.jpg"), WIRE_PRODUCT_THUMBNAIL, 200},
                                         {SLICE("large.jpg"), WIRE_PRODUCT_THUMBNAIL, 800},
                                         {SLICE("medium.jpg"), WIRE_PRODUCT_THUMBNAIL, 400}};
-    struct wire_message message = {.type = WIRE_DECODE,
-                                   .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS}};
+    struct wire_message message = {
+        .type = WIRE_DECODE,
+        .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS,
+                   job->memory_bytes ? job->memory_bytes : MEMORY_BYTES}};
     struct buf bytes;
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE((1 + OUTPUTS) * sizeof(int))];
-    } control = {0};
-    int fds[1 + OUTPUTS] = {input};
+    int answer[2], fds[OUTPUTS + 3] = {input};
 
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, answer), 0);
     for (size_t i = 0; i < OUTPUTS; i++)
         fds[1 + i] = outputs[i] = memfd_create("output", MFD_CLOEXEC);
+    fds[OUTPUTS + 1] = answer[1];
+    fds[OUTPUTS + 2] = STDERR_FILENO;
     buf_init(&bytes, WIRE_MAX_BYTES);
     assert_true(wire_encode(&bytes, &message));
-    struct iovec part = {bytes.p, bytes.n};
-    struct msghdr header = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = &control,
-                            .msg_controllen = sizeof(control)};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    *c = (struct cmsghdr){CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS};
-    memcpy(CMSG_DATA(c), fds, sizeof(fds));
-    assert_true(sendmsg(child_socket, &header, 0) > 0);
+    assert_true(parcel_send(template_socket, buf_slice(&bytes), fds, OUTPUTS + 3));
     buf_fini(&bytes);
+    close(answer[1]);
+    job->answer = answer[0];
+    struct wire_message started = receive(template_socket, &job->pidfd);
+    assert_int_equal(started.type, WIRE_STARTED);
+    job->started = started.started;
+}
+
+static void await_end(struct job *job)
+{
+    struct wire_message ended = receive(template_socket, NULL);
+
+    assert_int_equal(ended.type, WIRE_ENDED);
+    job->ended = ended.ended;
+    close(job->pidfd);
+}
+
+static struct wire_message decode_with(int input, enum wire_kind kind, struct job *job)
+{
+    assert_true(input >= 0);
+    send_request(input, kind, job);
+    await_end(job);
+    close(input);
+    assert_int_equal(job->ended.fate, WIRE_FATE_FINE);
+    struct wire_message answer = receive(job->answer, NULL);
+    close(job->answer);
+    return answer;
 }
 
 static struct wire_message decode_fd(int input, enum wire_kind kind)
 {
-    assert_true(input >= 0);
-    send_request(input, kind);
-    struct wire_message answer = receive();
-    close(input);
-    return answer;
+    struct job job = {0};
+
+    return decode_with(input, kind, &job);
 }
 
 static struct wire_results decode_file(const char *path, enum wire_kind kind)
@@ -385,12 +420,12 @@ static void test_damage_is_survived(void **state)
 {
     decode_file(OPENCV "Megamind_bugy.avi", WIRE_KIND_VIDEO);
     drop_outputs();
-    /* The same child still works. */
+    /* The next child is none the worse. */
     decode_file(OPENCV "fruits.jpg", WIRE_KIND_IMAGE);
     drop_outputs();
 }
 
-/* Whatever bytes are flipped: an answer comes, of either kind, and the child lives. */
+/* Whatever bytes are flipped: an answer comes, of either kind, and the template lives. */
 static void test_flipped_bytes(void **state)
 {
     uint32_t chance = 12345;
@@ -408,6 +443,56 @@ static void test_flipped_bytes(void **state)
     }
 }
 
+/* Nothing of one file meets another: each has a process of its own, which is gone afterwards. */
+static void test_each_has_a_child_of_its_own(void **state)
+{
+    struct job first = {0}, second = {0};
+
+    decode_with(open(OPENCV "fruits.jpg", O_RDONLY | O_CLOEXEC), WIRE_KIND_IMAGE, &first);
+    drop_outputs();
+    decode_with(of_text("no picture"), WIRE_KIND_IMAGE, &second);
+    drop_outputs();
+    assert_int_not_equal(first.started.pid, second.started.pid);
+    assert_int_not_equal(first.started.pid, template);
+    assert_int_not_equal(kill((pid_t)first.started.pid, 0), 0);
+    assert_in_range(first.ended.peak_bytes, 1 << 20, 256 << 20);
+}
+
+/* Of descriptors that are not the job's. */
+static size_t count_foreign(const struct job *job)
+{
+    char path[64], link[256];
+    size_t foreign = 0;
+
+    for (int fd = INPUT + OUTPUTS + 1; fd < 64; fd++) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)job->started.pid, fd);
+        foreign += readlink(path, link, sizeof(link)) > 0;
+    }
+    return foreign;
+}
+
+static void test_descriptors_of_a_child(void **state)
+{
+    struct job job = {0};
+    uint64_t until_ms = clock_ms() + DEADLINE_MS;
+    int ends[2];
+
+    /* A pipe that nobody writes to keeps the child at work. */
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    send_request(ends[0], WIRE_KIND_VIDEO, &job);
+    while (count_foreign(&job) > 0 && clock_ms() < until_ms)
+        sched_yield();
+    size_t foreign = count_foreign(&job);
+    kill((pid_t)job.started.pid, SIGKILL);
+    await_end(&job);
+    close(job.answer);
+    close(ends[0]);
+    close(ends[1]);
+    drop_outputs();
+    assert_int_equal(foreign, 0);
+    assert_int_equal(job.ended.fate, WIRE_FATE_CRASHED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,7 +504,9 @@ int main(void)
         cmocka_unit_test(test_broken_and_hostile_clips),
         cmocka_unit_test(test_damage_is_survived),
         cmocka_unit_test(test_flipped_bytes),
+        cmocka_unit_test(test_each_has_a_child_of_its_own),
+        cmocka_unit_test(test_descriptors_of_a_child),
     };
 
-    return cmocka_run_group_tests(tests, start_child, stop_child);
+    return cmocka_run_group_tests(tests, start_template, stop_template);
 }

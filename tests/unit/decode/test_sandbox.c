@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { MEMORY_BYTES = 256 << 20 };
+
 static int file; /* open before the sandbox closes */
 static char path[] = "/tmp/mediahub-sandbox-XXXXXX";
 
@@ -181,9 +183,8 @@ static int start_thread(void)
     return failed || !ran;
 }
 
-static int allocate(void)
+static int allocate_bytes(size_t n)
 {
-    size_t n = 64 << 20;
     char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
@@ -191,6 +192,16 @@ static int allocate(void)
     memset(p, 1, n);
     munmap(p, n);
     return 0;
+}
+
+static int allocate(void)
+{
+    return allocate_bytes(64 << 20);
+}
+
+static int allocate_more_than_given(void)
+{
+    return allocate_bytes(MEMORY_BYTES);
 }
 
 enum sandbox { DECODER, TRANSCODER };
@@ -202,7 +213,7 @@ static int status_in(enum sandbox sandbox, int (*trial)(void))
 
     if (pid == 0) {
         struct sandbox_level level = sandbox == DECODER
-                                         ? sandbox_enter_decoder()
+                                         ? sandbox_enter_decoder(MEMORY_BYTES)
                                          : sandbox_enter_transcoder("/bin/true", file, file);
 
         _exit(level.seccomp && level.no_new_privileges ? trial() : 255);
@@ -218,7 +229,7 @@ static bool has_landlock(void)
     pid_t pid = fork();
 
     if (pid == 0)
-        _exit(sandbox_enter_decoder().landlock > 0);
+        _exit(sandbox_enter_decoder(MEMORY_BYTES).landlock > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WEXITSTATUS(status);
 }
@@ -266,6 +277,17 @@ static void test_decoder(void **state)
         {"a signal to itself", signal_own_thread, true},
         {"memory", allocate, true},
     };
+
+    check(DECODER, trials, COUNT_OF(trials));
+}
+
+static void test_decoder_memory(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* its shadow is terabytes of data */
+#endif
+    static const struct trial trials[] = {
+        {"more memory than given", allocate_more_than_given, false}};
 
     check(DECODER, trials, COUNT_OF(trials));
 }
@@ -323,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoder),
+        cmocka_unit_test(test_decoder_memory),
         cmocka_unit_test(test_transcoder),
         cmocka_unit_test(test_transcoder_files),
     };

@@ -4,6 +4,7 @@
 #include "base/redis_address.h"
 #include "state/redis.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -186,6 +187,17 @@ static unsigned free_port(void)
     return ntohs(address.sin_port);
 }
 
+/* A name to be looked up; a machine just made by debootstrap has no /etc/hosts that knows it. */
+static const char *local_name(void)
+{
+    struct addrinfo *found = NULL;
+    bool known = getaddrinfo("localhost", NULL, NULL, &found) == 0;
+
+    if (known)
+        freeaddrinfo(found);
+    return known ? "localhost" : "127.0.0.1";
+}
+
 static void over_tcp(struct task *task, struct state *state)
 {
     unsigned port = free_port();
@@ -195,8 +207,8 @@ static void over_tcp(struct task *task, struct state *state)
         arena_cstr(task->arena, arena_printf(task->arena, "CONFIG SET port %u", port)));
     redis_fixture_command("ACL SETUSER me on >p@ss ~* +@all");
     redis_fixture_command("ACL SETUSER default -@all +ping");
-    struct redis *good =
-        redis_open(arena_printf(task->arena, "redis://me:p%%40ss@localhost:%u/3", port), "good");
+    struct redis *good = redis_open(
+        arena_printf(task->arena, "redis://me:p%%40ss@%s:%u/3", local_name(), port), "good");
     struct redis *wrong =
         redis_open(arena_printf(task->arena, "redis://me:other@127.0.0.1:%u", port), "wrong");
     WAIT_UNTIL(redis_ready(good));

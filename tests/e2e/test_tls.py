@@ -86,8 +86,8 @@ def test_a_large_upload_and_back(tls, session, clip, tmp_path):
 def test_websocket(tls, session, certificate, photo):
     def connect_from(scheme):
         return websocket.create_connection(
-            f"wss://localhost:{tls.tls_port}/realtime", timeout=PATIENCE_S,
-            origin=f"{scheme}://localhost:{tls.tls_port}",
+            f"wss://127.0.0.1:{tls.tls_port}/realtime", timeout=PATIENCE_S,
+            origin=f"{scheme}://127.0.0.1:{tls.tls_port}",
             sslopt={"ca_certs": str(certificate / "cert.pem")})
 
     with pytest.raises(websocket.WebSocketBadStatusException) as refusal:

@@ -1,8 +1,8 @@
 /* Tracks whose samples are no picture and no sound. */
 #include "decode/private_box.h"
 
-/* -- tracks of measurements ---------------------------------------------------------------------
- */
+/* Subtitles of a film are a hundredth of it; what is larger is taken for no text for people. */
+enum { TEXT_MAX = 64 << 20 };
 
 struct samples {
     uint64_t uniform, count, sizes_at; /* stsz: one size for all, or a table of 4 bytes each */
@@ -43,14 +43,21 @@ static void blank_chunk(struct scan *scan, struct span chunk, void *arg)
     scan_blank(scan, chunk, 0);
 }
 
+struct text {
+    uint64_t bytes; /* so far */
+    bool tells;     /* of the place */
+};
+
 /* What drones and dash cams write into their subtitles. */
 static void look_for_place(struct scan *scan, struct span chunk, void *arg)
 {
     static const char *const words[] = {"gps(",      "gps (", "gps:", "latitude",
                                         "longitude", "$gp",   "$gn",  NULL};
-    bool *found = arg;
+    struct text *text = arg;
+    struct slice said = scan_slice(scan, chunk);
 
-    *found = *found || scan_says(scan_slice(scan, chunk), words);
+    text->bytes += said.n;
+    text->tells = text->tells || text->bytes > TEXT_MAX || scan_says(said, words);
 }
 
 /* False: there are no tables. */
@@ -90,19 +97,20 @@ static bool handler_is(struct scan *scan, struct span media, const char *types)
 
 bool private_track(struct scan *scan, struct span media)
 {
-    bool text = handler_is(scan, media, "textsbtlsubtclcp"), tells = false;
+    bool is_text = handler_is(scan, media, "textsbtlsubtclcp");
+    struct text text = {0};
     struct samples samples;
 
     if (handler_is(scan, media, "videsountmcdpictauxvhintodsmsdsm"))
         return true;
     /* Where the camera was, how it moved, who made it; or a text that may tell it. */
     if (!read_tables(scan, media, &samples)) {
-        scan->broken |= !text;
+        scan->broken |= !is_text;
         return true;
     }
-    if (text)
-        each_chunk(scan, &samples, look_for_place, &tells);
-    if (!text || tells)
+    if (is_text)
+        each_chunk(scan, &samples, look_for_place, &text);
+    if (!is_text || text.tells)
         each_chunk(scan, &samples, blank_chunk, NULL);
-    return text;
+    return is_text;
 }

@@ -1,13 +1,14 @@
 /* The acceptor: reads a partition's events behind the cursor and turns them into deliveries. The
  * stream only rings; the events themselves are read in bounded batches, so that a dispatcher that
  * was away for an hour needs no more memory than one that was not. */
-#include "webhooks/shard.h"
+#include "webhooks/acceptor.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "state/commit.h"
 #include "state/stream.h"
+#include "webhooks/sender.h"
 
 #include <string.h>
 
@@ -87,7 +88,7 @@ static void note_ready(struct shard *shard, const struct acceptance *items, size
                 directory_find(shard->dispatcher->directory, items[i].endpoints[k]);
 
             if (receiver)
-                shard_note_ready(shard, receiver);
+                sender_note_ready(shard, receiver);
         }
 }
 

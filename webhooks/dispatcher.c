@@ -1,4 +1,4 @@
-#include "webhooks/shard.h"
+#include "webhooks/dispatcher.h"
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -6,77 +6,16 @@
 #include "base/memory.h"
 #include "state/pulse.h"
 #include "state/stream.h"
+#include "webhooks/acceptor.h"
+#include "webhooks/sender.h"
+#include "webhooks/sweep.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
-
-enum { SWEEP_ID_MAX = 48 };
-
-struct sweep {
-    struct sweep *next;
-    bool deleted;
-    char id[SWEEP_ID_MAX];
-};
-
-/* -- Sweeping ---------------------------------------------------------------------------------- */
-
-void dispatcher_sweep(struct dispatcher *dispatcher, struct slice id, bool deleted)
-{
-    struct sweep **link = &dispatcher->sweeps;
-
-    if (id.n >= SWEEP_ID_MAX)
-        return;
-    for (; *link; link = &(*link)->next)
-        if (slice_eq(slice_from((*link)->id), id) && (*link)->deleted == deleted)
-            return;
-    *link = MEM_NEW(struct sweep);
-    (*link)->deleted = deleted;
-    memcpy((*link)->id, id.p, id.n);
-    bell_ring(&dispatcher->sweep_bell);
-}
-
-/* Its deliveries stand where the events were: anywhere, for an admin's endpoint. One that is active
- * again has new ones. */
-static enum err sweep_one(struct task *task, struct dispatcher *dispatcher,
-                          const struct sweep *sweep)
-{
-    enum err err = directory_refresh(task, dispatcher->directory);
-    const struct receiver *receiver = directory_find(dispatcher->directory, slice_from(sweep->id));
-
-    if (err == OK && receiver && receiver->endpoint.active)
-        return OK;
-    for (unsigned p = 0; p < dispatcher->state->partitions && err == OK; p++)
-        err = delivery_cancel(task, dispatcher->state, p, slice_from(sweep->id), sweep->deleted);
-    return err;
-}
-
-static void sweeper_run(struct task *task, void *arg)
-{
-    struct dispatcher *dispatcher = arg;
-    struct task step = {.arena = arena_new()};
-
-    while (!dispatcher->stopping) {
-        struct sweep *sweep = dispatcher->sweeps;
-
-        if (!sweep) {
-            bell_wait(&dispatcher->sweep_bell, FIBER_FOREVER);
-            continue;
-        }
-        if (sweep_one(&step, dispatcher, sweep) == OK) {
-            dispatcher->sweeps = sweep->next;
-            mem_free(sweep);
-        } else {
-            fiber_sleep(SHARD_AWAY_MS);
-        }
-        arena_reset(step.arena);
-    }
-    arena_free(step.arena);
-}
 
 static void on_ended(void *arg, struct slice id, bool deleted)
 {
-    dispatcher_sweep(arg, id, deleted);
+    sweep_later(arg, id, deleted);
 }
 
 /* -- The stream rings -------------------------------------------------------------------------- */
@@ -163,7 +102,7 @@ struct dispatcher *dispatcher_start(const struct dispatcher_settings *settings,
         spawn(dispatcher, acceptor_run, shard);
         spawn(dispatcher, sender_run, shard);
     }
-    spawn(dispatcher, sweeper_run, dispatcher);
+    spawn(dispatcher, sweep_run, dispatcher);
     on_pulse(&dispatcher->pulse);
     return dispatcher;
 }
@@ -194,12 +133,7 @@ void dispatcher_free(struct dispatcher *dispatcher)
     timer_stop(&dispatcher->pulse);
     transfers_free(dispatcher->transfers);
     directory_free(dispatcher->directory);
-    while (dispatcher->sweeps) {
-        struct sweep *sweep = dispatcher->sweeps;
-
-        dispatcher->sweeps = sweep->next;
-        mem_free(sweep);
-    }
+    sweep_forget_all(dispatcher);
     mem_free(dispatcher->shards);
     mem_free(dispatcher);
 }

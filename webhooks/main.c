@@ -3,6 +3,7 @@
 
 #include "base/loop.h"
 #include "base/process.h"
+#include "state/keyring.h"
 #include "state/secret.h"
 
 #include <assert.h>
@@ -68,8 +69,8 @@ static bool wait_for_state(struct task *task)
 static void open_key(struct task *task)
 {
     struct slice problem;
-    enum err err = secret_begin(task, program.settings.state,
-                                secret_key_file(program.arena, program.config), &problem);
+    enum err err = keyring_unlock(task, program.settings.state,
+                                  secret_key_file(program.arena, program.config), &problem);
 
     if (err != OK && !program.stopping)
         process_fail("%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));

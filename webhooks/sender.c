@@ -1,6 +1,6 @@
 /* The sender: claims what is ready, has it posted, records how it went. One round records, ticks
  * and claims, in this order, so that no lease of ours expires while its outcome waits here. */
-#include "webhooks/shard.h"
+#include "webhooks/sender.h"
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "webhooks/signing.h"
+#include "webhooks/sweep.h"
 #include "webhooks/verdict.h"
 
 #include <assert.h>
@@ -63,7 +64,7 @@ static bool list_ready(struct shard *shard, struct receiver *receiver)
     return true;
 }
 
-void shard_note_ready(struct shard *shard, struct receiver *receiver)
+void sender_note_ready(struct shard *shard, struct receiver *receiver)
 {
     if (list_ready(shard, receiver))
         bell_ring(&shard->work);
@@ -290,11 +291,11 @@ static void note_named(struct shard *shard, struct slice id)
     struct receiver *receiver = directory_find(dispatcher->directory, id);
 
     if (!receiver)
-        dispatcher_sweep(dispatcher, id, true);
+        sweep_later(dispatcher, id, true);
     else if (!receiver->endpoint.active)
-        dispatcher_sweep(dispatcher, id, false);
+        sweep_later(dispatcher, id, false);
     else
-        shard_note_ready(shard, receiver);
+        sender_note_ready(shard, receiver);
 }
 
 static bool tick(struct task *task, struct shard *shard)

@@ -1,12 +1,12 @@
-/* shard.h: what the parts of a dispatcher share. Private to webhooks/: the acceptor moves events
- * into queues, the sender moves queues to receivers; one of each per partition, each on a fiber. */
+/* shard.h: what the parts of a dispatcher share. Private to webhooks/: the acceptor (acceptor.h)
+ * moves events into queues, the sender (sender.h) moves queues to receivers; one of each per
+ * partition, each on a fiber. The sweeper (sweep.h) ends what is pending for lost endpoints. */
 #pragma once
 
 #include "base/timer.h"
 #include "state/delivery.h"
 #include "webhooks/bell.h"
 #include "webhooks/directory.h"
-#include "webhooks/dispatcher.h"
 #include "webhooks/transfer.h"
 
 enum {
@@ -56,13 +56,3 @@ struct dispatcher {
     void (*on_stopped)(void *arg);
     void *arg;
 };
-
-/* An endpoint has deliveries in this partition's queues; a hint, harmless when wrong. */
-void shard_note_ready(struct shard *shard, struct receiver *receiver);
-
-/* Ends what is pending for an endpoint, everywhere, later. deleted: leaves no trace of it. */
-void dispatcher_sweep(struct dispatcher *dispatcher, struct slice id, bool deleted);
-
-/* The fibers, of the shard that is their argument; each returns when the dispatcher stops. */
-void acceptor_run(struct task *task, void *arg);
-void sender_run(struct task *task, void *arg);

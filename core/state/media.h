@@ -1,7 +1,6 @@
 /* media.h: a photo, clip or recording: `media` in schemas/records.yaml, in its owner's partition,
- * with the owner's index "{pN}:media_of:<user id>" (sorted set by creation), one such index per
- * type and tag ("...:type:<type>", "...:tag:<tag>"), the same under "{pN}:media_all" for lists of
- * everybody's, and the blob's reference count (blob.h). */
+ * with its places in the indexes (media_index.h) and the blob's reference count (blob.h). Lists of
+ * them are media_list.h's. */
 #pragma once
 
 #include "state/commit.h"
@@ -57,31 +56,3 @@ enum err media_park(struct task *task, struct state *state, const struct job *jo
 /* A worker has accepted the job: emits media.processing, once per job however often it is called
  * (OK). ERR_CONFLICT: the lease is no longer valid. */
 enum err media_processing(struct task *task, struct state *state, const struct job *job);
-
-struct media_filter {
-    struct slice owner; /* empty: everybody's (admins) */
-    bool by_type;
-    enum media_type type;
-    struct slice tag;  /* empty: any */
-    struct slice text; /* in title, description, file name; empty: any */
-    enum { MEDIA_SORT_CREATED, MEDIA_SORT_TITLE, MEDIA_SORT_SIZE, MEDIA_SORT_TAKEN } sort;
-    bool ascending;
-    uint64_t skip, limit; /* limit <= 100 */
-};
-
-/* Sorted by creation with at most one of type and tag, a page is a range of one index. Everything
- * else (other orders, text, type and tag together) looks at the records, of the newest
- * MEDIA_SCAN_MAX in the narrowest index at most: older ones are then neither found nor counted in
- * `total`. By `taken`, media without that time count as taken at their creation. Text and titles
- * compare without case, accents and forms of letters (base/fold.h). With several partitions and no
- * owner, a page past MEDIA_SCAN_MAX is ERR_UNPROCESSABLE. Takes 2 round trips for a range; one more
- * per 100 records looked at. */
-enum { MEDIA_SCAN_MAX = 10000, MEDIA_PAGE_MAX = 100 };
-
-enum err media_list(struct task *task, struct state *state, const struct media_filter *filter,
-                    struct media **out, size_t *n, uint64_t *total);
-
-/* All of a partition's media, some at a time: *cursor is 0 before the first call and again after
- * the last. Those that stay are seen, some of them twice; those that come or go may be. */
-enum err media_scan(struct task *task, struct state *state, unsigned partition, uint64_t *cursor,
-                    struct media **out, size_t *n);

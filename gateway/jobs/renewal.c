@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "state/media.h"
+#include "state/media_list.h"
 #include "store/variant.h"
 
 struct renewal {

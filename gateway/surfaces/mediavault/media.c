@@ -7,6 +7,7 @@
 #include "gateway/gateway.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
+#include "state/media_list.h"
 #include "store/variant.h"
 
 #include <inttypes.h>

@@ -5,6 +5,7 @@
 #include "state/blob.h"
 #include "state/id.h"
 #include "state/media.h"
+#include "state/media_list.h"
 
 #define A "aaaac44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define B "bbbbc44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

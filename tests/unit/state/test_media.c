@@ -5,6 +5,7 @@
 
 #include "state/id.h"
 #include "state/media.h"
+#include "state/media_list.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
 
 #include "state/id.h"
 #include "state/media.h"
+#include "state/media_list.h"
 
 static struct slice owner;
 

@@ -7,8 +7,11 @@
 #include "state/backup_version.h"
 #include "state/blob.h"
 #include "state/media.h"
+#include "state/media_list.h"
 #include "state/usage.h"
 #include "store/sniff.h"
+#include "store/store_content.h"
+#include "store/store_errno.h"
 #include "store/variant.h"
 #include "store/walk.h"
 

@@ -1,6 +1,7 @@
 /* mediahub backup FOLDER [--without-key] [options]: all of a hub, while it runs, as of one instant:
  * every record of then, and all content that they name. What the back-up before has already is
  * linked. mediahub restore takes it back. */
+#include "store/store.h"
 #include "supervisor/backup_folder.h"
 #include "supervisor/command.h"
 #include "supervisor/visit.h"
@@ -14,7 +15,6 @@
 #include "state/pulse.h"
 #include "state/redis_copy.h"
 #include "store/mirror.h"
-#include "store/store_files.h"
 #include "store/walk.h"
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* mediahub restore FOLDER [options]: makes a hub's data folder and store of a back-up (the newest
  * in FOLDER, or FOLDER itself), where there is none yet. Of the content it takes what the records
  * of the back-up name. */
+#include "store/store.h"
 #include "supervisor/backup_folder.h"
 #include "supervisor/command.h"
 #include "supervisor/data_folder.h"
@@ -10,7 +11,6 @@
 #include "base/process.h"
 #include "state/blob.h"
 #include "store/mirror.h"
-#include "store/store_files.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "store/store_content.h"
 #include "workers/transcode.h"
 
 #include <fcntl.h>
@@ -14,9 +15,9 @@ static const uint64_t DECODE_MEMORY_BYTES = 1536ULL << 20;
 
 struct files {
     struct work *work;
-    int fds[1 + MAX_OUTPUTS];                /* the original, then the outputs */
-    char paths[MAX_OUTPUTS][STORE_PATH_MAX]; /* "" once it was kept */
-    size_t n;                                /* outputs that are open */
+    int fds[1 + MAX_OUTPUTS];                 /* the original, then the outputs */
+    char paths[MAX_OUTPUTS][LAYOUT_PATH_MAX]; /* "" once it was kept */
+    size_t n;                                 /* outputs that are open */
     bool failed;
     bool wanted[MAX_OUTPUTS];
 };

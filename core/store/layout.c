@@ -19,36 +19,36 @@ bool layout_is_hash(struct slice name)
     return name.n == SHA256_HEX;
 }
 
-void layout_blob(char out[STORE_PATH_MAX], struct slice sha256_hex)
+void layout_blob(char out[LAYOUT_PATH_MAX], struct slice sha256_hex)
 {
     assert(layout_is_hash(sha256_hex));
-    snprintf(out, STORE_PATH_MAX, "blobs/%.2s/%.2s/%.*s", sha256_hex.p, sha256_hex.p + 2,
+    snprintf(out, LAYOUT_PATH_MAX, "blobs/%.2s/%.2s/%.*s", sha256_hex.p, sha256_hex.p + 2,
              SLICE_ARG(sha256_hex));
 }
 
-void layout_variants(char out[STORE_PATH_MAX], struct slice sha256_hex)
+void layout_variants(char out[LAYOUT_PATH_MAX], struct slice sha256_hex)
 {
     assert(layout_is_hash(sha256_hex));
-    snprintf(out, STORE_PATH_MAX, "variants/%.*s", SLICE_ARG(sha256_hex));
+    snprintf(out, LAYOUT_PATH_MAX, "variants/%.*s", SLICE_ARG(sha256_hex));
 }
 
-void layout_variant(char out[STORE_PATH_MAX], struct slice sha256_hex, struct slice file)
+void layout_variant(char out[LAYOUT_PATH_MAX], struct slice sha256_hex, struct slice file)
 {
     size_t at;
 
     assert(layout_is_hash(sha256_hex));
     assert(file.n > 0 && file.n < 64 && file.p[0] != '.' && !slice_find(file, '/', &at));
-    snprintf(out, STORE_PATH_MAX, "variants/%.*s/%.*s", SLICE_ARG(sha256_hex), SLICE_ARG(file));
+    snprintf(out, LAYOUT_PATH_MAX, "variants/%.*s/%.*s", SLICE_ARG(sha256_hex), SLICE_ARG(file));
 }
 
-void layout_trashed_blob(char out[STORE_PATH_MAX], struct slice sha256_hex)
+void layout_trashed_blob(char out[LAYOUT_PATH_MAX], struct slice sha256_hex)
 {
     assert(layout_is_hash(sha256_hex));
-    snprintf(out, STORE_PATH_MAX, "trash/%.*s", SLICE_ARG(sha256_hex));
+    snprintf(out, LAYOUT_PATH_MAX, "trash/%.*s", SLICE_ARG(sha256_hex));
 }
 
-void layout_trashed_variants(char out[STORE_PATH_MAX], struct slice sha256_hex)
+void layout_trashed_variants(char out[LAYOUT_PATH_MAX], struct slice sha256_hex)
 {
     assert(layout_is_hash(sha256_hex));
-    snprintf(out, STORE_PATH_MAX, "trash/%.*s" LAYOUT_TRASHED_VARIANTS, SLICE_ARG(sha256_hex));
+    snprintf(out, LAYOUT_PATH_MAX, "trash/%.*s" LAYOUT_TRASHED_VARIANTS, SLICE_ARG(sha256_hex));
 }

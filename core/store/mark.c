@@ -1,6 +1,6 @@
 #include "store/mark.h"
 
-#include "store/store.h"
+#include "store/store_errno.h"
 
 #include <assert.h>
 #include <dirent.h>

@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "base/memory.h"
 #include "store/layout.h"
+#include "store/store_errno.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +24,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 static enum err make_way(int at, const char *path)
 {
-    char folder[STORE_PATH_MAX];
+    char folder[LAYOUT_PATH_MAX];
 
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
@@ -143,7 +144,7 @@ enum err mirror_file(struct mirror *mirror, const char *path)
 
 enum err mirror_blob(struct mirror *mirror, struct slice sha256_hex)
 {
-    char path[STORE_PATH_MAX], trashed[STORE_PATH_MAX], hex[SHA256_HEX + 1];
+    char path[LAYOUT_PATH_MAX], trashed[LAYOUT_PATH_MAX], hex[SHA256_HEX + 1];
     uint8_t digest[SHA256_BYTES];
 
     if (!layout_is_hash(sha256_hex))
@@ -164,7 +165,7 @@ enum err mirror_blob(struct mirror *mirror, struct slice sha256_hex)
 
 enum err mirror_variants(struct mirror *mirror, struct slice sha256_hex)
 {
-    char folder[STORE_PATH_MAX], path[STORE_PATH_MAX];
+    char folder[LAYOUT_PATH_MAX], path[LAYOUT_PATH_MAX];
     enum err err = OK;
 
     if (!layout_is_hash(sha256_hex))

@@ -1,16 +1,11 @@
 #include "store/store.h"
 
 #include "base/crypto.h"
-#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "store/layout.h"
 #include "store/mark.h"
-#include "store/store_files.h"
-#include "store/trash.h"
-#include "store/variant.h"
+#include "store/store_errno.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,19 +35,7 @@ struct store {
 
 static const char *const folders[] = {"blobs", "variants", "incoming", "trash"};
 
-enum err store_errno(const char *what, int error)
-{
-    if (error == ENOENT)
-        return ERR_NOT_FOUND;
-    if (error == ENOSPC || error == EDQUOT)
-        return ERR_STORAGE_FULL;
-    if (error == EMFILE || error == ENFILE || error == ENOMEM)
-        return ERR_OVERLOADED; /* and passes */
-    log_event(LOG_ERROR, "store_failed", F("call", what), F("errno", error));
-    return ERR_INTERNAL;
-}
-
-/* Opening */
+/* -- Opening ---------------------------------------------------------------------------------- */
 
 /* Whoever writes a file in incoming/ holds its lock, and loses it by dying. */
 static void remove_remains(int incoming_fd, const char *name)
@@ -81,12 +64,11 @@ void store_clean_incoming(struct store *store)
     closedir(dir);
 }
 
-/* mkdir; a folder that exists already is fine. *made: it is new, so its parent wants a sync. */
-static int make_folder(int at, const char *path, bool *made)
+/* One that exists already is fine. */
+static int make_folder(int at, const char *path)
 {
     int rc = mkdirat(at, path, FOLDER_MODE);
 
-    *made = rc == 0;
     return rc == 0 || errno == EEXIST ? 0 : -1;
 }
 
@@ -103,19 +85,18 @@ static struct store *fail(struct store *store, struct slice folder, char **probl
 struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **problem)
 {
     struct store *store = MEM_NEW(struct store);
-    bool made;
 
     store->reserve_bytes = reserve_bytes;
     store->folder = mem_alloc(folder.n + 1);
     memcpy(store->folder, folder.p, folder.n);
     store->fd = -1;
-    if (make_folder(AT_FDCWD, store->folder, &made) != 0)
+    if (make_folder(AT_FDCWD, store->folder) != 0)
         return fail(store, folder, problem);
     store->fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->fd < 0)
         return fail(store, folder, problem);
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        if (make_folder(store->fd, folders[i], &made) != 0)
+        if (make_folder(store->fd, folders[i]) != 0)
             return fail(store, folder, problem);
         if (faccessat(store->fd, folders[i], R_OK | W_OK | X_OK, AT_EACCESS) != 0)
             return fail(store, folder, problem);
@@ -220,6 +201,54 @@ enum err store_check_room(const struct store *store, uint64_t more)
     return OK;
 }
 
+/* -- Temporary files --------------------------------------------------------------------------- */
+
+/* Was it taken for a remain, in the moment before it was locked? */
+static bool was_removed(int fd)
+{
+    struct stat info;
+
+    return fstat(fd, &info) == 0 && info.st_nlink == 0;
+}
+
+static enum err open_new(struct store *store, char path[LAYOUT_PATH_MAX], int *fd)
+{
+    uint8_t id[INCOMING_ID_BYTES];
+    char name[2 * INCOMING_ID_BYTES + 1];
+
+    random_bytes(id, sizeof id);
+    sodium_bin2hex(name, sizeof name, id, sizeof id);
+    snprintf(path, LAYOUT_PATH_MAX, "incoming/%s", name);
+    *fd = openat(store->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    if (*fd < 0)
+        return store_errno("create", errno);
+    if (flock(*fd, LOCK_EX) == 0)
+        return OK;
+    enum err err = store_errno("flock", errno);
+    close(*fd);
+    store_incoming_remove(store, path);
+    return err;
+}
+
+enum err store_incoming_open(struct store *store, char path[LAYOUT_PATH_MAX], int *fd)
+{
+    enum err err = open_new(store, path, fd);
+
+    while (err == OK && was_removed(*fd)) {
+        close(*fd);
+        err = open_new(store, path, fd);
+    }
+    return err;
+}
+
+void store_incoming_remove(struct store *store, const char *path)
+{
+    if (unlinkat(store->fd, path, 0) != 0 && errno != ENOENT)
+        store_errno("unlink", errno);
+}
+
+/* -- Does it work? ----------------------------------------------------------------------------- */
+
 struct trial {
     struct store *store;
     enum err err;
@@ -245,7 +274,7 @@ static enum err write_and_read(const struct store *store, const char *path, int 
 static void try_now(void *arg)
 {
     struct trial *trial = arg;
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
     int fd;
 
     trial->err = store_check_place(trial->store);
@@ -267,272 +296,4 @@ bool store_works(struct task *task, struct store *store)
 
     task_offload(task, try_now, &trial);
     return trial.err == OK;
-}
-
-/* Reading */
-
-struct opening {
-    struct store *store;
-    struct slice sha256_hex;
-    char path[STORE_PATH_MAX];
-    int fd;
-    uint64_t size;
-    enum err err;
-};
-
-static void open_now(void *arg)
-{
-    struct opening *opening = arg;
-    struct store *store = opening->store;
-    struct stat info;
-
-    opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
-    if (opening->fd < 0 && errno == ENOENT) {
-        trash_restore(store, opening->sha256_hex);
-        opening->fd = openat(store->fd, opening->path, O_RDONLY | O_CLOEXEC);
-    }
-    if (opening->fd < 0) {
-        opening->err = store_errno("open", errno);
-        return;
-    }
-    if (fstat(opening->fd, &info) != 0) {
-        opening->err = store_errno("fstat", errno);
-        close(opening->fd);
-        return;
-    }
-    opening->size = (uint64_t)info.st_size;
-}
-
-static enum err open_on_pool(struct task *task, struct opening *opening, int *fd, uint64_t *size)
-{
-    task_offload(task, open_now, opening);
-    *fd = opening->fd;
-    *size = opening->size;
-    return opening->err;
-}
-
-enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
-                         uint64_t *size)
-{
-    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
-
-    if (!layout_is_hash(sha256_hex))
-        return ERR_NOT_FOUND;
-    layout_blob(opening.path, sha256_hex);
-    return open_on_pool(task, &opening, fd, size);
-}
-
-enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
-                            struct slice file, int *fd, uint64_t *size)
-{
-    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
-
-    layout_variant(opening.path, sha256_hex, file);
-    return open_on_pool(task, &opening, fd, size);
-}
-
-enum err store_variant_find(struct task *task, struct store *store, struct slice sha256_hex,
-                            enum variant variant, const struct variant_file **which, int *fd,
-                            uint64_t *size)
-{
-    const struct variant_row *row = variant_row(variant);
-
-    *which = &row->now;
-    enum err err = store_variant_open(task, store, sha256_hex, row->now.name, fd, size);
-    if (err != ERR_NOT_FOUND || !row->former.bit)
-        return err;
-    *which = &row->former;
-    return store_variant_open(task, store, sha256_hex, row->former.name, fd, size);
-}
-
-struct mask_reading {
-    int fd;
-    char *bytes;
-    size_t size;
-    ssize_t n;
-    int error;
-};
-
-static void read_mask(void *arg)
-{
-    struct mask_reading *reading = arg;
-
-    reading->n = pread(reading->fd, reading->bytes, reading->size, 0);
-    reading->error = errno;
-    close(reading->fd);
-}
-
-enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
-                         struct mask *out)
-{
-    struct slice file = variant_row(VARIANT_PRIVATE)->now.name;
-    struct mask_reading reading;
-    uint64_t size;
-    enum err err = store_variant_open(task, store, sha256_hex, file, &reading.fd, &size);
-
-    if (err != OK)
-        return err;
-    reading.size = size < MASK_MAX_BYTES ? (size_t)size : MASK_MAX_BYTES;
-    reading.bytes = arena_alloc(task->arena, reading.size + 1);
-    task_offload(task, read_mask, &reading);
-    if (reading.n < 0)
-        return store_errno("read a mask", reading.error);
-    struct slice bytes = {reading.bytes, (size_t)reading.n};
-    return mask_parse(task->arena, bytes, out) ? OK : ERR_CONFLICT;
-}
-
-/* Writing */
-
-/* Was it taken for a remain, in the moment before it was locked? */
-static bool was_removed(int fd)
-{
-    struct stat info;
-
-    return fstat(fd, &info) == 0 && info.st_nlink == 0;
-}
-
-static enum err open_new(struct store *store, char path[STORE_PATH_MAX], int *fd)
-{
-    uint8_t id[INCOMING_ID_BYTES];
-    char name[2 * INCOMING_ID_BYTES + 1];
-
-    random_bytes(id, sizeof id);
-    sodium_bin2hex(name, sizeof name, id, sizeof id);
-    snprintf(path, STORE_PATH_MAX, "incoming/%s", name);
-    *fd = openat(store->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    if (*fd < 0)
-        return store_errno("create", errno);
-    if (flock(*fd, LOCK_EX) == 0)
-        return OK;
-    enum err err = store_errno("flock", errno);
-    close(*fd);
-    store_incoming_remove(store, path);
-    return err;
-}
-
-enum err store_incoming_open(struct store *store, char path[STORE_PATH_MAX], int *fd)
-{
-    enum err err = open_new(store, path, fd);
-
-    while (err == OK && was_removed(*fd)) {
-        close(*fd);
-        err = open_new(store, path, fd);
-    }
-    return err;
-}
-
-void store_incoming_remove(struct store *store, const char *path)
-{
-    if (unlinkat(store->fd, path, 0) != 0 && errno != ENOENT)
-        store_errno("unlink", errno);
-}
-
-static int sync_folder(struct store *store, const char *path)
-{
-    int fd = openat(store->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0)
-        return -1;
-    int rc = fsync(fd);
-    int error = errno;
-    close(fd);
-    errno = error;
-    return rc;
-}
-
-/* Cuts the last segment off. */
-static void to_parent(char *path)
-{
-    char *slash = strrchr(path, '/');
-
-    assert(slash);
-    *slash = '\0';
-}
-
-/* Makes the folders on the way to `path`, of which blobs/ and variants/ exist since store_open().
- * A new folder's parent is synced, or the folder could vanish with what is in it. */
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as our paths, three folders */
-static int make_way(struct store *store, const char *path)
-{
-    char parent[STORE_PATH_MAX];
-    bool made;
-
-    snprintf(parent, sizeof parent, "%s", path);
-    to_parent(parent);
-    if (make_folder(store->fd, parent, &made) != 0) {
-        if (errno != ENOENT || make_way(store, parent) != 0)
-            return -1;
-        if (make_folder(store->fd, parent, &made) != 0)
-            return -1;
-    }
-    if (!made)
-        return 0;
-    to_parent(parent);
-    return sync_folder(store, parent);
-}
-
-static enum err move_in(struct store *store, const char *temporary_path, const char *path)
-{
-    char parent[STORE_PATH_MAX];
-
-    if (make_way(store, path) != 0)
-        return store_errno("mkdir", errno);
-    FAULT_POINT(STORE_BEFORE_RENAME);
-    if (renameat(store->fd, temporary_path, store->fd, path) != 0)
-        return store_errno("rename", errno);
-    FAULT_POINT(STORE_AFTER_RENAME);
-    snprintf(parent, sizeof parent, "%s", path);
-    to_parent(parent);
-    return sync_folder(store, parent) == 0 ? OK : store_errno("fsync", errno);
-}
-
-enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path)
-{
-    char path[STORE_PATH_MAX];
-
-    layout_blob(path, sha256_hex);
-    /* Touched first: the collector looks at the time again after it has moved a blob to trash/, so
-     * either it sees this, or the file is gone from here and we put ours in its place. */
-    if (utimensat(store->fd, path, NULL, 0) != 0)
-        return errno == ENOENT ? move_in(store, temporary_path, path)
-                               : store_errno("utimensat", errno);
-    store_incoming_remove(store, temporary_path);
-    /* Who wrote the same content a moment ago may not have synced its name yet. */
-    to_parent(path);
-    return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
-}
-
-static void remove_file(struct store *store, struct slice sha256_hex, struct slice file)
-{
-    char path[STORE_PATH_MAX];
-
-    if (file.n == 0)
-        return;
-    layout_variant(path, sha256_hex, file);
-    store_incoming_remove(store, path);
-}
-
-static void remove_former(struct store *store, struct slice sha256_hex, struct slice file)
-{
-    for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (slice_eq(variant_row(v)->now.name, file))
-            remove_file(store, sha256_hex, variant_row(v)->former.name);
-}
-
-enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
-                            const char *temporary_path)
-{
-    char path[STORE_PATH_MAX];
-
-    layout_variant(path, sha256_hex, file);
-    enum err err = move_in(store, temporary_path, path);
-    if (err == OK)
-        remove_former(store, sha256_hex, file);
-    return err;
-}
-
-void store_variant_remove(struct store *store, struct slice sha256_hex, enum variant variant)
-{
-    remove_file(store, sha256_hex, variant_row(variant)->now.name);
-    remove_file(store, sha256_hex, variant_row(variant)->former.name);
 }

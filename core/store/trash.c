@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "store/layout.h"
-#include "store/store_files.h"
+#include "store/store_errno.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,14 +32,14 @@ static void for_each_file(struct store *store, const char *folder,
     closedir(dir);
 }
 
-static void join(char out[STORE_PATH_MAX], const char *folder, const char *name)
+static void join(char out[LAYOUT_PATH_MAX], const char *folder, const char *name)
 {
-    snprintf(out, STORE_PATH_MAX, "%.*s/%.*s", FOLDER_PATH_MAX, folder, NAME_MAX_BYTES, name);
+    snprintf(out, LAYOUT_PATH_MAX, "%.*s/%.*s", FOLDER_PATH_MAX, folder, NAME_MAX_BYTES, name);
 }
 
 static void remove_file(struct store *store, const char *name, void *arg)
 {
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
 
     join(path, arg, name);
     store_incoming_remove(store, path);
@@ -64,7 +64,7 @@ static bool used_since(struct store *store, const char *path, uint64_t since_ms)
 
 static void put_variants(struct store *store, struct slice sha256_hex)
 {
-    char from[STORE_PATH_MAX], to[STORE_PATH_MAX];
+    char from[LAYOUT_PATH_MAX], to[LAYOUT_PATH_MAX];
 
     layout_variants(from, sha256_hex);
     layout_trashed_variants(to, sha256_hex);
@@ -81,7 +81,7 @@ static void put_variants(struct store *store, struct slice sha256_hex)
 
 enum err trash_put(struct store *store, struct slice sha256_hex, uint64_t unused_since_ms)
 {
-    char blob[STORE_PATH_MAX], trashed[STORE_PATH_MAX];
+    char blob[LAYOUT_PATH_MAX], trashed[LAYOUT_PATH_MAX];
 
     layout_blob(blob, sha256_hex);
     layout_trashed_blob(trashed, sha256_hex);
@@ -117,7 +117,7 @@ static bool move_back(struct store *store, const char *from, const char *to)
 static void restore_file(struct store *store, const char *name, void *arg)
 {
     const struct way *way = arg;
-    char from[STORE_PATH_MAX], to[STORE_PATH_MAX];
+    char from[LAYOUT_PATH_MAX], to[LAYOUT_PATH_MAX];
 
     join(from, way->from, name);
     join(to, way->to, name);
@@ -126,7 +126,7 @@ static void restore_file(struct store *store, const char *name, void *arg)
 
 static void restore_variants(struct store *store, struct slice sha256_hex)
 {
-    char from[STORE_PATH_MAX], to[STORE_PATH_MAX];
+    char from[LAYOUT_PATH_MAX], to[LAYOUT_PATH_MAX];
     struct way way = {from, to};
 
     layout_trashed_variants(from, sha256_hex);
@@ -143,7 +143,7 @@ static void restore_variants(struct store *store, struct slice sha256_hex)
 
 bool trash_restore(struct store *store, struct slice sha256_hex)
 {
-    char blob[STORE_PATH_MAX], trashed[STORE_PATH_MAX];
+    char blob[LAYOUT_PATH_MAX], trashed[LAYOUT_PATH_MAX];
 
     layout_blob(blob, sha256_hex);
     layout_trashed_blob(trashed, sha256_hex);
@@ -156,7 +156,7 @@ bool trash_restore(struct store *store, struct slice sha256_hex)
 
 void trash_purge(struct store *store, struct slice sha256_hex)
 {
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
 
     layout_trashed_blob(path, sha256_hex);
     store_incoming_remove(store, path);

@@ -4,6 +4,8 @@
 #include "base/fault.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "store/store_content.h"
+#include "store/store_errno.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,7 +28,7 @@ struct block {
 struct upload {
     uint32_t magic;
     struct store *store;
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
     int fd;
     uint64_t max_bytes, size;
     size_t block_bytes;

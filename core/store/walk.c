@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "store/layout.h"
-#include "store/store_files.h"
 
 #include <assert.h>
 #include <dirent.h>

@@ -9,6 +9,7 @@
 #include "gateway/surfaces/backup_repository/intake.h"
 #include "gateway/surfaces/backup_repository/surface.h"
 #include "handlers.h"
+#include "store/store_content.h"
 
 /* --- the collection ----------------------------------------------------------------------------
  */

@@ -5,6 +5,7 @@
 #include "gateway/surfaces/mediavault/media.h"
 #include "handlers.h"
 #include "state/lease.h"
+#include "store/store_content.h"
 #include "store/variant.h"
 
 #include <inttypes.h>

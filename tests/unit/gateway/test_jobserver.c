@@ -9,6 +9,7 @@
 #include "gateway/jobs/jobserver.h"
 #include "state/id.h"
 #include "state/media.h"
+#include "store/store_content.h"
 #include "store/upload.h"
 #include "store/variant.h"
 #include "workers/link.h"

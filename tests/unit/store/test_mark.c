@@ -116,7 +116,7 @@ static void a_store_that_leaves_its_place(void **state)
 /* A folder of the same mark is the store, wherever the old one is; what is written goes there. */
 static void a_store_that_is_mounted_anew(void **state)
 {
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
     struct store *store = open_store("five");
     int fd;
 

@@ -1,7 +1,7 @@
 #include "scratch.h"
 
 #include "base/memory.h"
-#include "store/layout.h"
+#include "store/store_content.h"
 
 #define HASH "abcd0123456789abcd0123456789abcd0123456789abcd0123456789abcd0123"
 
@@ -106,7 +106,7 @@ static void test_trash_gives_back(void **state)
 static void test_remains_of_the_dead_go_at_open(void **state)
 {
     struct store *store = open_here("stale");
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
     int fd;
 
     scratch_write("stale/incoming/remain", SLICE("x"), 0);
@@ -141,7 +141,7 @@ static void test_folders_are_private(void **state)
 
 static void test_paths(void **state)
 {
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
 
     layout_blob(path, SLICE(HASH));
     assert_string_equal(path, "blobs/ab/cd/" HASH);

@@ -1,6 +1,7 @@
 #include "scratch.h"
 
 #include "base/clock.h"
+#include "store/store_content.h"
 #include "store/trash.h"
 #include "store/walk.h"
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "store/layout.h"
+#include "store/store_errno.h"
 #include "store/upload.h"
 
 enum { BLOCK = UPLOAD_BLOCK_BYTES, PLENTY = 1 << 30 };
@@ -56,7 +57,7 @@ static struct slice upload_all(struct task *task, struct slice content, size_t p
 
 static const char *blob_file(struct task *task, struct slice hash)
 {
-    char path[STORE_PATH_MAX];
+    char path[LAYOUT_PATH_MAX];
 
     layout_blob(path, hash);
     return arena_printf(task->arena, "store/%s", path).p;

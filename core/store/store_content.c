@@ -1,0 +1,235 @@
+#include "store/store_content.h"
+
+#include "base/fault.h"
+#include "store/store_errno.h"
+#include "store/trash.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FOLDER_MODE = 0700 };
+
+/* -- Reading ---------------------------------------------------------------------------------- */
+
+struct opening {
+    struct store *store;
+    struct slice sha256_hex;
+    char path[LAYOUT_PATH_MAX];
+    int fd;
+    uint64_t size;
+    enum err err;
+};
+
+static void open_now(void *arg)
+{
+    struct opening *opening = arg;
+    struct store *store = opening->store;
+    struct stat info;
+
+    opening->fd = openat(store_fd(store), opening->path, O_RDONLY | O_CLOEXEC);
+    if (opening->fd < 0 && errno == ENOENT) {
+        trash_restore(store, opening->sha256_hex);
+        opening->fd = openat(store_fd(store), opening->path, O_RDONLY | O_CLOEXEC);
+    }
+    if (opening->fd < 0) {
+        opening->err = store_errno("open", errno);
+        return;
+    }
+    if (fstat(opening->fd, &info) != 0) {
+        opening->err = store_errno("fstat", errno);
+        close(opening->fd);
+        return;
+    }
+    opening->size = (uint64_t)info.st_size;
+}
+
+static enum err open_on_pool(struct task *task, struct opening *opening, int *fd, uint64_t *size)
+{
+    task_offload(task, open_now, opening);
+    *fd = opening->fd;
+    *size = opening->size;
+    return opening->err;
+}
+
+enum err store_blob_open(struct task *task, struct store *store, struct slice sha256_hex, int *fd,
+                         uint64_t *size)
+{
+    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
+
+    if (!layout_is_hash(sha256_hex))
+        return ERR_NOT_FOUND;
+    layout_blob(opening.path, sha256_hex);
+    return open_on_pool(task, &opening, fd, size);
+}
+
+enum err store_variant_open(struct task *task, struct store *store, struct slice sha256_hex,
+                            struct slice file, int *fd, uint64_t *size)
+{
+    struct opening opening = {.store = store, .sha256_hex = sha256_hex};
+
+    layout_variant(opening.path, sha256_hex, file);
+    return open_on_pool(task, &opening, fd, size);
+}
+
+enum err store_variant_find(struct task *task, struct store *store, struct slice sha256_hex,
+                            enum variant variant, const struct variant_file **which, int *fd,
+                            uint64_t *size)
+{
+    const struct variant_row *row = variant_row(variant);
+
+    *which = &row->now;
+    enum err err = store_variant_open(task, store, sha256_hex, row->now.name, fd, size);
+    if (err != ERR_NOT_FOUND || !row->former.bit)
+        return err;
+    *which = &row->former;
+    return store_variant_open(task, store, sha256_hex, row->former.name, fd, size);
+}
+
+struct mask_reading {
+    int fd;
+    char *bytes;
+    size_t size;
+    ssize_t n;
+    int error;
+};
+
+static void read_mask(void *arg)
+{
+    struct mask_reading *reading = arg;
+
+    reading->n = pread(reading->fd, reading->bytes, reading->size, 0);
+    reading->error = errno;
+    close(reading->fd);
+}
+
+enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
+                         struct mask *out)
+{
+    struct slice file = variant_row(VARIANT_PRIVATE)->now.name;
+    struct mask_reading reading;
+    uint64_t size;
+    enum err err = store_variant_open(task, store, sha256_hex, file, &reading.fd, &size);
+
+    if (err != OK)
+        return err;
+    reading.size = size < MASK_MAX_BYTES ? (size_t)size : MASK_MAX_BYTES;
+    reading.bytes = arena_alloc(task->arena, reading.size + 1);
+    task_offload(task, read_mask, &reading);
+    if (reading.n < 0)
+        return store_errno("read a mask", reading.error);
+    struct slice bytes = {reading.bytes, (size_t)reading.n};
+    return mask_parse(task->arena, bytes, out) ? OK : ERR_CONFLICT;
+}
+
+/* -- Keeping ---------------------------------------------------------------------------------- */
+
+static int sync_folder(struct store *store, const char *path)
+{
+    int fd = openat(store_fd(store), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    int rc = fsync(fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return rc;
+}
+
+/* Cuts the last segment off. */
+static void to_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    assert(slash);
+    *slash = '\0';
+}
+
+/* Makes the folders on the way to `path`, of which blobs/ and variants/ exist since store_open().
+ * A new folder's parent is synced, or the folder could vanish with what is in it. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as our paths, three folders */
+static int make_way(struct store *store, const char *path)
+{
+    char parent[LAYOUT_PATH_MAX];
+
+    snprintf(parent, sizeof parent, "%s", path);
+    to_parent(parent);
+    bool made = mkdirat(store_fd(store), parent, FOLDER_MODE) == 0;
+    if (!made && errno == ENOENT && make_way(store, parent) == 0)
+        made = mkdirat(store_fd(store), parent, FOLDER_MODE) == 0;
+    if (!made)
+        return errno == EEXIST ? 0 : -1;
+    to_parent(parent);
+    return sync_folder(store, parent);
+}
+
+static enum err move_in(struct store *store, const char *temporary_path, const char *path)
+{
+    char parent[LAYOUT_PATH_MAX];
+
+    if (make_way(store, path) != 0)
+        return store_errno("mkdir", errno);
+    FAULT_POINT(STORE_BEFORE_RENAME);
+    if (renameat(store_fd(store), temporary_path, store_fd(store), path) != 0)
+        return store_errno("rename", errno);
+    FAULT_POINT(STORE_AFTER_RENAME);
+    snprintf(parent, sizeof parent, "%s", path);
+    to_parent(parent);
+    return sync_folder(store, parent) == 0 ? OK : store_errno("fsync", errno);
+}
+
+enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path)
+{
+    char path[LAYOUT_PATH_MAX];
+
+    layout_blob(path, sha256_hex);
+    /* Touched first: the collector looks at the time again after it has moved a blob to trash/, so
+     * either it sees this, or the file is gone from here and we put ours in its place. */
+    if (utimensat(store_fd(store), path, NULL, 0) != 0)
+        return errno == ENOENT ? move_in(store, temporary_path, path)
+                               : store_errno("utimensat", errno);
+    store_incoming_remove(store, temporary_path);
+    /* Who wrote the same content a moment ago may not have synced its name yet. */
+    to_parent(path);
+    return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
+}
+
+static void remove_file(struct store *store, struct slice sha256_hex, struct slice file)
+{
+    char path[LAYOUT_PATH_MAX];
+
+    if (file.n == 0)
+        return;
+    layout_variant(path, sha256_hex, file);
+    store_incoming_remove(store, path);
+}
+
+static void remove_former(struct store *store, struct slice sha256_hex, struct slice file)
+{
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
+        if (slice_eq(variant_row(v)->now.name, file))
+            remove_file(store, sha256_hex, variant_row(v)->former.name);
+}
+
+enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
+                            const char *temporary_path)
+{
+    char path[LAYOUT_PATH_MAX];
+
+    layout_variant(path, sha256_hex, file);
+    enum err err = move_in(store, temporary_path, path);
+    if (err == OK)
+        remove_former(store, sha256_hex, file);
+    return err;
+}
+
+void store_variant_remove(struct store *store, struct slice sha256_hex, enum variant variant)
+{
+    remove_file(store, sha256_hex, variant_row(variant)->now.name);
+    remove_file(store, sha256_hex, variant_row(variant)->former.name);
+}

@@ -26,6 +26,7 @@
 #include "gateway/surroundings.h"
 #include "gateway/upload_share.h"
 #include "state/endpoint.h"
+#include "state/keyring.h"
 #include "state/secret.h"
 
 #include <stdlib.h>
@@ -119,8 +120,8 @@ static void open_store(struct task *task, struct gateway *gateway)
 static enum err open_keys(struct task *task, struct gateway *gateway)
 {
     struct slice problem;
-    enum err err = secret_begin(task, gateway->state,
-                                secret_key_file(program.arena, gateway->config), &problem);
+    enum err err = keyring_unlock(task, gateway->state,
+                                  secret_key_file(program.arena, gateway->config), &problem);
 
     if (err == ERR_CONFLICT)
         process_fail("%.*s", SLICE_ARG(problem));

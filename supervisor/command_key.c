@@ -3,6 +3,7 @@
 #include "supervisor/command.h"
 #include "supervisor/visit.h"
 
+#include "base/key_file.h"
 #include "base/process.h"
 #include "state/keyring.h"
 #include "state/secret.h"

@@ -12,7 +12,7 @@
 #include "base/timer.h"
 #include "base/tls.h"
 #include "bond/bond.h"
-#include "state/secret.h"
+#include "state/keyring.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
 #include "supervisor/plan.h"
@@ -228,7 +228,7 @@ static enum err check_state(struct task *task, struct hub *hub, struct slice *pr
     if (err == OK)
         err = bond_open_store(task, hub->state, hub->store_folder, 0, &store, problem);
     if (err == OK)
-        err = secret_begin(task, hub->state, hub->key_file, problem);
+        err = keyring_unlock(task, hub->state, hub->key_file, problem);
     if (err != OK && !problem->n)
         *problem = arena_printf(task->arena, "the state server cannot be used: %.*s",
                                 SLICE_ARG(err_row(err)->message));

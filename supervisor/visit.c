@@ -3,7 +3,7 @@
 #include "base/loop.h"
 #include "base/process.h"
 #include "bond/bond.h"
-#include "state/secret.h"
+#include "state/keyring.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/redis_words.h"
 
@@ -99,7 +99,7 @@ struct store *visit_store(struct task *task, struct visit *visit)
 bool visit_key(struct task *task, struct visit *visit)
 {
     struct slice problem;
-    enum err err = secret_begin(task, visit->state, visit->key_file, &problem);
+    enum err err = keyring_unlock(task, visit->state, visit->key_file, &problem);
 
     if (err != OK)
         visit_failed(visit, "%.*s", SLICE_ARG(problem.n ? problem : err_row(err)->message));

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/key_file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "state/secret.h"
@@ -279,4 +280,47 @@ const struct signing_key *keyring_find(const struct keyring *keyring, struct sli
         if (slice_eq(kid, slice_from(keyring->token_keys[i].kid)))
             return &keyring->token_keys[i];
     return NULL;
+}
+
+/* -- The key file ------------------------------------------------------------------------------ */
+
+static enum err refuse(struct slice *problem, struct slice why)
+{
+    *problem = why;
+    return ERR_CONFLICT;
+}
+
+enum err keyring_unlock(struct task *task, struct state *state, struct slice key_path,
+                        struct slice *problem)
+{
+    struct arena *arena = task->arena;
+    struct seal_key key;
+    struct slice sealed_by;
+    enum err err = keyring_sealed_by(task, state, &sealed_by);
+
+    *problem = SLICE_NONE;
+    if (err != OK)
+        return err;
+    enum key_file file = key_file_read(arena, key_path, &key, problem);
+    if (file == KEY_FILE_MISSING && sealed_by.n)
+        return refuse(problem,
+                      arena_printf(arena,
+                                   "the key file %.*s is missing, under which the state's secrets "
+                                   "are sealed (key %.*s): bring it back, or name it with "
+                                   "--key-file; if it is lost for good: mediahub key rotate --now",
+                                   SLICE_ARG(key_path), SLICE_ARG(sealed_by)));
+    if (file == KEY_FILE_MISSING)
+        file = key_file_make(arena, key_path, &key, problem);
+    if (file != KEY_FILE_READ)
+        return ERR_CONFLICT;
+    secret_use(&key);
+    if (sealed_by.n && !slice_eq(sealed_by, slice_from(key.name)))
+        return refuse(problem,
+                      arena_printf(arena,
+                                   "the key file %.*s holds another key (%s) than the one under "
+                                   "which the state's secrets are sealed (%.*s): name the right "
+                                   "one with --key-file; if it is lost for good: mediahub key "
+                                   "rotate --now",
+                                   SLICE_ARG(key_path), key.name, SLICE_ARG(sealed_by)));
+    return OK;
 }

@@ -40,3 +40,9 @@ enum err keyring_rotate(struct task *task, struct state *state, bool at_once);
 
 /* The name of the key file that it is sealed under; empty: there is none, or it is plain. */
 enum err keyring_sealed_by(struct task *task, struct state *state, struct slice *name);
+
+/* Takes the key file into use (secret.h), which is made when there is none and the keyring was
+ * never sealed. ERR_CONFLICT: *problem says in one line what is wrong with it, or that the state is
+ * sealed under another one. Suspends, and blocks for the file: for the start. */
+enum err keyring_unlock(struct task *task, struct state *state, struct slice key_path,
+                        struct slice *problem);

@@ -18,23 +18,6 @@ static const struct slice rev_name = SLICE_INIT("rev");
 #define CONST_MEMBER(type, base, offset)                                                           \
     ((type const *)(const void *)((const char *)(base) + (offset)))
 
-struct slice record_enum_name(const struct slice *names, size_t n, unsigned value)
-{
-    assert(value < n);
-    return names[value];
-}
-
-bool record_enum_parse(const struct slice *names, size_t n, struct slice name, unsigned *out)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (slice_eq(name, names[i])) {
-            *out = i;
-            return true;
-        }
-    }
-    return false;
-}
-
 struct slice record_number(struct arena *arena, uint64_t number)
 {
     return arena_printf(arena, "%llu", (unsigned long long)number);

@@ -2,7 +2,7 @@
  * For record.c and the generated tables only. */
 #pragma once
 
-#include "state/record.h"
+#include "base/arena.h"
 
 #include <stddef.h>
 

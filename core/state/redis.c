@@ -13,7 +13,7 @@
 #include <hiredis/async.h>
 #include <string.h>
 
-enum { REDIS_MAGIC = 0x72656469, CALL_MAGIC = 0x7263616c };
+enum { REDIS_MAGIC = 0x72656469 };
 enum {
     RETRY_FIRST_MS = 10,
     RETRY_MAX_MS = 500,
@@ -63,19 +63,6 @@ struct redis {
     struct redis *next_closed;
 };
 
-struct redis_call {
-    uint32_t magic;
-    struct redis *redis;
-    struct redis_call *next;
-    struct fiber_wait wait;
-    struct arena *arena; /* of the task that is waiting right now, or NULL */
-    void *block;         /* heap home of a reply that came before its await */
-    struct redis_value value;
-    enum err err;
-    bool done, forgotten;
-    uint64_t sent_ms, block_ms;
-};
-
 /* A fiber may still hold a closed connection, whose calls then fail, so its record stays. A
  * process closes what it has opened once, at its end. */
 static struct redis *closed;
@@ -83,27 +70,6 @@ static struct redis *closed;
 static void attempt_connect(struct redis *redis);
 static void probe(struct redis *redis);
 static void send_expectation(struct redis *redis);
-
-/* -- Copying replies -------------------------------------------------------------------------- */
-
-static struct slice reply_text(const redisReply *reply)
-{
-    return (struct slice){reply->str, reply->len};
-}
-
-/* In the waiting task's arena, or on the heap when nobody waits yet, which happens to all but the
- * first of a pipeline. */
-static void take_reply(struct redis_call *call, const redisReply *reply)
-{
-    size_t bytes = redis_reply_bytes(reply);
-    void *block = NULL;
-
-    if (bytes && call->arena)
-        block = arena_alloc(call->arena, bytes);
-    else if (bytes)
-        call->block = block = mem_alloc(bytes);
-    call->value = redis_reply_copy(reply, block);
-}
 
 /* -- Losing and regaining the connection ------------------------------------------------------ */
 
@@ -200,7 +166,7 @@ static void on_expected(redisAsyncContext *context, void *answer, void *arg)
     if (!reply || context != redis->context)
         return;
     redis->last_reply_ms = redis->expected_ms = clock_ms();
-    bool same = slice_eq(reply_text(reply), redis->expected_value);
+    bool same = slice_eq(redis_reply_text(reply), redis->expected_value);
     if (same && redis->phase == PHASE_PROBING)
         become_ready(redis);
     if (same)
@@ -208,7 +174,7 @@ static void on_expected(redisAsyncContext *context, void *answer, void *arg)
     if (!redis->told_foreign && reply->type != REDIS_REPLY_ERROR)
         log_event(LOG_ERROR, "state_of_another_hub", F("connection", redis->name),
                   F("key", redis->expected_key), F("expected", redis->expected_value),
-                  F("found", reply_text(reply)),
+                  F("found", redis_reply_text(reply)),
                   F("remedy", "name the right server with --redis, or bring its data back"));
     redis->told_foreign = reply->type != REDIS_REPLY_ERROR;
     if (redis->phase == PHASE_READY) {
@@ -236,9 +202,9 @@ static void on_probe(redisAsyncContext *context, void *answer, void *arg)
             become_ready(redis);
         return;
     }
-    redis->loading = slice_starts_with(reply_text(reply), SLICE("LOADING"));
+    redis->loading = slice_starts_with(redis_reply_text(reply), SLICE("LOADING"));
     if (!redis->refused)
-        note_problem(redis, reply_text(reply));
+        note_problem(redis, redis_reply_text(reply));
     if (is_news(redis))
         log_event(LOG_WARN, "redis_not_ready", F("connection", redis->name),
                   F("reason", redis->problem));
@@ -254,10 +220,10 @@ static void on_login(redisAsyncContext *context, void *answer, void *arg)
     const redisReply *reply = answer;
 
     if (!reply || reply->type != REDIS_REPLY_ERROR || redis->refused ||
-        slice_starts_with(reply_text(reply), SLICE("ERR AUTH")))
+        slice_starts_with(redis_reply_text(reply), SLICE("ERR AUTH")))
         return;
     redis->refused = true;
-    note_problem(redis, reply_text(reply));
+    note_problem(redis, redis_reply_text(reply));
 }
 
 static void on_named(redisAsyncContext *context, void *answer, void *arg)
@@ -473,12 +439,6 @@ uint64_t redis_connects(const struct redis *redis)
     return redis->connects;
 }
 
-static void call_free(struct redis_call *call)
-{
-    call->magic = 0;
-    mem_free(call);
-}
-
 /* These say that the server cannot serve now, not that the command is wrong. */
 static bool not_ready(const redisReply *reply)
 {
@@ -490,14 +450,14 @@ static bool not_ready(const redisReply *reply)
     };
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-        if (slice_starts_with(reply_text(reply), prefixes[i]))
+        if (slice_starts_with(redis_reply_text(reply), prefixes[i]))
             return true;
     return false;
 }
 
 static void on_reply(redisAsyncContext *context, void *answer, void *arg)
 {
-    struct redis_call *call = CAST_OBJ(struct redis_call, arg, CALL_MAGIC);
+    struct redis_call *call = CAST_OBJ(struct redis_call, arg, REDIS_CALL_MAGIC);
     struct redis *redis = call->redis;
     const redisReply *reply = answer;
 
@@ -511,29 +471,19 @@ static void on_reply(redisAsyncContext *context, void *answer, void *arg)
         drop(redis, reply->str);
         reply = NULL;
     }
-    if (call->forgotten) {
-        call_free(call);
-        return;
-    }
-    if (reply)
-        take_reply(call, reply);
-    else
-        call->err = ERR_STATE_UNAVAILABLE;
-    call->done = true;
-    fiber_resume(&call->wait);
+    redis_call_end(call, reply);
 }
 
 static struct redis_call *send_call(struct redis *redis, uint64_t block_ms,
                                     const struct slice *argv, size_t argc)
 {
     enum { ON_STACK = 32 };
-    struct redis_call *call = MEM_NEW(struct redis_call);
+    struct redis_call *call = redis_call_new(redis, block_ms);
     const char *few_texts[ON_STACK], **texts = few_texts;
     size_t few_lengths[ON_STACK], *lengths = few_lengths;
     void *many = NULL;
 
     assert(argc > 0 && argc < INT32_MAX);
-    *call = (struct redis_call){.magic = CALL_MAGIC, .redis = redis, .block_ms = block_ms};
     if (argc > ON_STACK) {
         many = mem_alloc(argc * (sizeof *texts + sizeof *lengths));
         texts = many;
@@ -550,8 +500,7 @@ static struct redis_call *send_call(struct redis *redis, uint64_t block_ms,
         *redis->newest = call;
         redis->newest = &call->next;
     } else {
-        call->err = ERR_STATE_UNAVAILABLE;
-        call->done = true;
+        redis_call_end(call, NULL);
     }
     mem_free(many);
     return call;
@@ -560,55 +509,6 @@ static struct redis_call *send_call(struct redis *redis, uint64_t block_ms,
 struct redis_call *redis_send(struct redis *redis, const struct slice *argv, size_t argc)
 {
     return send_call(redis, 0, argv, argc);
-}
-
-void redis_forget(struct redis_call *call)
-{
-    if (!call->done) {
-        call->forgotten = true;
-        return;
-    }
-    mem_free(call->block);
-    call_free(call);
-}
-
-enum err redis_await(struct task *task, struct redis_call *call, struct redis_value *out)
-{
-    /* The watchdog ends every call; this is for a task whose own deadline comes first. */
-    uint64_t limit_ms = 2 * REDIS_STALL_MS + call->block_ms;
-
-    if (out)
-        *out = (struct redis_value){.type = REDIS_NIL};
-    if (!call->done) {
-        call->arena = task->arena;
-        fiber_await(&call->wait, task_timeout_ms(task, limit_ms));
-        call->arena = NULL;
-    }
-    if (!call->done) {
-        redis_forget(call);
-        return ERR_STATE_UNAVAILABLE;
-    }
-    enum err err = call->err;
-    if (call->block)
-        arena_defer(task->arena, mem_free, call->block);
-    if (out && err == OK)
-        *out = call->value;
-    call_free(call);
-    return err;
-}
-
-enum err redis_await_all(struct task *task, struct redis_call **calls, size_t n,
-                         struct redis_value *out)
-{
-    enum err first = OK;
-
-    for (size_t i = 0; i < n; i++) {
-        enum err err = redis_await(task, calls[i], &out[i]);
-
-        if (first == OK)
-            first = err;
-    }
-    return first;
 }
 
 enum err redis_callv(struct task *task, struct redis *redis, struct redis_value *out,

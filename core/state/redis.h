@@ -8,25 +8,9 @@
  * READONLY answers count as "not ready". */
 #pragma once
 
-#include "base/err.h"
-#include "base/task.h"
-
-enum { REDIS_STALL_MS = 5000 };
+#include "state/redis_call.h"
 
 struct redis;
-struct redis_call;
-
-enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_NUMBER, REDIS_LIST, REDIS_FAULT };
-
-/* A reply, copied into the arena of the task that waited for it. */
-struct redis_value {
-    enum redis_type type;
-    int64_t number;
-    struct slice text;         /* REDIS_TEXT (bulk or status) and REDIS_FAULT's message */
-    struct redis_value *items; /* REDIS_LIST */
-    size_t n;
-};
-
 /* url: as in redis_address.h; name: for the log and CLIENT LIST, a literal. NULL: not such a URL.
  * fn runs after each (re)connect, once the server answers PING, from inside the library: it may
  * spawn a task there, not wait. */
@@ -44,11 +28,8 @@ redis_problem(const struct redis *redis);           /* why it is not ready; "": 
 bool redis_is_loading(const struct redis *redis);   /* it is there, and reads its data */
 uint64_t redis_connects(const struct redis *redis); /* how often it has connected: a generation */
 
-/* Sends without waiting. The call ends with redis_await(), or with redis_forget() when nobody
- * cares for the answer. argv is copied. Not connected: the call has already failed. */
+/* Sends without waiting; argv is copied. Not connected: the call has already failed. */
 struct redis_call *redis_send(struct redis *redis, const struct slice *argv, size_t argc);
-enum err redis_await(struct task *task, struct redis_call *call, struct redis_value *out);
-void redis_forget(struct redis_call *call);
 
 /* redis_send and redis_await. OK also for a REDIS_FAULT reply of the command itself. `out` may be
  * NULL where only the error matters; a REDIS_FAULT is then lost. */
@@ -69,10 +50,3 @@ enum err redis_call_blocking(struct task *task, struct redis *redis, struct redi
     redis_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 #define redis_post(redis, ...)                                                                     \
     redis_forget(redis_send((redis), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__)))
-
-/* Awaits n calls in order. The first error is returned, but all calls have ended. */
-enum err redis_await_all(struct task *task, struct redis_call **calls, size_t n,
-                         struct redis_value *out);
-
-/* The value of a field in an HGETALL-shaped list; empty when absent. */
-struct slice redis_field(const struct redis_value *list, struct slice field);

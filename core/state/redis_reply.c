@@ -91,10 +91,7 @@ struct redis_value redis_reply_copy(const redisReply *reply, void *block)
     return copy_reply(&copy, reply);
 }
 
-struct slice redis_field(const struct redis_value *list, struct slice field)
+struct slice redis_reply_text(const redisReply *reply)
 {
-    for (size_t i = 0; list->type == REDIS_LIST && i + 1 < list->n; i += 2)
-        if (slice_eq(list->items[i].text, field))
-            return list->items[i + 1].text;
-    return SLICE_NONE;
+    return (struct slice){reply->str, reply->len};
 }

@@ -4,14 +4,8 @@
 #pragma once
 
 #include "base/config.h"
-#include "base/key_file.h"
-#include "state/state.h"
+#include "base/seal.h"
 
-/* The key file, which is made when there is none and the keyring was never sealed. ERR_CONFLICT:
- * *problem says in one line what is wrong with it, or that the state is sealed under another one.
- * Suspends, and blocks for the file: for the start. */
-enum err secret_begin(struct task *task, struct state *state, struct slice key_path,
-                      struct slice *problem);
 /* What the setting says, or hub.key in the data folder. */
 struct slice secret_key_file(struct arena *arena, const struct config *config);
 /* This key from now on. */

@@ -2,7 +2,7 @@
  * schemas/wire.yaml. For wire.c and the generated tables only. */
 #pragma once
 
-#include "wire/wire.h"
+#include "wire_messages.h"
 
 enum wire_field_type {
     WIRE_TOKEN,

@@ -1,8 +1,10 @@
 #include "state_by_hand.h"
 #include "state_fixture.h"
 
+#include "base/key_file.h"
 #include "base/text.h"
 #include "state/keyring.h"
+#include "state/secret.h"
 
 #include <stdlib.h>
 
@@ -164,24 +166,24 @@ static void the_key_file_fits_the_state(struct task *task, struct state *state)
     struct keyring keyring;
 
     unlink(path.p);
-    assert_int_equal(secret_begin(task, state, path, &problem), OK);
+    assert_int_equal(keyring_unlock(task, state, path, &problem), OK);
     assert_int_equal(keyring_load(task, state, &keyring), OK);
-    assert_int_equal(secret_begin(task, state, path, &problem), OK);
+    assert_int_equal(keyring_unlock(task, state, path, &problem), OK);
     assert_int_equal(chmod(path.p, 0640), 0);
-    assert_int_equal(secret_begin(task, state, path, &problem), ERR_CONFLICT);
+    assert_int_equal(keyring_unlock(task, state, path, &problem), ERR_CONFLICT);
     assert_true(holds(problem, SLICE("chmod 600")));
     assert_int_equal(unlink(path.p), 0);
-    assert_int_equal(secret_begin(task, state, path, &problem), ERR_CONFLICT);
+    assert_int_equal(keyring_unlock(task, state, path, &problem), ERR_CONFLICT);
     assert_true(holds(problem, SLICE("missing")));
     assert_int_equal(access(path.p, F_OK), -1);
     struct seal_key other;
     assert_int_equal(key_file_make(task->arena, path, &other, &problem), KEY_FILE_READ);
-    assert_int_equal(secret_begin(task, state, path, &problem), ERR_CONFLICT);
+    assert_int_equal(keyring_unlock(task, state, path, &problem), ERR_CONFLICT);
     assert_true(holds(problem, SLICE("another key")));
     int fd = open(path.p, O_WRONLY | O_TRUNC);
     assert_int_equal(write(fd, "junk\n", 5), 5);
     close(fd);
-    assert_int_equal(secret_begin(task, state, path, &problem), ERR_CONFLICT);
+    assert_int_equal(keyring_unlock(task, state, path, &problem), ERR_CONFLICT);
     unlink(path.p);
 }
 

@@ -3,7 +3,7 @@
 #include "base/crypto.h"
 #include "gateway/gateway.h"
 #include "gateway/reply.h"
-#include "gateway/router.h"
+#include "gateway/route.h"
 
 enum { KEY_MAX = 255 };
 
@@ -109,10 +109,4 @@ void once_keep(struct request *req)
 {
     if (req->once)
         once_renew(&req->task, req->gateway->state, req->once);
-}
-
-void once_leave(struct request *req)
-{
-    if (req->once)
-        once_end(req->gateway->state, req->once);
 }

@@ -4,7 +4,8 @@
  * and the operation's; without an account it is the address's.
  *
  * Dispatch enters and, for JSON, judges; a handler then asks once_made() and answers as the first
- * time when there is something, else hands req->once to what it makes (state/once.h). */
+ * time when there is something, else hands req->once to what it makes (state/once.h). The key is
+ * held until the answer begins (reply.c). */
 #pragma once
 
 #include "gateway/request.h"
@@ -31,5 +32,3 @@ bool once_overtaken_or_reply(struct request *req);
 
 /* While a long body is read. Suspends now and then. */
 void once_keep(struct request *req);
-/* The key is free again, or what it made stands; as the answer begins. Does not suspend. */
-void once_leave(struct request *req);

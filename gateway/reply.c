@@ -6,8 +6,9 @@
 #include "gateway/access/cors.h"
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
-#include "gateway/once_gate.h"
-#include "gateway/router.h"
+#include "gateway/route.h"
+#include "gateway/surface.h"
+#include "state/once.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -195,7 +196,8 @@ static void begin(struct buf *out, struct request *req, int status, const char *
     assert(!req->answered);
     req->answered = true;
     req->status = status;
-    once_leave(req);
+    if (req->once) /* its key is free again, or what it made stands */
+        once_end(req->gateway->state, req->once);
     buf_clear(out);
     add_status(out, status);
     if (content_type)

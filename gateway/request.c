@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "gateway/access/forwarded.h"
 #include "gateway/http/exchange.h"
-#include "gateway/router.h"
+#include "gateway/route.h"
 #include "state/id.h"
 
 #include <assert.h>

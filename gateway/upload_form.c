@@ -4,7 +4,8 @@
 #include "gateway/gateway.h"
 #include "gateway/http/multipart.h"
 #include "gateway/once_gate.h"
-#include "gateway/router.h"
+#include "gateway/reply.h"
+#include "gateway/route.h"
 #include "gateway/validate.h"
 #include "store/sniff.h"
 

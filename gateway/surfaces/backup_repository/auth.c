@@ -7,6 +7,7 @@
 #include "gateway/guard.h"
 #include "gateway/surfaces/backup_repository/caller.h"
 #include "gateway/surfaces/backup_repository/credentials.h"
+#include "gateway/surfaces/backup_repository/files.h"
 #include "gateway/surfaces/backup_repository/stored/stored_password.h"
 #include "gateway/surfaces/backup_repository/surface.h"
 #include "handlers.h"

@@ -1,8 +1,8 @@
 #include "gateway/surfaces/backup_repository/people.h"
 
 #include "gateway/gateway.h"
+#include "gateway/surfaces/backup_repository/files.h"
 #include "gateway/surfaces/backup_repository/stored/stored_password.h"
-#include "gateway/surfaces/backup_repository/surface.h"
 #include "state/account.h"
 #include "state/id.h"
 

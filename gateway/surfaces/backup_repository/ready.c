@@ -4,6 +4,7 @@
 #include "gateway/access/authentication.h"
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
+#include "gateway/surfaces/backup_repository/files.h"
 #include "gateway/surfaces/backup_repository/health.h"
 #include "gateway/surfaces/backup_repository/surface.h"
 #include "handlers.h"

@@ -1,6 +1,7 @@
 #include "gateway/surfaces/backup_repository/surface.h"
 
 #include "gateway/surfaces/backup_repository/caller.h"
+#include "gateway/surfaces/backup_repository/files.h"
 #include "handlers.h"
 
 /* What the original says where a handler has no words of its own. */
@@ -75,27 +76,6 @@ static void wrap_error(struct request *req, struct buf *out, enum err why, struc
     jw_object_end(&w);
 }
 
-/* The folder of users and collections may come later. */
-static void *open_files(const struct config *config, struct arena *arena)
-{
-    struct slice folder = config_text(config, "backup.config_path");
-
-    if (folder.n == 0)
-        folder =
-            arena_printf(arena, "%.*s/backup-repository", SLICE_ARG(config_text(config, "data")));
-    return manifests_open(folder, config_text(config, "backup.namespace"));
-}
-
-static void close_files(void *manifests)
-{
-    manifests_close(manifests);
-}
-
-struct manifests *backup_manifests(const struct gateway *gateway)
-{
-    return surface_own(gateway, &surface_backup_repository);
-}
-
 const struct surface surface_backup_repository = {
     .name = SLICE_INIT("backup_repository"),
     .prefixes = backup_repository_prefixes,
@@ -105,6 +85,6 @@ const struct surface surface_backup_repository = {
     .rate = RATE_NONE,
     .rate_headers = true,
     .unknown_method_is_unknown_path = true,
-    .open = open_files,
-    .close = close_files,
+    .open = backup_files_open,
+    .close = backup_files_close,
 };

@@ -5,6 +5,7 @@
 #include "gateway/gateway.h"
 #include "gateway/surfaces/backup_repository/caller.h"
 #include "gateway/surfaces/backup_repository/collection.h"
+#include "gateway/surfaces/backup_repository/files.h"
 #include "gateway/surfaces/backup_repository/health.h"
 #include "gateway/surfaces/backup_repository/intake.h"
 #include "gateway/surfaces/backup_repository/surface.h"

@@ -1,5 +1,6 @@
 /* The hub's own surface: answers are plain objects, errors carry one message. */
-#include "gateway/router.h"
+#include "gateway/surface.h"
+#include "gateway/reply.h"
 #include "handlers.h"
 
 static void wrap_data(struct request *req, struct buf *out, struct slice json,

@@ -4,6 +4,7 @@
 #include "gateway/access/signed_link.h"
 #include "gateway/access/token.h"
 #include "gateway/gateway.h"
+#include "gateway/route.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "state/account.h"
 #include "state/id.h"

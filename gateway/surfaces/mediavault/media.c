@@ -5,6 +5,7 @@
 #include "gateway/access/signed_link.h"
 #include "gateway/conditions.h"
 #include "gateway/gateway.h"
+#include "gateway/quota_gate.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
 #include "state/media_list.h"

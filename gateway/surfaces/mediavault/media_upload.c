@@ -2,6 +2,7 @@
 #include "gateway/gateway.h"
 #include "gateway/ingest.h"
 #include "gateway/once_gate.h"
+#include "gateway/quota_gate.h"
 #include "gateway/surfaces/mediavault/media.h"
 #include "gateway/upload_form.h"
 #include "handlers.h"

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "gateway/router.h"
+#include "gateway/reply.h"
 
 extern const struct authenticator mediavault_authenticator;
 

@@ -5,20 +5,20 @@
 #include <assert.h>
 #include <inttypes.h>
 
-/* What stands behind one check: where complaints go and whose memory they use. */
-struct check {
+/* What stands behind one validation: where complaints go and whose memory they use. */
+struct validation {
     struct arena *arena;
     struct field_errors *errors;
     struct slice name;
 };
 
-static void complain(struct check *check, struct slice message)
+static void complain(struct validation *validation, struct slice message)
 {
-    struct field_errors *errors = check->errors;
+    struct field_errors *errors = validation->errors;
 
     if (errors->n < FIELD_ERRORS_MAX)
         errors->list[errors->n++] =
-            (struct field_error){arena_dup(check->arena, check->name), message};
+            (struct field_error){arena_dup(validation->arena, validation->name), message};
 }
 
 static bool is_listed(struct slice s, const struct slice *values)
@@ -39,36 +39,41 @@ static struct slice list_message(struct arena *arena, const struct slice *values
     return arena_printf(arena, "%.*s.", SLICE_ARG(text));
 }
 
-static void check_text(struct check *check, const struct body_field *field, struct slice text)
+static void validate_text(struct validation *validation, const struct body_field *field,
+                          struct slice text)
 {
-    struct slice fault = text_rule_fault(check->arena, &field->rule, text);
+    struct slice fault = text_rule_fault(validation->arena, &field->rule, text);
 
     if (!fault.n && field->values && !is_listed(text, field->values))
-        fault = list_message(check->arena, field->values);
+        fault = list_message(validation->arena, field->values);
     if (fault.n)
-        complain(check, fault);
+        complain(validation, fault);
 }
 
 /* May lower *value to the maximum of a field that clamps. */
-static void check_integer(struct check *check, const struct body_field *field, int64_t *value)
+static void validate_integer(struct validation *validation, const struct body_field *field,
+                             int64_t *value)
 {
     if (*value < field->minimum)
-        complain(check,
-                 arena_printf(check->arena, "Must be at least %" PRId64 ".", field->minimum));
+        complain(validation,
+                 arena_printf(validation->arena, "Must be at least %" PRId64 ".", field->minimum));
     else if (*value > field->maximum && field->clamp)
         *value = field->maximum;
     else if (*value > field->maximum)
-        complain(check, arena_printf(check->arena, "Must be at most %" PRId64 ".", field->maximum));
+        complain(validation,
+                 arena_printf(validation->arena, "Must be at most %" PRId64 ".", field->maximum));
 }
 
-static void check_count(struct check *check, const struct body_field *field, uint64_t n)
+static void validate_count(struct validation *validation, const struct body_field *field,
+                           uint64_t n)
 {
     if (n < field->min_items)
-        complain(check, arena_printf(check->arena, "Must have at least %" PRIu64 " items.",
-                                     field->min_items));
+        complain(validation,
+                 arena_printf(validation->arena, "Must have at least %" PRIu64 " items.",
+                              field->min_items));
     else if (n > field->max_items)
-        complain(check, arena_printf(check->arena, "Must have at most %" PRIu64 " items.",
-                                     field->max_items));
+        complain(validation, arena_printf(validation->arena, "Must have at most %" PRIu64 " items.",
+                                          field->max_items));
 }
 
 static struct slice json_text(const json_t *value)
@@ -76,27 +81,28 @@ static struct slice json_text(const json_t *value)
     return (struct slice){json_string_value(value), json_string_length(value)};
 }
 
-static void check_json_array(struct check *check, const struct body_field *field,
-                             const json_t *value)
+static void validate_json_array(struct validation *validation, const struct body_field *field,
+                                const json_t *value)
 {
-    size_t before = check->errors->n, i;
+    size_t before = validation->errors->n, i;
     const json_t *item;
 
-    check_count(check, field, json_array_size(value));
-    if (check->errors->n != before)
+    validate_count(validation, field, json_array_size(value));
+    if (validation->errors->n != before)
         return;
     json_array_foreach(value, i, item)
     {
-        struct check of_item = *check;
-        of_item.name = arena_printf(check->arena, "%.*s[%zu]", SLICE_ARG(check->name), i);
+        struct validation of_item = *validation;
+        of_item.name = arena_printf(validation->arena, "%.*s[%zu]", SLICE_ARG(validation->name), i);
         if (json_is_string(item))
-            check_text(&of_item, field, json_text(item));
+            validate_text(&of_item, field, json_text(item));
         else
             complain(&of_item, SLICE("Must be a string."));
     }
 }
 
-static void check_json(struct check *check, const struct body_field *field, json_t *value)
+static void validate_json(struct validation *validation, const struct body_field *field,
+                          json_t *value)
 {
     int64_t number;
 
@@ -105,28 +111,28 @@ static void check_json(struct check *check, const struct body_field *field, json
     switch (field->type) {
     case FIELD_STRING:
         if (json_is_string(value))
-            check_text(check, field, json_text(value));
+            validate_text(validation, field, json_text(value));
         else
-            complain(check, SLICE("Must be a string."));
+            complain(validation, SLICE("Must be a string."));
         break;
     case FIELD_INTEGER:
         number = json_integer_value(value);
         if (json_is_integer(value))
-            check_integer(check, field, &number);
+            validate_integer(validation, field, &number);
         else
-            complain(check, SLICE("Must be an integer."));
+            complain(validation, SLICE("Must be an integer."));
         if (json_is_integer(value))
             json_integer_set(value, number);
         break;
     case FIELD_BOOLEAN:
         if (!json_is_boolean(value))
-            complain(check, SLICE("Must be true or false."));
+            complain(validation, SLICE("Must be true or false."));
         break;
     case FIELD_STRING_ARRAY:
         if (json_is_array(value))
-            check_json_array(check, field, value);
+            validate_json_array(validation, field, value);
         else
-            complain(check, SLICE("Must be a list of strings."));
+            complain(validation, SLICE("Must be a list of strings."));
         break;
     }
 }
@@ -142,7 +148,7 @@ static const struct body_field *field_of(const struct body_schema *schema, struc
 enum err validate_body(struct arena *arena, const struct body_schema *schema, struct slice text,
                        json_t **out, struct field_errors *errors)
 {
-    struct check check = {arena, errors, SLICE_NONE};
+    struct validation validation = {arena, errors, SLICE_NONE};
     bool absent = schema->optional && slice_trim(text).n == 0;
     json_t *body = json_parse(arena, absent ? SLICE("{}") : text), *value;
     const char *key;
@@ -152,18 +158,18 @@ enum err validate_body(struct arena *arena, const struct body_schema *schema, st
         return ERR_VALIDATION;
     for (size_t i = 0; i < schema->n; i++) {
         const struct body_field *field = &schema->fields[i];
-        check.name = field->name;
+        validation.name = field->name;
         value = json_object_getn(body, field->name.p, field->name.n);
         if (value)
-            check_json(&check, field, value);
+            validate_json(&validation, field, value);
         else if (field->required)
-            complain(&check, SLICE("Is required."));
+            complain(&validation, SLICE("Is required."));
     }
     json_object_foreach(body, key, value)
     {
-        check.name = slice_from(key);
-        if (!schema->additional && !field_of(schema, check.name))
-            complain(&check, SLICE("Is not a field of this operation."));
+        validation.name = slice_from(key);
+        if (!schema->additional && !field_of(schema, validation.name))
+            complain(&validation, SLICE("Is not a field of this operation."));
     }
     *out = body;
     return errors->n ? ERR_VALIDATION : OK;
@@ -181,40 +187,42 @@ static bool query_integer(struct slice text, int64_t *out)
     return text.n > 0;
 }
 
-static void check_query_list(struct check *check, const struct body_field *field, struct slice text)
+static void validate_query_list(struct validation *validation, const struct body_field *field,
+                                struct slice text)
 {
     struct slice item;
     uint64_t n = 0;
 
     for (; slice_split(text, ',', &item, &text); n++)
-        check_text(check, field, item);
-    check_count(check, field, n);
+        validate_text(validation, field, item);
+    validate_count(validation, field, n);
 }
 
-static void check_query(struct check *check, const struct body_field *field, struct slice *value)
+static void validate_value(struct validation *validation, const struct body_field *field,
+                           struct slice *value)
 {
     int64_t number, lowered;
 
     switch (field->type) {
     case FIELD_STRING:
-        check_text(check, field, *value);
+        validate_text(validation, field, *value);
         break;
     case FIELD_INTEGER:
         if (!query_integer(*value, &number)) {
-            complain(check, SLICE("Must be an integer."));
+            complain(validation, SLICE("Must be an integer."));
             break;
         }
         lowered = number;
-        check_integer(check, field, &lowered);
+        validate_integer(validation, field, &lowered);
         if (lowered != number)
-            *value = arena_printf(check->arena, "%" PRId64, lowered);
+            *value = arena_printf(validation->arena, "%" PRId64, lowered);
         break;
     case FIELD_BOOLEAN:
         if (!slice_eq(*value, SLICE("true")) && !slice_eq(*value, SLICE("false")))
-            complain(check, SLICE("Must be true or false."));
+            complain(validation, SLICE("Must be true or false."));
         break;
     case FIELD_STRING_ARRAY:
-        check_query_list(check, field, *value);
+        validate_query_list(validation, field, *value);
         break;
     }
 }
@@ -234,13 +242,13 @@ static struct slice *query_value(const struct slice *names, struct slice *values
     return found;
 }
 
-static void check_unknown(struct check *check, const struct body_schema *schema,
-                          const struct slice *names, size_t count)
+static void validate_unknown(struct validation *validation, const struct body_schema *schema,
+                             const struct slice *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        check->name = utf8_valid(names[i]) ? names[i] : SLICE("");
+        validation->name = utf8_valid(names[i]) ? names[i] : SLICE("");
         if (!field_of(schema, names[i]))
-            complain(check, SLICE("Is not a parameter of this operation."));
+            complain(validation, SLICE("Is not a parameter of this operation."));
     }
 }
 
@@ -248,25 +256,25 @@ enum err validate_query(struct arena *arena, const struct body_schema *schema,
                         const struct slice *names, struct slice *values, size_t count,
                         struct field_errors *errors)
 {
-    struct check check = {arena, errors, SLICE_NONE};
+    struct validation validation = {arena, errors, SLICE_NONE};
     size_t times;
 
     errors->n = 0;
     for (size_t i = 0; i < schema->n; i++) {
         const struct body_field *field = &schema->fields[i];
         struct slice *value = query_value(names, values, count, field->name, &times);
-        check.name = field->name;
+        validation.name = field->name;
         if (times > 1)
-            complain(&check, SLICE("Is given more than once."));
+            complain(&validation, SLICE("Is given more than once."));
         else if (value && !utf8_valid(*value))
-            complain(&check, SLICE("Must be UTF-8 text."));
+            complain(&validation, SLICE("Must be UTF-8 text."));
         else if (value)
-            check_query(&check, field, value);
+            validate_value(&validation, field, value);
         else if (field->required)
-            complain(&check, SLICE("Is required."));
+            complain(&validation, SLICE("Is required."));
     }
     if (!schema->additional)
-        check_unknown(&check, schema, names, count);
+        validate_unknown(&validation, schema, names, count);
     return errors->n ? ERR_VALIDATION : OK;
 }
 

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "realtime/inbox.h"
+#include "realtime/latest.h"
 #include "realtime/place.h"
-#include "realtime/progress.h"
 #include "realtime/subscription.h"
 
 #include <assert.h>
@@ -42,10 +42,10 @@ void client_send(struct client *client, struct frame *frame)
 /* That publications of this channel were left out is told once the queue has room. */
 static void lose(struct client *client, int channel)
 {
-    uint64_t sequence = client->hub->progress.sequence;
+    uint64_t sequence = client->hub->latest.sequence;
 
     if (!client->lost)
-        client->progress_seen = sequence ? sequence - 1 : 0; /* what is left out counts already */
+        client->latest_seen = sequence ? sequence - 1 : 0; /* what is left out counts already */
     client->lost |= 1u << channel;
     client->hub->count.dropped++;
 }
@@ -100,7 +100,7 @@ static void make_up_losses(struct client *client)
         if (!(lost & 1))
             continue;
         if (channel_row(channel)->policy == CHANNEL_LATEST)
-            progress_resend(client, client->progress_seen);
+            latest_resend(client, client->latest_seen);
         else
             send_gap(client, channel, SLICE("slow_consumer"));
     }

@@ -50,7 +50,7 @@ struct client {
     bool closing, replaying, busy /* a fiber works */, reading, flush_wanted, told_expiring;
     uint8_t unanswered;           /* pings */
     uint32_t lost;                /* a bit per channel that publications were left out of */
-    uint64_t progress_seen;       /* of the list, when the first was left out */
+    uint64_t latest_seen;         /* of hub->latest, when the first was left out */
     uint64_t seen;                /* hub->sequence of the last publication offered */
     uint64_t rate_due_ms;         /* when the bucket of messages is full again */
     uint64_t heard_ms, probed_ms; /* clock_ms() of the last bytes, and of place.h's last ping */

@@ -31,11 +31,11 @@ struct user {
     char id[];
 };
 
-/* The latest progress of a job; see progress.h. */
-struct progress;
-struct progress_list {
+/* The latest progress of a job; see latest.h. */
+struct latest;
+struct latest_progress {
     struct table table;
-    struct progress *newest, *oldest;
+    struct latest *newest, *oldest;
     uint64_t sequence;
 };
 
@@ -76,7 +76,7 @@ struct realtime {
     struct table topics, users;
     struct client *clients;
     size_t client_count, subscription_count;
-    struct progress_list progress;
+    struct latest_progress latest;
     struct flush flush;
     uv_prepare_t prepare;
     struct frame *ping;

@@ -4,7 +4,7 @@
 #include "base/loop.h"
 #include "base/memory.h"
 #include "realtime/client.h"
-#include "realtime/progress.h"
+#include "realtime/latest.h"
 #include "realtime/subscription.h"
 
 #include <assert.h>
@@ -31,7 +31,7 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
         history_init(&hub->partition[p].history, limits->ring_events);
     table_init(&hub->topics);
     table_init(&hub->users);
-    progress_init(&hub->progress);
+    latest_init(&hub->latest);
     flush_init(&hub->flush);
     hub->ping = frame_new(OPCODE_PING, SLICE_NONE);
     uv_prepare_init(loop_get(), &hub->prepare);
@@ -49,7 +49,7 @@ void hub_unref(struct realtime *hub)
     mem_free(hub->partition);
     table_fini(&hub->topics);
     table_fini(&hub->users);
-    progress_fini(&hub->progress);
+    latest_fini(&hub->latest);
     flush_fini(&hub->flush);
     frame_unref(hub->ping);
     mem_free(hub);
@@ -235,7 +235,7 @@ void realtime_progress(struct realtime *hub, struct slice media_id, struct slice
 {
     struct frame *frame = message_progress(media_id, owner, kind, percent);
 
-    progress_note(&hub->progress, media_id, owner, kind, frame_ref(frame));
+    latest_note(&hub->latest, media_id, owner, kind, frame_ref(frame));
     subscriptions_each(hub, CHANNEL_JOB_PROGRESS, owner, media_id, offer_progress, frame);
     frame_unref(frame);
 }

@@ -26,7 +26,7 @@ static bool code_valid(unsigned code)
     return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
 }
 
-static bool utf8_lead(struct utf8_check *utf8, uint8_t c)
+static bool utf8_lead(struct utf8_state *utf8, uint8_t c)
 {
     utf8->low = 0x80;
     utf8->high = 0xBF;
@@ -46,7 +46,7 @@ static bool utf8_lead(struct utf8_check *utf8, uint8_t c)
 }
 
 /* False as soon as the text cannot become UTF-8 any more, also in the middle of a sequence. */
-static bool utf8_feed(struct utf8_check *utf8, struct slice text)
+static bool utf8_feed(struct utf8_state *utf8, struct slice text)
 {
     for (size_t i = 0; i < text.n; i++) {
         uint8_t c = (uint8_t)text.p[i];
@@ -188,7 +188,7 @@ static enum websocket_item fail(struct websocket *ws, unsigned code, struct webs
 static enum websocket_item end_close(struct websocket *ws, struct websocket_message *out)
 {
     struct slice payload = buf_slice(&ws->control);
-    struct utf8_check utf8 = {0};
+    struct utf8_state utf8 = {0};
 
     if (payload.n == 0) {
         *out = (struct websocket_message){.code = CODE_NONE};

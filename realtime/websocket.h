@@ -31,7 +31,7 @@ enum websocket_code {
     CODE_TOO_BIG = 1009,
 };
 
-struct utf8_check {
+struct utf8_state {
     uint8_t need;      /* continuation bytes still to come */
     uint8_t low, high; /* bounds of the next one */
 };
@@ -41,7 +41,7 @@ struct websocket {
     uint8_t head_n;
     bool in_payload, fragmented, delivered, over;
     uint8_t opcode; /* of the current frame */
-    struct utf8_check utf8;
+    struct utf8_state utf8;
     uint32_t mask_at;
     uint64_t left;      /* of the current frame's payload */
     struct buf message; /* the text so far */

@@ -15,24 +15,24 @@
 enum { VOLATILE_PART = 4 }; /* its memory, of the state's */
 enum { WORKERS_MAX = 127 }; /* as the setting's range says */
 
-/* A growing list of C strings in the arena, always ended with NULL. */
-struct list {
+/* C strings, as many as come in the arena, always ended with NULL. */
+struct strings {
     const char **items;
     size_t n, room;
 };
 
-static void list_add(struct arena *arena, struct list *list, const char *item)
+static void strings_add(struct arena *arena, struct strings *strings, const char *item)
 {
-    if (list->n + 1 >= list->room) {
-        size_t room = list->room ? list->room * 2 : 64;
+    if (strings->n + 1 >= strings->room) {
+        size_t room = strings->room ? strings->room * 2 : 64;
         const char **items = ARENA_ARRAY(arena, const char *, room);
 
-        if (list->n)
-            memcpy(items, list->items, list->n * sizeof *items);
-        list->items = items;
-        list->room = room;
+        if (strings->n)
+            memcpy(items, strings->items, strings->n * sizeof *items);
+        strings->items = items;
+        strings->room = room;
     }
-    list->items[list->n++] = item;
+    strings->items[strings->n++] = item;
 }
 
 /* An executable on the PATH; NULL when there is none. */
@@ -69,7 +69,7 @@ static const char *sibling(struct arena *arena, const char *name, struct slice *
 static struct child_spec redis_spec(struct arena *arena, const char *program, const char *role,
                                     bool durable, struct slice durability, uint64_t memory)
 {
-    struct list argv = {0}, environment = {0};
+    struct strings argv = {0}, environment = {0};
     const char *const always[] = {
         program,
         "--port",
@@ -95,12 +95,12 @@ static struct child_spec redis_spec(struct arena *arena, const char *program, co
     };
 
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
-        list_add(arena, &argv, always[i]);
+        strings_add(arena, &argv, always[i]);
     if (durable) {
-        list_add(arena, &argv, "--appendfsync");
-        list_add(arena, &argv, arena_cstr(arena, durability));
+        strings_add(arena, &argv, "--appendfsync");
+        strings_add(arena, &argv, arena_cstr(arena, durability));
     }
-    list_add(arena, &environment, "LANG=C.UTF-8");
+    strings_add(arena, &environment, "LANG=C.UTF-8");
     return (struct child_spec){
         .name = arena_printf(arena, "redis-%s", role).p,
         .argv = argv.items,
@@ -180,35 +180,35 @@ static const struct {
 
 /* What all programs of ours are told: the settings, with paths that hold in the data folder. */
 static void add_common(struct arena *arena, const struct config *config, struct slice data,
-                       struct slice start_folder, const struct plan *plan, struct list *out)
+                       struct slice start_folder, const struct plan *plan, struct strings *out)
 {
     /* getenv() finds the first of two equal names, so what decides comes first. */
-    list_add(arena, out, "MEDIAHUB_SUPERVISED=1");
-    list_add(arena, out, "MEDIAHUB_READY_FD=3");
-    list_add(arena, out, setting(arena, "DATA", data));
-    list_add(arena, out, setting(arena, "REDIS", plan->redis_url));
-    list_add(arena, out, setting(arena, "REDIS_VOLATILE", plan->redis_volatile_url));
-    list_add(arena, out,
-             setting(arena, "STORE", plan_store_folder(arena, config, data, start_folder)));
-    list_add(arena, out,
-             setting(arena, "KEY_FILE", plan_key_file(arena, config, data, start_folder)));
+    strings_add(arena, out, "MEDIAHUB_SUPERVISED=1");
+    strings_add(arena, out, "MEDIAHUB_READY_FD=3");
+    strings_add(arena, out, setting(arena, "DATA", data));
+    strings_add(arena, out, setting(arena, "REDIS", plan->redis_url));
+    strings_add(arena, out, setting(arena, "REDIS_VOLATILE", plan->redis_volatile_url));
+    strings_add(arena, out,
+                setting(arena, "STORE", plan_store_folder(arena, config, data, start_folder)));
+    strings_add(arena, out,
+                setting(arena, "KEY_FILE", plan_key_file(arena, config, data, start_folder)));
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct slice path = config_text(config, paths[i].key);
-        list_add(arena, out,
-                 setting(arena, paths[i].variable, absolute(arena, start_folder, path)));
+        strings_add(arena, out,
+                    setting(arena, paths[i].variable, absolute(arena, start_folder, path)));
     }
     struct tls_files files = tls_files(config, arena, data);
-    list_add(arena, out, "MEDIAHUB_TLS=off"); /* if it is auto, we have made the files */
-    list_add(arena, out,
-             setting(arena, "TLS_CERT", absolute(arena, start_folder, slice_from(files.chain))));
-    list_add(arena, out,
-             setting(arena, "TLS_KEY", absolute(arena, start_folder, slice_from(files.key))));
-    list_add(arena, out, setting(arena, "LISTEN_TLS", tls_address(config, arena)));
+    strings_add(arena, out, "MEDIAHUB_TLS=off"); /* if it is auto, we have made the files */
+    strings_add(arena, out,
+                setting(arena, "TLS_CERT", absolute(arena, start_folder, slice_from(files.chain))));
+    strings_add(arena, out,
+                setting(arena, "TLS_KEY", absolute(arena, start_folder, slice_from(files.key))));
+    strings_add(arena, out, setting(arena, "LISTEN_TLS", tls_address(config, arena)));
     for (char **line = config_environment(config, arena); *line; line++)
-        list_add(arena, out, *line);
+        strings_add(arena, out, *line);
     for (char **line = environ; *line; line++)
         if (strncmp(*line, "MEDIAHUB_", 9) != 0 || fault_is_setting(*line))
-            list_add(arena, out, *line);
+            strings_add(arena, out, *line);
 }
 
 static struct slice jobs_url(struct arena *arena, size_t gateway)
@@ -218,13 +218,13 @@ static struct slice jobs_url(struct arena *arena, size_t gateway)
 
 /* own: settings of this one, before what all are told. */
 static void add_server(struct arena *arena, struct plan *plan, const char *program,
-                       struct slice name, struct list own, const struct list *common)
+                       struct slice name, struct strings own, const struct strings *common)
 {
-    struct list argv = {0}, environment = own;
+    struct strings argv = {0}, environment = own;
 
-    list_add(arena, &argv, program);
+    strings_add(arena, &argv, program);
     for (size_t i = 0; i < common->n; i++)
-        list_add(arena, &environment, common->items[i]);
+        strings_add(arena, &environment, common->items[i]);
     plan->servers[plan->server_count++] = (struct child_spec){
         .name = name.p,
         .argv = argv.items,
@@ -244,7 +244,7 @@ static size_t one_per_core(void)
 }
 
 static bool plan_servers(struct arena *arena, const struct config *config, struct plan *plan,
-                         const struct list *common, struct slice *problem)
+                         const struct strings *common, struct slice *problem)
 {
     size_t gateways = config_number(config, "gateways"), workers = config_number(config, "workers");
     const char *gateway = sibling(arena, "mediahub-gateway", problem);
@@ -259,20 +259,20 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
     assert(gateways + 1 + workers <= PLAN_CHILDREN_MAX); /* the ranges see to that */
     for (size_t i = 0; i < gateways; i++) {
         struct slice url = jobs_url(arena, i);
-        struct list own = {0};
+        struct strings own = {0};
 
-        list_add(arena, &own, setting(arena, "JOBS", url));
+        strings_add(arena, &own, setting(arena, "JOBS", url));
         add_server(arena, plan, gateway, arena_printf(arena, "gateway-%zu", i), own, common);
         all_jobs =
             arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(all_jobs), i ? "," : "", SLICE_ARG(url));
     }
-    add_server(arena, plan, webhooks, SLICE("webhooks"), (struct list){0}, common);
+    add_server(arena, plan, webhooks, SLICE("webhooks"), (struct strings){0}, common);
     for (size_t i = 0; i < workers; i++) {
-        struct list own = {0};
+        struct strings own = {0};
 
-        list_add(arena, &own, setting(arena, "JOBS", all_jobs));
+        strings_add(arena, &own, setting(arena, "JOBS", all_jobs));
         if (i == 0 && workers > 1) /* a fresh photo never waits for the end of a transcode */
-            list_add(arena, &own, setting(arena, "KINDS", SLICE("image,video")));
+            strings_add(arena, &own, setting(arena, "KINDS", SLICE("image,video")));
         add_server(arena, plan, worker, arena_printf(arena, "worker-%zu", i), own, common);
         plan->servers[plan->server_count - 1].serves = false; /* jobs may wait for it */
     }
@@ -282,7 +282,7 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
 bool plan_make(struct arena *arena, const struct config *config, struct slice data,
                struct slice start_folder, struct plan *plan, struct slice *problem)
 {
-    struct list common = {0};
+    struct strings common = {0};
 
     memset(plan, 0, sizeof *plan);
     if (!plan_redis(arena, config, plan, problem))

@@ -9,16 +9,16 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
-struct list {
+struct found {
     struct arena *arena;
     struct slice *items;
     size_t n;
 };
 
-static void add(struct list *list, struct slice item)
+static void add(struct found *found, struct slice item)
 {
-    if (list->n < ADDRESSES_MAX)
-        list->items[list->n++] = item;
+    if (found->n < ADDRESSES_MAX)
+        found->items[found->n++] = item;
 }
 
 static bool needs_scope(const struct sockaddr *address)
@@ -29,7 +29,7 @@ static bool needs_scope(const struct sockaddr *address)
     return IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
 }
 
-static void add_interfaces(struct list *list, const struct ifaddrs *interfaces, int family,
+static void add_interfaces(struct found *found, const struct ifaddrs *interfaces, int family,
                            bool loopback)
 {
     for (const struct ifaddrs *at = interfaces; at; at = at->ifa_next) {
@@ -43,21 +43,21 @@ static void add_interfaces(struct list *list, const struct ifaddrs *interfaces, 
                     ? (const void *)&((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr
                     : (const void *)&((struct sockaddr_in6 *)(void *)at->ifa_addr)->sin6_addr;
         if (inet_ntop(family, bytes, text, sizeof text))
-            add(list, arena_dup(list->arena, slice_from(text)));
+            add(found, arena_dup(found->arena, slice_from(text)));
     }
 }
 
 size_t addresses_of_host(struct arena *arena, struct slice out[ADDRESSES_MAX])
 {
-    struct list list = {arena, out, 0};
+    struct found found = {arena, out, 0};
     struct ifaddrs *interfaces;
 
     if (getifaddrs(&interfaces) != 0)
         return 0;
     for (int pass = 0; pass < 4; pass++)
-        add_interfaces(&list, interfaces, pass % 2 ? AF_INET6 : AF_INET, pass < 2);
+        add_interfaces(&found, interfaces, pass % 2 ? AF_INET6 : AF_INET, pass < 2);
     freeifaddrs(interfaces);
-    return list.n;
+    return found.n;
 }
 
 static bool is_v6(struct slice address)
@@ -85,7 +85,7 @@ static bool is_other_loopback(struct slice address)
 size_t addresses_urls(struct arena *arena, const char *scheme, struct slice host_port,
                       const struct slice *addresses, size_t n, struct slice urls[ADDRESSES_MAX])
 {
-    struct list list = {arena, urls, 0};
+    struct found found = {arena, urls, 0};
     struct slice host;
     uint64_t port;
     bool bracketed;
@@ -95,12 +95,12 @@ size_t addresses_urls(struct arena *arena, const char *scheme, struct slice host
     (void)ok;
     bool v4_only = slice_eq(host, SLICE("0.0.0.0"));
     if (!v4_only && host.n && !slice_eq(host, SLICE("::"))) {
-        add(&list, url_of(arena, scheme, host, port));
-        return list.n;
+        add(&found, url_of(arena, scheme, host, port));
+        return found.n;
     }
-    add(&list, url_of(arena, scheme, SLICE("127.0.0.1"), port));
+    add(&found, url_of(arena, scheme, SLICE("127.0.0.1"), port));
     for (size_t i = 0; i < n; i++)
         if (!is_other_loopback(addresses[i]) && !(v4_only && is_v6(addresses[i])))
-            add(&list, url_of(arena, scheme, addresses[i], port));
-    return list.n;
+            add(&found, url_of(arena, scheme, addresses[i], port));
+    return found.n;
 }

@@ -13,13 +13,13 @@ enum {
     VERIFY_PASSES_MAX = 10,
     VERIFY_LANES_MAX = 8,
     PHC_MAX_BYTES = 256,
-    JOB_MAGIC = 0x70617373,
+    HASHING_MAGIC = 0x70617373,
 };
 
 static const struct password_kinds own_kind = {{PASSWORD_KIND_OWN}, 1};
 
 /* Lives in the arena of its task, which waits without a timeout because this thread writes here. */
-struct job {
+struct hashing {
     uint32_t magic;
     struct slice password;
     const char *phc; /* to verify; NULL: to hash */
@@ -30,9 +30,9 @@ struct job {
 
 struct password_thread {
     uv_thread_t thread;
-    uv_mutex_t mutex; /* job, stopping */
+    uv_mutex_t mutex; /* hashing, stopping */
     uv_cond_t cond;
-    struct job *job;
+    struct hashing *hashing;
     bool stopping;
     struct turns *turns;
     uint64_t work_kib;
@@ -46,19 +46,20 @@ static bool make(struct slice password, char out[crypto_pwhash_STRBYTES])
                                  (size_t)kind.memory_kib << 10, crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-static void on_job_done(void *arg)
+static void on_hashing_done(void *arg)
 {
-    fiber_resume(&CAST_OBJ(struct job, arg, JOB_MAGIC)->wait);
+    fiber_resume(&CAST_OBJ(struct hashing, arg, HASHING_MAGIC)->wait);
 }
 
-static void job_run(struct job *job)
+static void hashing_run(struct hashing *hashing)
 {
-    if (job->phc)
-        job->good = crypto_pwhash_str_verify(job->phc, job->password.p ? job->password.p : "",
-                                             job->password.n) == 0;
+    if (hashing->phc)
+        hashing->good =
+            crypto_pwhash_str_verify(hashing->phc, hashing->password.p ? hashing->password.p : "",
+                                     hashing->password.n) == 0;
     else
-        job->good = make(job->password, job->made);
-    loop_post(on_job_done, job);
+        hashing->good = make(hashing->password, hashing->made);
+    loop_post(on_hashing_done, hashing);
 }
 
 static void thread_main(void *arg)
@@ -67,14 +68,14 @@ static void thread_main(void *arg)
 
     uv_mutex_lock(&thread->mutex);
     for (;;) {
-        while (!thread->job && !thread->stopping)
+        while (!thread->hashing && !thread->stopping)
             uv_cond_wait(&thread->cond, &thread->mutex);
-        struct job *job = thread->job;
-        if (!job)
+        struct hashing *hashing = thread->hashing;
+        if (!hashing)
             break;
-        thread->job = NULL;
+        thread->hashing = NULL;
         uv_mutex_unlock(&thread->mutex);
-        job_run(job);
+        hashing_run(hashing);
         uv_mutex_lock(&thread->mutex);
     }
     uv_mutex_unlock(&thread->mutex);
@@ -116,17 +117,18 @@ void password_turn_end(struct password_thread *thread)
     turns_end(thread->turns);
 }
 
-/* In one's turn, so that there is no other job. */
-static void run(struct password_thread *thread, struct job *job, const struct password_kind *kind)
+/* In one's turn, so that there is no other hashing. */
+static void run(struct password_thread *thread, struct hashing *hashing,
+                const struct password_kind *kind)
 {
-    job->magic = JOB_MAGIC;
+    hashing->magic = HASHING_MAGIC;
     uv_mutex_lock(&thread->mutex);
-    assert(!thread->job);
-    thread->job = job;
+    assert(!thread->hashing);
+    thread->hashing = hashing;
     uv_cond_signal(&thread->cond);
     uv_mutex_unlock(&thread->mutex);
-    fiber_await(&job->wait, FIBER_FOREVER);
-    job->magic = 0;
+    fiber_await(&hashing->wait, FIBER_FOREVER);
+    hashing->magic = 0;
     thread->work_kib += (uint64_t)kind->memory_kib * kind->passes;
 }
 
@@ -137,13 +139,13 @@ enum err password_hash(struct task *task, struct password_thread *thread,
 
     if (err != OK)
         return err;
-    struct job *job = ARENA_NEW(task->arena, struct job);
-    job->password = password;
-    run(thread, job, &own_kind.list[0]);
+    struct hashing *hashing = ARENA_NEW(task->arena, struct hashing);
+    hashing->password = password;
+    run(thread, hashing, &own_kind.list[0]);
     password_turn_end(thread);
-    if (!job->good) /* no memory for it */
+    if (!hashing->good) /* no memory for it */
         return ERR_OVERLOADED;
-    *phc = slice_from(job->made);
+    *phc = slice_from(hashing->made);
     return OK;
 }
 
@@ -216,12 +218,12 @@ static const char *decoy_of(struct arena *arena, const struct password_kind *kin
 static bool verify_one(struct task *task, struct password_thread *thread,
                        const struct password_kind *kind, struct slice password, const char *phc)
 {
-    struct job *job = ARENA_NEW(task->arena, struct job);
+    struct hashing *hashing = ARENA_NEW(task->arena, struct hashing);
 
-    job->password = password;
-    job->phc = phc;
-    run(thread, job, kind);
-    return job->good;
+    hashing->password = password;
+    hashing->phc = phc;
+    run(thread, hashing, kind);
+    return hashing->good;
 }
 
 enum err password_verify(struct task *task, struct password_thread *thread,

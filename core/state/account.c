@@ -142,14 +142,14 @@ enum err account_count(struct task *task, struct state *state, uint64_t *out)
     return OK;
 }
 
-struct listed {
+struct dated_id {
     struct slice id;
     double created_ms;
 };
 
 static int newest_first(const void *left, const void *right)
 {
-    const struct listed *a = left, *b = right;
+    const struct dated_id *a = left, *b = right;
 
     if (a->created_ms != b->created_ms)
         return a->created_ms < b->created_ms ? 1 : -1;
@@ -157,8 +157,8 @@ static int newest_first(const void *left, const void *right)
 }
 
 /* The newest `most` of each partition, so that the newest `most` of all are among them. */
-static enum err list_ids(struct task *task, struct state *state, uint64_t most, struct listed **out,
-                         size_t *n)
+static enum err list_ids(struct task *task, struct state *state, uint64_t most,
+                         struct dated_id **out, size_t *n)
 {
     struct redis_call **calls = ARENA_ARRAY(task->arena, struct redis_call *, state->partitions);
     struct redis_value *replies = ARENA_ARRAY(task->arena, struct redis_value, state->partitions);
@@ -177,11 +177,11 @@ static enum err list_ids(struct task *task, struct state *state, uint64_t most, 
     }
     if (err != OK)
         return err;
-    *out = ARENA_ARRAY(task->arena, struct listed, *n);
+    *out = ARENA_ARRAY(task->arena, struct dated_id, *n);
     *n = 0;
     for (unsigned p = 0; p < state->partitions; p++)
         for (size_t i = 0; i + 1 < replies[p].n; i += 2)
-            (*out)[(*n)++] = (struct listed){
+            (*out)[(*n)++] = (struct dated_id){
                 replies[p].items[i].text,
                 strtod(arena_cstr(task->arena, replies[p].items[i + 1].text), NULL)};
     qsort(*out, *n, sizeof **out, newest_first);
@@ -191,7 +191,7 @@ static enum err list_ids(struct task *task, struct state *state, uint64_t most, 
 enum err account_list(struct task *task, struct state *state, uint64_t skip, uint64_t limit,
                       struct account **out, size_t *n, uint64_t *total)
 {
-    struct listed *listed = NULL;
+    struct dated_id *listed = NULL;
     size_t count = 0;
     enum err err = account_count(task, state, total);
 

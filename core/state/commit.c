@@ -15,7 +15,7 @@ enum { WAIT_AGAIN_MS = 10, COMMIT_ID_BYTES = 16, CHECK_ARGS = 4 };
 static const struct slice check_rev = SLICE_INIT("rev");
 static const struct slice check_room = SLICE_INIT("room");
 
-struct list {
+struct operands {
     struct slice *items;
     size_t n, size;
     size_t groups; /* checks, events or writes in it */
@@ -26,29 +26,29 @@ struct commit {
     struct state *state;
     unsigned partition;
     struct slice id;
-    struct list checks, events, writes;
+    struct operands checks, events, writes;
     enum err refused;
     struct slice function;
     int failed_check;
 };
 
-static void add(struct commit *commit, struct list *list, struct slice item)
+static void add(struct commit *commit, struct operands *operands, struct slice item)
 {
-    if (list->n == list->size) {
-        size_t size = list->size ? 2 * list->size : 32;
+    if (operands->n == operands->size) {
+        size_t size = operands->size ? 2 * operands->size : 32;
         struct slice *grown = ARENA_ARRAY(commit->task->arena, struct slice, size);
 
-        if (list->n)
-            memcpy(grown, list->items, list->n * sizeof *grown);
-        list->items = grown;
-        list->size = size;
+        if (operands->n)
+            memcpy(grown, operands->items, operands->n * sizeof *grown);
+        operands->items = grown;
+        operands->size = size;
     }
-    list->items[list->n++] = item;
+    operands->items[operands->n++] = item;
 }
 
-static void add_number(struct commit *commit, struct list *list, uint64_t number)
+static void add_number(struct commit *commit, struct operands *operands, uint64_t number)
 {
-    add(commit, list, arena_printf(commit->task->arena, "%llu", (unsigned long long)number));
+    add(commit, operands, arena_printf(commit->task->arena, "%llu", (unsigned long long)number));
 }
 
 struct commit *commit_new(struct task *task, struct state *state, unsigned partition)
@@ -126,7 +126,7 @@ void commit_require_room(struct commit *commit, struct slice key, struct slice f
 void commit_event(struct commit *commit, struct event *event)
 {
     struct arena *arena = commit->task->arena;
-    struct list *events = &commit->events;
+    struct operands *events = &commit->events;
 
     if (!event->id.n)
         event->id = id_new(arena, SLICE("evt_"), commit->partition);
@@ -159,10 +159,10 @@ void commit_allow_full(struct commit *commit)
     commit->function = SLICE("commit_full");
 }
 
-static struct list arguments(struct commit *commit)
+static struct operands arguments(struct commit *commit)
 {
-    const struct list *parts[] = {&commit->checks, &commit->events, &commit->writes};
-    struct list all = {0};
+    const struct operands *parts[] = {&commit->checks, &commit->events, &commit->writes};
+    struct operands all = {0};
 
     add(commit, &all, commit->id);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -216,7 +216,7 @@ enum err commit_send(struct commit *commit)
 {
     uint64_t until_ms = clock_ms() + COMMIT_RETRY_MS;
     struct slice key = state_key(commit->task->arena, commit->partition, "head");
-    struct list args = arguments(commit);
+    struct operands args = arguments(commit);
     struct redis_value answer;
     enum err err;
 

@@ -3,8 +3,7 @@
 #include "base/crypto.h"
 #include "gateway/surfaces/backup_repository/surface.h"
 
-static void write_check(struct json_writer *w, struct arena *arena,
-                        const struct health_check *check)
+static void write_item(struct json_writer *w, struct arena *arena, const struct health_item *check)
 {
     bool well = !check->problem.n;
 
@@ -17,7 +16,7 @@ static void write_check(struct json_writer *w, struct arena *arena,
     jw_object_end(w);
 }
 
-void health_reply(struct request *req, const struct health_check *checks, size_t n)
+void health_reply(struct request *req, const struct health_item *checks, size_t n)
 {
     struct arena *arena = req->task.arena;
     struct json_writer w = reply_json(req);
@@ -27,7 +26,7 @@ void health_reply(struct request *req, const struct health_check *checks, size_t
     jw_key(&w, "health");
     jw_array(&w);
     for (size_t i = 0; i < n; i++) {
-        write_check(&w, arena, &checks[i]);
+        write_item(&w, arena, &checks[i]);
         well = well && !checks[i].problem.n;
     }
     jw_array_end(&w);

@@ -371,10 +371,10 @@ enum err manifest_collection(struct task *task, struct manifests *manifests, str
     return err;
 }
 
-/* --- checking all ------------------------------------------------------------------------------
+/* --- looking at all ----------------------------------------------------------------------------
  */
 
-struct check {
+struct inspection {
     struct arena *arena; /* of the caller, for what is found */
     struct manifests *manifests;
     struct password_kinds kinds; /* of all users */
@@ -382,61 +382,61 @@ struct check {
     size_t n, room;
 };
 
-static void add_problem(struct check *check, struct slice problem)
+static void add_problem(struct inspection *inspection, struct slice problem)
 {
-    if (check->n == check->room) {
-        struct slice *more =
-            ARENA_ARRAY(check->arena, struct slice, check->room = 2 * check->room + 8);
+    if (inspection->n == inspection->room) {
+        struct slice *more = ARENA_ARRAY(inspection->arena, struct slice,
+                                         inspection->room = 2 * inspection->room + 8);
 
-        if (check->n)
-            memcpy(more, check->problems, check->n * sizeof *more);
-        check->problems = more;
+        if (inspection->n)
+            memcpy(more, inspection->problems, inspection->n * sizeof *more);
+        inspection->problems = more;
     }
-    check->problems[check->n++] = arena_dup(check->arena, problem);
+    inspection->problems[inspection->n++] = arena_dup(inspection->arena, problem);
 }
 
-static void check_kind(struct check *check, enum manifest_kind kind, struct arena *each)
+static void inspect_kind(struct inspection *inspection, enum manifest_kind kind, struct arena *each)
 {
     struct slice *names;
     size_t n;
 
-    manifest_file_names(check->arena, check->manifests->folder, kind, &names, &n);
+    manifest_file_names(inspection->arena, inspection->manifests->folder, kind, &names, &n);
     for (size_t i = 0; i < n; i++) {
-        struct look look = look_begin(each, check->manifests, kind, names[i]);
+        struct look look = look_begin(each, inspection->manifests, kind, names[i]);
 
         look_at(&look);
         struct slice problem = problem_of(&look);
         if (problem.n)
-            add_problem(check, problem);
-        add_kinds(&check->kinds, &look.kinds);
+            add_problem(inspection, problem);
+        add_kinds(&inspection->kinds, &look.kinds);
         arena_reset(each);
     }
 }
 
-static void check_all(void *arg)
+static void inspect_all(void *arg)
 {
     struct arena *each = arena_new();
 
-    check_kind(arg, MANIFEST_USER, each);
-    check_kind(arg, MANIFEST_COLLECTION, each);
+    inspect_kind(arg, MANIFEST_USER, each);
+    inspect_kind(arg, MANIFEST_COLLECTION, each);
     arena_free(each);
 }
 
-void manifests_check(struct task *task, struct manifests *manifests, struct slice **problems,
-                     size_t *n)
+void manifests_inspect(struct task *task, struct manifests *manifests, struct slice **problems,
+                       size_t *n)
 {
-    struct check check = {.arena = task->arena, .manifests = manifests};
+    struct inspection inspection = {.arena = task->arena, .manifests = manifests};
 
-    task_offload(task, check_all, &check);
-    *problems = check.problems;
-    *n = check.n;
+    task_offload(task, inspect_all, &inspection);
+    *problems = inspection.problems;
+    *n = inspection.n;
 }
 
 /* --- kinds of hashes ---------------------------------------------------------------------------
  */
 
 struct lesson {
-    struct check check;
+    struct inspection inspection;
     struct folder_times times;
     bool fresh; /* what is known is what is there */
 };
@@ -452,7 +452,7 @@ static struct timespec changed_at(struct arena *arena, struct slice folder, enum
 static void learn(void *arg)
 {
     struct lesson *lesson = arg;
-    struct manifests *manifests = lesson->check.manifests;
+    struct manifests *manifests = lesson->inspection.manifests;
     struct arena *each = arena_new();
 
     lesson->times = (struct folder_times){
@@ -461,14 +461,14 @@ static void learn(void *arg)
     };
     lesson->fresh = memcmp(&lesson->times, &manifests->learnt, sizeof lesson->times) == 0;
     if (!lesson->fresh)
-        check_kind(&lesson->check, MANIFEST_USER, each);
+        inspect_kind(&lesson->inspection, MANIFEST_USER, each);
     arena_free(each);
 }
 
 const struct password_kinds *manifests_password_kinds(struct task *task,
                                                       struct manifests *manifests)
 {
-    struct lesson lesson = {.check = {.arena = task->arena, .manifests = manifests}};
+    struct lesson lesson = {.inspection = {.arena = task->arena, .manifests = manifests}};
 
     if (manifests->learning)
         return &manifests->kinds;
@@ -478,7 +478,7 @@ const struct password_kinds *manifests_password_kinds(struct task *task,
     if (lesson.fresh)
         return &manifests->kinds;
     manifests->kinds = usual_kinds();
-    add_kinds(&manifests->kinds, &lesson.check.kinds);
+    add_kinds(&manifests->kinds, &lesson.inspection.kinds);
     manifests->learnt = lesson.times;
     return &manifests->kinds;
 }

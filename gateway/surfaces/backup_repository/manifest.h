@@ -59,8 +59,8 @@ enum err manifest_collection(struct task *task, struct manifests *manifests, str
 
 /* Reads every file that is there: one line for each broken one ("backupusers/eve.yaml: line 3,
  * column 1: ..."). Suspends. */
-void manifests_check(struct task *task, struct manifests *manifests, struct slice **problems,
-                     size_t *n);
+void manifests_inspect(struct task *task, struct manifests *manifests, struct slice **problems,
+                       size_t *n);
 
 /* The kinds of hashes that a login may meet here, of all users and access keys and of the hub's own
  * accounts. Every login computes them all, so that its time tells nothing about a name. Read anew

@@ -46,7 +46,7 @@ static struct slice check_configuration(struct request *req)
     struct slice *problems, text;
     size_t n;
 
-    manifests_check(&req->task, backup_manifests(req->gateway), &problems, &n);
+    manifests_inspect(&req->task, backup_manifests(req->gateway), &problems, &n);
     if (n == 0)
         return SLICE_NONE;
     text = SLICE("configuration provider is not usable");
@@ -69,7 +69,7 @@ enum { CHECKS = sizeof checks / sizeof checks[0] };
 
 void backup_ready_reply(struct request *req)
 {
-    struct health_check made[CHECKS];
+    struct health_item made[CHECKS];
 
     req->surface = &surface_backup_repository;
     if (!guard_may_try_or_reply(req, RATE_READY_CODE))
@@ -82,6 +82,6 @@ void backup_ready_reply(struct request *req)
         return;
     }
     for (size_t i = 0; i < CHECKS; i++)
-        made[i] = (struct health_check){checks[i].name, checks[i].look(req)};
+        made[i] = (struct health_item){checks[i].name, checks[i].look(req)};
     health_reply(req, made, CHECKS);
 }

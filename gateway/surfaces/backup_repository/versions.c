@@ -249,7 +249,7 @@ void backup_repository_health(struct request *req)
                                     BACKUP_LIST_MAX, &versions, &n);
     if (!ok_or_reply(req, err))
         return;
-    const struct health_check checks[] = {
+    const struct health_item checks[] = {
         {SLICE("BackupWindowValidator"), check_window(arena, &collection, n ? versions : NULL)},
         {SLICE("VersionsSizeValidator"), check_sizes(arena, &collection, versions, n)},
         {SLICE("SumOfVersionsValidator"), check_sum(&collection, &stock)},

@@ -25,18 +25,18 @@ void hub_health(struct request *req)
                      "\"is_weak_key\":false,\"data\":{\"msg\":\"alive\"}}"));
 }
 
-struct check {
+struct component {
     const char *name;
     bool ok;
 };
 
-static void write_checks(struct json_writer *w, const char *name, const struct check *checks,
-                         size_t n)
+static void write_components(struct json_writer *w, const char *name,
+                             const struct component *components, size_t n)
 {
     jw_key(w, name);
     jw_object(w);
     for (size_t i = 0; i < n; i++)
-        jw_str(w, checks[i].name, checks[i].ok ? SLICE("ok") : SLICE("failing"));
+        jw_str(w, components[i].name, components[i].ok ? SLICE("ok") : SLICE("failing"));
     jw_object_end(w);
 }
 
@@ -51,7 +51,7 @@ void hub_ready(struct request *req)
     bool store_fine = store_works(&req->task, gateway->store);
     bool has_memory = state_has_memory(&req->task, gateway->state);
     bool folders_there = surroundings_has_folders(&req->task, gateway);
-    const struct check checks[] = {
+    const struct component components[] = {
         {"state", state_ready(gateway->state)},
         {"memory", has_memory},
         {"events", realtime_gate_hears(gateway)},
@@ -64,12 +64,13 @@ void hub_ready(struct request *req)
     struct json_writer w = reply_json(req);
     bool ready = true;
 
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
-        ready = ready && checks[i].ok;
+    for (size_t i = 0; i < sizeof components / sizeof components[0]; i++)
+        ready = ready && components[i].ok;
     jw_object(&w);
     jw_str(&w, "status", ready ? SLICE("ready") : SLICE("not ready"));
-    write_checks(&w, "components", checks, sizeof checks / sizeof checks[0]);
-    write_checks(&w, "checks", checks, sizeof checks / sizeof checks[0]); /* its older name */
+    write_components(&w, "components", components, sizeof components / sizeof components[0]);
+    write_components(&w, "checks", components,
+                     sizeof components / sizeof components[0]); /* its older name */
     jw_object_end(&w);
     if (!ready)
         reply_header(req, "Retry-After", SLICE("1"));

@@ -60,7 +60,7 @@ static struct slice problem(struct task *task)
     struct slice *problems;
     size_t n;
 
-    manifests_check(task, manifests, &problems, &n);
+    manifests_inspect(task, manifests, &problems, &n);
     assert_true(n <= 1);
     return n ? problems[0] : SLICE("");
 }
@@ -413,7 +413,7 @@ static void check_many(struct task *task, void *arg)
                                          HEAD("BackupUser", "u%d") "  {email: e, roles: []}\n", i));
     }
     put(USERS "/notes.txt", SLICE("["));
-    manifests_check(task, manifests, &problems, &n);
+    manifests_inspect(task, manifests, &problems, &n);
     assert_int_equal(n, BAD);
     for (int i = 0; i < BAD; i++) {
         const char *label = arena_printf(task->arena, "backupusers/u%d.yaml: ", i).p;
@@ -424,18 +424,18 @@ static void check_many(struct task *task, void *arg)
         assert_int_equal(named, 1);
     }
     put(COLLECTIONS "/daily.yaml", SLICE("["));
-    manifests_check(task, manifests, &problems, &n);
+    manifests_inspect(task, manifests, &problems, &n);
     assert_int_equal(n, BAD + 1);
     drop(COLLECTIONS "/daily.yaml");
     for (int i = 0; i < GOOD + BAD; i++)
         drop(arena_printf(task->arena, USERS "/u%d.yaml", i).p);
-    manifests_check(task, manifests, &problems, &n);
+    manifests_inspect(task, manifests, &problems, &n);
     assert_int_equal(n, 0);
 
     /* Where there is no folder there is nobody, and nothing wrong. */
     struct manifests *none = manifests_open(SLICE("/nonexistent"), SLICE("team"));
     struct backup_user user;
-    manifests_check(task, none, &problems, &n);
+    manifests_inspect(task, none, &problems, &n);
     assert_int_equal(n, 0);
     assert_int_equal(manifest_user(task, none, SLICE("eve"), &user), ERR_NOT_FOUND);
     manifests_close(none);
@@ -463,7 +463,7 @@ static void read_examples(struct task *task, void *arg)
     struct slice *problems;
     size_t n;
 
-    manifests_check(task, examples, &problems, &n);
+    manifests_inspect(task, examples, &problems, &n);
     assert_int_equal(n, 0);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct backup_user user;

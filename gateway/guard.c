@@ -22,11 +22,10 @@ bool guard_enter_or_reply(struct request *req, const struct login_subject *subje
     uint64_t wait_s;
     enum err err = login_guard_enter(&req->task, &desk, subject, guard, &wait_s);
 
-    if (err == ERR_RATE_LIMITED)
-        reply_later(req, wait_s, SLICE("Too many failed logins; try again later."));
-    else if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    if (err != ERR_RATE_LIMITED)
+        return ok_or_reply(req, err);
+    reply_later(req, wait_s, SLICE("Too many failed logins; try again later."));
+    return false;
 }
 
 struct turns_asker guard_asker(const struct request *req)

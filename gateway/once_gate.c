@@ -21,14 +21,10 @@ static bool begin_or_reply(struct request *req)
 {
     enum err err = once_begin(&req->task, req->gateway->state, req->once);
 
-    if (err == OK)
-        return true;
-    if (err == ERR_CONFLICT) {
-        reply_header(req, "Retry-After", SLICE("1"));
-        reply_error(req, err, SLICE("A request with this Idempotency-Key is under way."));
-    } else {
-        reply_error(req, err, SLICE_NONE);
-    }
+    if (err != ERR_CONFLICT)
+        return ok_or_reply(req, err);
+    reply_header(req, "Retry-After", SLICE("1"));
+    reply_error(req, err, SLICE("A request with this Idempotency-Key is under way."));
     return false;
 }
 
@@ -95,14 +91,13 @@ struct slice once_made(const struct request *req)
     return req->once ? req->once->record.made : SLICE_NONE;
 }
 
-bool once_overtaken_or_reply(struct request *req)
+bool once_overtaken_or_reply(struct request *req, enum err err)
 {
-    if (req->once && !begin_or_reply(req))
+    if (err == ERR_CONFLICT && req->once && !begin_or_reply(req))
         return false;
-    if (once_made(req).n)
+    if (err == ERR_CONFLICT && once_made(req).n)
         return same_body_or_reply(req);
-    reply_error(req, ERR_CONFLICT, SLICE_NONE);
-    return false;
+    return ok_or_reply(req, err);
 }
 
 void once_keep(struct request *req)

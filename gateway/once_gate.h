@@ -26,9 +26,9 @@ void once_refuse(struct request *req); /* answers 422 */
 /* The id of what this key made before; empty: nothing, or there is no key. */
 struct slice once_made(const struct request *req);
 
-/* After the commit said ERR_CONFLICT: was somebody faster under the same key? True: once_made()
- * tells. False: the client has its answer. */
-bool once_overtaken_or_reply(struct request *req);
+/* After a commit that has failed: was it because somebody was faster under the same key? True:
+ * once_made() tells what he made. False: the client has its answer. */
+bool once_overtaken_or_reply(struct request *req, enum err err);
 
 /* While a long body is read. Suspends now and then. */
 void once_keep(struct request *req);

@@ -147,10 +147,8 @@ static bool prove_or_reply(struct request *req, const struct credentials *given,
     enum err err = backup_person_find(&req->task, gateway, given->username, person);
     bool welcome = err == OK && !person->deactivated && may_come_from(person, req);
 
-    if (err != OK && err != ERR_NOT_FOUND && err != ERR_INTERNAL) {
-        reply_error(req, err, SLICE_NONE);
+    if (err != ERR_NOT_FOUND && err != ERR_INTERNAL && !ok_or_reply(req, err))
         return false;
-    }
     if (err == OK) {
         subject.user_id = person->user_id;
         subject.partition = person->partition;
@@ -164,11 +162,10 @@ static bool prove_or_reply(struct request *req, const struct credentials *given,
     if (err == OK && !welcome)
         err = ERR_UNAUTHORIZED;
     login_guard_leave(&req->task, &guard, err);
-    if (err == ERR_UNAUTHORIZED)
-        refuse_login(req);
-    else if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    if (err != ERR_UNAUTHORIZED)
+        return ok_or_reply(req, err);
+    refuse_login(req);
+    return false;
 }
 
 static void reply_login(struct request *req, const struct opened *login)
@@ -311,9 +308,7 @@ void backup_repository_user(struct request *req)
     } else if (err == ERR_INTERNAL) {
         reply_error(req, ERR_NOT_FOUND,
                     SLICE("IsError retrieving user: the definition of this user is broken"));
-    } else if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
-    } else {
+    } else if (ok_or_reply(req, err)) {
         struct json_writer w = reply_json(req);
 
         jw_object(&w);

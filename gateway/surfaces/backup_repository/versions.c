@@ -24,9 +24,9 @@ static bool find_collection_or_reply(struct request *req, struct backup_collecti
         reply_error(req, err, SLICE("cannot find specified collection"));
     else if (err == ERR_INTERNAL)
         reply_error(req, ERR_UPLOAD_REJECTED, SLICE("the definition of this collection is broken"));
-    else if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    return err == OK;
+    else
+        return ok_or_reply(req, err);
+    return false;
 }
 
 static bool may(struct request *req, enum action action, const struct backup_collection *collection)
@@ -142,10 +142,9 @@ void backup_repository_download(struct request *req)
     }
     if (err == OK)
         err = store_blob_open(&req->task, req->gateway->store, version.sha256, &fd, &size);
-    if (err != OK) { /* a record whose blob is gone is our fault */
-        reply_error(req, err == ERR_NOT_FOUND ? ERR_INTERNAL : err, SLICE_NONE);
+    /* A record whose blob is gone is our fault. */
+    if (!ok_or_reply(req, err == ERR_NOT_FOUND ? ERR_INTERNAL : err))
         return;
-    }
     download_reply(req,
                    &(struct download){
                        .fd = fd,

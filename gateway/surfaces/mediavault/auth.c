@@ -43,10 +43,8 @@ static bool account_prove_or_reply(struct request *req, struct account *account)
     struct login_guard guard;
     enum err err = account_find(&req->task, gateway->state, subject.name, account);
 
-    if (err != OK && err != ERR_NOT_FOUND) {
-        reply_error(req, err, SLICE_NONE);
+    if (err != ERR_NOT_FOUND && !ok_or_reply(req, err))
         return false;
-    }
     if (err == OK) {
         subject.user_id = account->id;
         subject.partition = account->partition;
@@ -124,9 +122,7 @@ void mediavault_auth_logout(struct request *req)
         /* With a session of one's own, a token that is nobody's does not matter. */
         err = known && other == ERR_UNAUTHORIZED ? OK : other;
     }
-    if (err != OK)
-        reply_error(req, err, SLICE_NONE);
-    else
+    if (ok_or_reply(req, err))
         reply_data(req, 200, SLICE("{\"message\":\"You are logged out.\"}"));
 }
 
@@ -146,12 +142,10 @@ static void reply_registered_again(struct request *req)
     err = password_verify(&req->task, req->gateway->passwords, NULL, &guard.asker,
                           json_get_slice(req->body, "password"), account.password_hash);
     login_guard_leave(&req->task, &guard, err);
-    if (err == OK)
-        mediavault_user_reply(req, 201, &account);
-    else if (err == ERR_UNAUTHORIZED)
+    if (err == ERR_UNAUTHORIZED)
         once_refuse(req);
-    else
-        reply_error(req, err, SLICE_NONE);
+    else if (ok_or_reply(req, err))
+        mediavault_user_reply(req, 201, &account);
 }
 
 void mediavault_auth_register(struct request *req)

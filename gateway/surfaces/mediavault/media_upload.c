@@ -65,9 +65,7 @@ static void create_and_reply(struct request *req, struct media *media,
         usage_give_back(&req->task, req->gateway->state, media->owner, bound);
     if (err == OK)
         reply_created(req, media);
-    else if (err != ERR_CONFLICT)
-        reply_error(req, err, SLICE_NONE);
-    else if (once_overtaken_or_reply(req))
+    else if (once_overtaken_or_reply(req, err))
         reply_again(req);
 }
 
@@ -82,14 +80,13 @@ static void keep_and_reply(struct request *req, const struct upload_form *form, 
         upload_drop(task, form->upload);
     else
         err = upload_keep(task, form->upload, &media->sha256);
-    if (err == OK && once_judge_or_reply(req, digest(task->arena, form, media->sha256))) {
+    if (ok_or_reply(req, err) &&
+        once_judge_or_reply(req, digest(task->arena, form, media->sha256))) {
         if (!once_made(req).n) {
             create_and_reply(req, media, &bound);
             return;
         }
         reply_again(req);
-    } else if (err != OK) {
-        reply_error(req, err, SLICE_NONE);
     }
     usage_give_back(task, req->gateway->state, media->owner, &bound);
 }

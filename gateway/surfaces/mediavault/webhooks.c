@@ -225,9 +225,7 @@ void mediavault_webhooks_create(struct request *req)
         reply_error(
             req, err,
             arena_printf(req->task.arena, "An account can have %" PRIu64 " webhooks.", most));
-    else if (err != ERR_CONFLICT)
-        reply_error(req, err, SLICE_NONE);
-    else if (once_overtaken_or_reply(req))
+    else if (once_overtaken_or_reply(req, err))
         reply_again(req);
 }
 

@@ -1,20 +1,12 @@
-/* config.h: settings by dotted name, from four places: command line, environment, INI file,
- * default, in this order. `a.b_c` is MEDIAHUB_A_B_C in the environment and `--a.b_c` or its short
- * option on the command line. The table of settings is core/base/settings.def: name, option,
- * kind, default, range. A value is checked where it is read, whichever place it comes from, so that
- * nobody who uses one has to; an unknown option or a value that its row does not allow is one clear
- * line, and all of them are told at once. */
+/* config.h: the values of the settings, by dotted name. The table of settings is
+ * core/base/settings.def: name, option, kind, default, range. Every value has been judged when it
+ * was read (config_load.h), so that nobody who uses one has to. */
 #pragma once
 
 #include "base/arena.h"
 
 struct config;
 
-/* argv without the program's and command's names. On failure returns NULL, and *problem has a line
- * for each fault, between them '\n'; it stays valid until the next call. */
-struct config *config_load(int argc, char **argv, struct slice *problem);
-/* Also looks at the files and folders that the values name: for whoever starts something. */
-struct config *config_load_to_start(int argc, char **argv, struct slice *problem);
 void config_free(struct config *config);
 
 /* What is no fault, but hardly what was meant (a MEDIAHUB_ name that is no setting, a secret that

@@ -1,5 +1,6 @@
 #include "base/process.h"
 
+#include "base/config_load.h"
 #include "base/crypto.h"
 #include "base/fiber.h"
 #include "base/log.h"

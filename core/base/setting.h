@@ -1,35 +1,8 @@
-/* setting.h: the table of settings (settings.def) as rows, and what a value of each kind may be.
+/* setting.h: the table of settings (settings.def) as rows (setting_kind.h), found by their names.
  * Knows texts alone; must not know where a value came from, nor what it is for. Pure. */
 #pragma once
 
-#include "base/arena.h"
-
-enum setting_kind {
-    SETTING_TEXT,
-    SETTING_SECRET,
-    SETTING_NAME,
-    SETTING_NUMBER,
-    SETTING_BYTES,
-    SETTING_SECONDS,
-    SETTING_BOOL,
-    SETTING_CHOICE,
-    SETTING_WORDS,
-    SETTING_FILE,
-    SETTING_FOLDER,
-    SETTING_ADDRESS,
-    SETTING_ORIGINS,
-    SETTING_NETWORKS,
-    SETTING_REDIS,
-    SETTING_JOBS,
-};
-
-struct setting {
-    const char *name, *option; /* option: "" is none */
-    enum setting_kind kind;
-    const char *standard; /* the default */
-    const char *range;    /* its form depends on the kind: settings.def */
-    const char *help;
-};
+#include "base/setting_kind.h"
 
 /* clang-format off */
 enum {
@@ -51,10 +24,6 @@ const struct setting_former *setting_former(size_t at);
 bool setting_find(struct slice name, size_t *at);          /* "limits.user" */
 bool setting_find_option(struct slice option, size_t *at); /* "limits-user" or "limits.user" */
 
-/* What is wrong with this value: "is too small". NULL: nothing. */
-const char *setting_fault(const struct setting *setting, struct slice value);
-/* What it must be: "1 to 1024". */
-struct slice setting_expected(const struct setting *setting, struct arena *arena);
 /* "--limits-user, MEDIAHUB_LIMITS_USER, user in [limits] of the INI file" */
 struct slice setting_names(const struct setting *setting, struct arena *arena);
 /* "MEDIAHUB_LIMITS_USER" */
@@ -63,7 +32,3 @@ char *setting_environment_name(struct arena *arena, const char *name);
 struct slice setting_shown(const struct setting *setting, struct arena *arena, struct slice value);
 /* Is anything in this value secret? A password in a URL is. */
 bool setting_is_secret(const struct setting *setting, struct slice value);
-
-/* Of a value that has no fault: a NUMBER, BYTES or SECONDS; a BOOL. */
-uint64_t setting_number(const struct setting *setting, struct slice value);
-bool setting_bool(struct slice value);

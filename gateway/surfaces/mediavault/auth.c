@@ -90,11 +90,9 @@ void mediavault_auth_refresh(struct request *req)
     enum err err =
         session_refresh(&req->task, req->gateway->state, spent, clock_unix_ms(), &session, &next);
 
-    if (err != OK)
-        reply_error(req, err,
-                    err == ERR_UNAUTHORIZED ? SLICE("This refresh token is not valid.")
-                                            : SLICE_NONE);
-    else
+    if (err == ERR_UNAUTHORIZED)
+        reply_error(req, err, SLICE("This refresh token is not valid."));
+    else if (ok_or_reply(req, err))
         reply_session(req, &session, next);
 }
 

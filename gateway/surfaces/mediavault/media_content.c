@@ -98,9 +98,7 @@ static bool mask_or_reply(struct request *req, const struct media *media, struct
     }
     *mask = ARENA_NEW(req->task.arena, struct mask);
     enum err err = store_mask_load(&req->task, req->gateway->store, media->sha256, *mask);
-    if (err != OK)
-        reply_error(req, err == ERR_CONFLICT ? ERR_INTERNAL : err, SLICE_NONE);
-    return err == OK;
+    return ok_or_reply(req, err == ERR_CONFLICT ? ERR_INTERNAL : err);
 }
 
 static void reply_original(struct request *req, const struct media *media)

@@ -1,4 +1,4 @@
-#include "base/config.h"
+#include "base/config_load.h"
 #include "unit.h"
 
 enum { ARGUMENTS_MAX = 8 };

@@ -5,6 +5,7 @@
 #include "redis_fixture.c"
 
 #include "base/clock.h"
+#include "base/config_load.h"
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/password.h"

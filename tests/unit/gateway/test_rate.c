@@ -1,6 +1,7 @@
 /* Which counter a request falls under. */
 #include "unit.h"
 
+#include "base/config_load.h"
 #include "gateway/access/rate.h"
 
 static void every_rate(void **state)

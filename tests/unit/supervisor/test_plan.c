@@ -1,4 +1,6 @@
 #include "supervisor/plan.h"
+
+#include "base/config_load.h"
 #include "unit.h"
 
 #include <signal.h>

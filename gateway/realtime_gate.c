@@ -13,6 +13,8 @@
 #include "gateway/jobs/jobserver.h"
 #include "gateway/router.h"
 #include "handlers.h"
+#include "realtime/client_life.h"
+#include "realtime/handshake.h"
 #include "state/media.h"
 
 #include <assert.h>
@@ -357,7 +359,7 @@ void hub_realtime(struct request *req)
     enum err err = judge(req, &detail);
 
     if (err == OK)
-        err = websocket_accept(req->task.arena, request_header(req, "Sec-WebSocket-Key"),
+        err = handshake_accept(req->task.arena, request_header(req, "Sec-WebSocket-Key"),
                                request_header(req, "Sec-WebSocket-Version"),
                                request_list(req, "Sec-WebSocket-Protocol"), &answer);
     if (err == OK)

@@ -5,23 +5,17 @@
 
 #include "base/timer.h"
 #include "realtime/hub.h"
+#include "realtime/inbox.h"
 #include "realtime/outbox.h"
+#include "realtime/transport.h"
 #include "realtime/websocket.h"
 
 enum {
-    INBOX_MAX_MESSAGES = 64, /* past either, the socket is not read until half is worked off */
-    INBOX_MAX_BYTES = 128 << 10,
     STASH_MAX_BYTES = 256 << 10, /* undecoded bytes that came before reading stopped */
     PATIENCE_MS = 30000,         /* with a full socket buffer; then 4101 */
     COMMAND_MS = 10000,          /* for what one message may await */
     EXPIRING_MS = 60000,         /* notice before a token ends */
     HEARTBEAT_MISSES = 2,
-};
-
-struct inbox_message {
-    struct inbox_message *next;
-    size_t n;
-    char text[];
 };
 
 /* Who the credentials of the upgrade belong to. */
@@ -58,9 +52,7 @@ struct client {
 
     struct websocket ws;
     struct buf stash;
-    struct inbox_message *inbox, **inbox_last;
-    unsigned inbox_messages;
-    size_t inbox_bytes;
+    struct inbox inbox;
     struct outbox outbox;
     struct subscription *subscriptions;
     unsigned subscription_count;
@@ -79,8 +71,6 @@ void client_unref(struct client *client);
 void client_send(struct client *client, struct frame *frame);
 /* A publication: past the bound the channel's policy decides. Keeps its own reference. */
 void client_offer(struct client *client, struct frame *frame, int channel);
-/* To all its channels that have a history. */
-void client_send_gaps(struct client *client, struct slice reason);
 
 size_t client_queued_bytes(const struct client *client);
 /* Suspends until everything queued is with the kernel. False: the client is going. */
@@ -90,16 +80,10 @@ bool client_await_drained(struct task *task, struct client *client);
 bool client_over(const struct client *client);
 bool client_may_hear(const struct client *client, struct slice owner);
 
-/* Close frame and end. Retryable codes get retry_ms=N as reason, others `reason`. */
-void client_close(struct client *client, unsigned code, struct slice reason);
+/* Is served by the next flush (flush.h); harmless when it is already in the list. */
+void client_want_flush(struct client *client);
+void client_forget_flush(struct client *client);
+/* Whoever is in client_await_drained() goes on. */
+void client_wake(struct client *client);
 
-/* The credentials hold: notes who it is, arms the token's end and says so. answered: see
- * message_auth_ok(). When the user has too many sockets, dead ones give way (place.h), or the
- * client is closed. Suspends. */
-void client_admit(struct task *task, struct client *client, const struct principal *principal,
-                  const struct command *answered);
 struct user *user_find(struct realtime *hub, struct slice user_id); /* or NULL */
-
-/* From the flush: everything is with the kernel / something is left over. */
-void client_settled(struct client *client);
-void client_stalled(struct client *client);

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "realtime/channel.h"
+#include "realtime/client_admit.h"
+#include "realtime/client_close.h"
 #include "realtime/recovery.h"
 #include "realtime/subscription.h"
 

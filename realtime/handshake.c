@@ -1,4 +1,4 @@
-#include "realtime/realtime.h"
+#include "realtime/handshake.h"
 
 #include "base/text.h"
 
@@ -30,7 +30,7 @@ static struct slice accept_value(struct arena *arena, struct slice key)
     return text_base64(arena, (struct slice){(const char *)hash, sizeof hash});
 }
 
-enum err websocket_accept(struct arena *arena, struct slice key, struct slice version,
+enum err handshake_accept(struct arena *arena, struct slice key, struct slice version,
                           struct slice offered_protocols, struct slice *answer)
 {
     struct slice nonce;

@@ -4,8 +4,10 @@
 #include "base/table.h"
 #include "realtime/channel.h"
 #include "realtime/history.h"
+#include "realtime/hooks.h"
 #include "realtime/protocol.h"
-#include "realtime/realtime.h"
+#include "state/event.h"
+#include "state/position.h"
 
 #include <uv.h>
 
@@ -51,7 +53,7 @@ struct partition_state {
     struct fill_waiter *waiters;
 };
 
-/* What one turn of the loop has to write; see outbox.h. */
+/* What one turn of the loop has to write; see flush.h. */
 struct flush {
     struct client *first, **last;
     struct frame **frames; /* gathered in `bytes`, with a reference to each */
@@ -68,6 +70,7 @@ struct counters {
 
 struct realtime {
     unsigned refs; /* its maker, the prepare handle, and every client: fibers may outlive the end */
+    void (*on_free)(struct realtime *hub); /* when nobody refers to it any more */
     struct state *state;
     struct realtime_hooks hooks;
     struct realtime_limits limits;

@@ -1,13 +1,26 @@
-/* inbox.h: the messages of one client that wait for their turn, and the fiber that works them off
- * one after the other: `subscribe` sent behind `auth` is held until the credentials are known. When
- * more come than the rate allows they wait, and with a full inbox the socket is not read: a client
- * that comes back with a hundred subscriptions is served slower, never refused. */
+/* inbox.h: the messages of one client that wait for their turn. Past either bound the socket is not
+ * read until half is worked off. */
 #pragma once
 
-#include "realtime/client.h"
+#include "base/slice.h"
 
-/* Decodes what has come; what does not fit in is kept undecoded and reading stops. */
-void inbox_take(struct client *client, struct slice bytes);
-void inbox_clear(struct client *client);
-/* Starts the fiber, if there is anything to do and none works already. */
-void inbox_work(struct client *client);
+enum { INBOX_MAX_MESSAGES = 64, INBOX_MAX_BYTES = 128 << 10 };
+
+struct inbox_message {
+    struct inbox_message *next;
+    size_t n;
+    char text[];
+};
+
+struct inbox {
+    struct inbox_message *first, **last;
+    unsigned messages;
+    size_t bytes;
+};
+
+void inbox_init(struct inbox *inbox);
+void inbox_add(struct inbox *inbox, struct slice text); /* copies it */
+struct inbox_message *inbox_take(struct inbox *inbox);  /* the first, the caller's; or NULL */
+void inbox_clear(struct inbox *inbox);
+bool inbox_full(const struct inbox *inbox);
+bool inbox_has_room(const struct inbox *inbox); /* half is worked off */

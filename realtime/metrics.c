@@ -1,3 +1,5 @@
+#include "realtime/metrics.h"
+
 #include "realtime/hub.h"
 
 #include <inttypes.h>

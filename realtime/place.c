@@ -1,6 +1,7 @@
 #include "realtime/place.h"
 
 #include "base/clock.h"
+#include "realtime/client_close.h"
 
 enum { LOOK_MS = 20 };
 

@@ -3,7 +3,10 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/memory.h"
-#include "realtime/client.h"
+#include "realtime/client_close.h"
+#include "realtime/client_life.h"
+#include "realtime/flush.h"
+#include "realtime/gap.h"
 #include "realtime/latest.h"
 #include "realtime/subscription.h"
 
@@ -12,7 +15,20 @@
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    flush_run(CONTAINER_OF(prepare, struct realtime, prepare));
+    flush_run(CONTAINER_OF(prepare, struct realtime, prepare), client_settled, client_stalled);
+}
+
+static void on_free(struct realtime *hub)
+{
+    for (unsigned p = 0; p < hub->partitions; p++)
+        history_fini(&hub->partition[p].history);
+    mem_free(hub->partition);
+    table_fini(&hub->topics);
+    table_fini(&hub->users);
+    latest_fini(&hub->latest);
+    flush_fini(&hub->flush);
+    frame_unref(hub->ping);
+    mem_free(hub);
 }
 
 struct realtime *realtime_new(struct state *state, const struct realtime_hooks *hooks,
@@ -22,6 +38,7 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
 
     assert(limits->messages_per_s > 0 && limits->messages_per_s <= 1000);
     hub->refs = 2;
+    hub->on_free = on_free;
     hub->state = state;
     hub->hooks = *hooks;
     hub->limits = *limits;
@@ -40,21 +57,6 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
     return hub;
 }
 
-void hub_unref(struct realtime *hub)
-{
-    if (--hub->refs)
-        return;
-    for (unsigned p = 0; p < hub->partitions; p++)
-        history_fini(&hub->partition[p].history);
-    mem_free(hub->partition);
-    table_fini(&hub->topics);
-    table_fini(&hub->users);
-    latest_fini(&hub->latest);
-    flush_fini(&hub->flush);
-    frame_unref(hub->ping);
-    mem_free(hub);
-}
-
 static void on_closed(uv_handle_t *prepare)
 {
     hub_unref(CONTAINER_OF(prepare, struct realtime, prepare));
@@ -67,56 +69,6 @@ void realtime_free(struct realtime *hub)
     assert(hub->client_count == 0);
     uv_close((uv_handle_t *)&hub->prepare, on_closed);
     hub_unref(hub);
-}
-
-bool hub_started(struct realtime *hub)
-{
-    struct head head;
-
-    for (unsigned p = 0; p < hub->partitions; p++) {
-        struct history *history = &hub->partition[p].history;
-
-        if (history->started)
-            continue;
-        if (!hub->hooks.head(hub->hooks.arg, p, &head))
-            return false;
-        history_start(history, &head);
-    }
-    return true;
-}
-
-static struct slice position_text(struct realtime *hub, struct arena *arena, unsigned changed,
-                                  const struct head *head)
-{
-    struct position position = {hub->partitions, ARENA_ARRAY(arena, struct head, hub->partitions)};
-
-    for (unsigned p = 0; p < hub->partitions; p++)
-        position.heads[p] = head && p == changed ? *head : history_head(&hub->partition[p].history);
-    return position_format(arena, &position);
-}
-
-struct slice hub_position(struct realtime *hub, struct arena *arena)
-{
-    return position_text(hub, arena, 0, NULL);
-}
-
-struct publication *hub_publication(struct realtime *hub, const struct event *event, uint64_t epoch)
-{
-    int channel = channel_of_event(event->type);
-    struct head head = {.epoch = epoch, .offset = event->offset};
-    uint32_t position_at = 0;
-
-    if (channel == CHANNEL_NONE)
-        return publication_new(event, channel, NULL, 0, 0);
-    memcpy(head.hash, event->hash, sizeof head.hash);
-    struct arena *arena = arena_new();
-    struct slice position = position_text(hub, arena, event->partition, &head);
-    struct frame *frame = message_event(event, channel_row(channel)->name, position, &position_at);
-    hub->count.encoded++;
-    struct publication *publication =
-        publication_new(event, channel, frame, position_at, (uint32_t)position.n);
-    arena_free(arena);
-    return publication;
 }
 
 static void offer_publication(struct client *client, void *arg)
@@ -206,7 +158,7 @@ void realtime_forked(struct realtime *hub, unsigned partition, const struct head
     history_start(history, head);
     for (struct client *client = hub->clients; client; client = client->next)
         if (client->user && (client->admin || client->partition == partition))
-            client_send_gaps(client, gone ? SLICE("history_gone") : SLICE("history_forked"));
+            gap_send_all(client, gone ? SLICE("history_gone") : SLICE("history_forked"));
 }
 
 void realtime_canary(struct realtime *hub, uint64_t written_ms)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "realtime/gap.h"
 #include "state/stream.h"
 
 #include <string.h>
@@ -274,7 +275,7 @@ static void give_up(struct replay *replay, unsigned partition, bool forked)
     replay->at[partition] = history_head(&client->hub->partition[partition].history);
     replay->generations[partition] = client->hub->partition[partition].history.generation;
     if (!forked) /* realtime_forked() has told it */
-        client_send_gaps(client, SLICE("slow_consumer"));
+        gap_send_all(client, SLICE("slow_consumer"));
 }
 
 /* One partition up to its head. False: the client is going. *waited: something was awaited. */

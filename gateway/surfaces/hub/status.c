@@ -11,6 +11,7 @@
 #include "gateway/surfaces/backup_repository/ready.h"
 #include "gateway/surroundings.h"
 #include "handlers.h"
+#include "realtime/metrics.h"
 #include "state/delivery.h"
 
 void hub_root(struct request *req)

@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "realtime/client_life.h"
 #include "realtime/realtime.h"
 
 #include <stdio.h>

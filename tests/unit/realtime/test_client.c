@@ -2,6 +2,7 @@
 #include "client_fixture.h"
 
 #include "realtime/client.h"
+#include "realtime/metrics.h"
 #include "realtime/place.h"
 
 /* Keeps poll from sleeping past what RUN_UNTIL() looks at. */

@@ -3,7 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/memory.h"
-#include "realtime/realtime.h"
+#include "realtime/handshake.h"
 #include "realtime/websocket.h"
 
 #include <string.h>
@@ -259,7 +259,7 @@ static void accepts_a_handshake(void **unused)
     struct slice answer;
 
     /* The example of RFC 6455 section 1.3. */
-    assert_int_equal(websocket_accept(arena, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("13"),
+    assert_int_equal(handshake_accept(arena, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("13"),
                                       SLICE("chat, mediavault.v1"), &answer),
                      OK);
     assert_non_null(strstr(arena_cstr(arena, answer),
@@ -267,16 +267,16 @@ static void accepts_a_handshake(void **unused)
     assert_non_null(
         strstr(arena_cstr(arena, answer), "\r\nSec-WebSocket-Protocol: mediavault.v1\r\n"));
     assert_true(slice_ends_with(answer, SLICE("\r\n\r\n")));
-    assert_int_equal(websocket_accept(arena, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("13"),
+    assert_int_equal(handshake_accept(arena, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("13"),
                                       SLICE("mediavault.v10"), &answer),
                      OK);
     assert_null(strstr(arena_cstr(arena, answer), "Sec-WebSocket-Protocol"));
     assert_int_equal(
-        websocket_accept(arena, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("8"), SLICE_NONE, &answer),
+        handshake_accept(arena, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("8"), SLICE_NONE, &answer),
         ERR_UPGRADE_REQUIRED);
-    assert_int_equal(websocket_accept(arena, SLICE("c2hvcnQ="), SLICE("13"), SLICE_NONE, &answer),
+    assert_int_equal(handshake_accept(arena, SLICE("c2hvcnQ="), SLICE("13"), SLICE_NONE, &answer),
                      ERR_BAD_REQUEST);
-    assert_int_equal(websocket_accept(arena, SLICE_NONE, SLICE("13"), SLICE_NONE, &answer),
+    assert_int_equal(handshake_accept(arena, SLICE_NONE, SLICE("13"), SLICE_NONE, &answer),
                      ERR_BAD_REQUEST);
     arena_free(arena);
 }

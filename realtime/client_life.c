@@ -1,0 +1,169 @@
+#include "realtime/client_life.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "realtime/client_close.h"
+#include "realtime/gap.h"
+#include "realtime/serving.h"
+
+enum { SESSION_ID_BYTES = 12, MS = 1000 };
+
+void client_settled(struct client *client)
+{
+    if (client->closing)
+        return;
+    timer_stop(&client->patience);
+    gap_make_up(client);
+    client_wake(client);
+}
+
+static void on_patience_end(struct timer *timer)
+{
+    struct client *client = CONTAINER_OF(timer, struct client, patience);
+
+    client_close(client, CLOSE_SLOW_CONSUMER, SLICE_NONE);
+}
+
+void client_stalled(struct client *client)
+{
+    if (client->closing)
+        return;
+    client->transport->want_writable(client->connection);
+    if (!timer_armed(&client->patience))
+        timer_start(&client->patience, PATIENCE_MS, on_patience_end);
+}
+
+static void on_auth_timeout(struct timer *timer)
+{
+    struct client *client = CONTAINER_OF(timer, struct client, lifetime);
+
+    client_close(client, CLOSE_AUTH_TIMEOUT, SLICE("No valid auth message came in time."));
+}
+
+static void on_heartbeat(struct timer *timer)
+{
+    struct client *client = CONTAINER_OF(timer, struct client, heartbeat);
+
+    /* The timer of the token's end stood still while the machine slept. */
+    if (client->expires_ms && clock_unix_ms() >= client->expires_ms) {
+        client_close(client, CLOSE_UNAUTHORIZED, SLICE("The token has expired."));
+        return;
+    }
+    if (client->unanswered >= HEARTBEAT_MISSES) {
+        client_close(client, CLOSE_HEARTBEAT, SLICE_NONE);
+        return;
+    }
+    if (client->reading) /* whom we do not read we do not hear */
+        client->unanswered++;
+    client_send(client, frame_ref(client->hub->ping));
+    timer_start(timer, HEARTBEAT_S * MS, on_heartbeat);
+}
+
+static void send_welcome(struct client *client)
+{
+    struct arena *arena = arena_new();
+    uint8_t bytes[SESSION_ID_BYTES];
+
+    random_bytes(bytes, sizeof bytes);
+    client_send(client, message_welcome(text_hex(arena, bytes, sizeof bytes)));
+    arena_free(arena);
+}
+
+/* Goes on in the inbox's fiber, before any message. */
+static void arrive(struct client *client, const struct principal *already)
+{
+    struct arena *arena = arena_new();
+    struct arrival *arrival = ARENA_NEW(arena, struct arrival);
+
+    *arrival = (struct arrival){arena, *already};
+    arrival->principal.own = NULL;
+    arrival->principal.user_id = arena_dup(arena, already->user_id);
+    arrival->principal.session_id = arena_dup(arena, already->session_id);
+    client->arrival = arrival;
+    serving_start(client);
+}
+
+static void greet(struct client *client, const struct principal *already)
+{
+    send_welcome(client);
+    /* The first beat comes early by a random part, so that sockets that were opened together do
+     * not beat together for ever. */
+    timer_start(&client->heartbeat, HEARTBEAT_S * MS / 2 + random_below(HEARTBEAT_S * MS / 2),
+                on_heartbeat);
+    timer_start(&client->lifetime, AUTH_TIMEOUT_S * MS, on_auth_timeout);
+    if (!already)
+        return;
+    if (already->kind == PRINCIPAL_NONE || !(already->scopes & SCOPE_REALTIME)) {
+        client_send(client, message_auth_error(NULL, SLICE_NONE));
+        client_close(client, CLOSE_UNAUTHORIZED, SLICE("The credentials are not valid."));
+    } else {
+        arrive(client, already);
+    }
+}
+
+struct client *client_open(struct realtime *hub, const struct transport *transport,
+                           void *connection, const struct principal *already)
+{
+    struct client *client = MEM_NEW(struct client);
+
+    client->magic = CLIENT_MAGIC;
+    client->refs = 1;
+    client->hub = hub;
+    hub->refs++;
+    client->transport = transport;
+    client->connection = connection;
+    client->reading = true;
+    client->heard_ms = clock_ms();
+    inbox_init(&client->inbox);
+    websocket_init(&client->ws);
+    outbox_init(&client->outbox);
+    buf_init(&client->stash, STASH_MAX_BYTES);
+    client->next = hub->clients;
+    if (client->next)
+        client->next->prev = client;
+    hub->clients = client;
+    hub->client_count++;
+    hub->count.opened++;
+    if (hub->draining)
+        client_close(client, CLOSE_DRAINING, SLICE_NONE);
+    else
+        greet(client, already);
+    return client;
+}
+
+void client_bytes(struct client *client, struct slice bytes)
+{
+    mem_check(client, CLIENT_MAGIC, "client");
+    client->unanswered = 0;
+    client->heard_ms = clock_ms();
+    client->probed = false;
+    if (!client_over(client))
+        serving_take(client, bytes);
+}
+
+void client_writable(struct client *client)
+{
+    mem_check(client, CLIENT_MAGIC, "client");
+    if (client->outbox.n == 0 && !client_over(client) &&
+        client->transport->backlog(client->connection) == 0)
+        client_settled(client);
+    else
+        client_want_flush(client);
+}
+
+void client_gone(struct client *client)
+{
+    struct realtime *hub = client->hub;
+
+    mem_check(client, CLIENT_MAGIC, "client");
+    client->connection = NULL;
+    client_detach(client);
+    client_forget_flush(client);
+    *(client->prev ? &client->prev->next : &hub->clients) = client->next;
+    if (client->next)
+        client->next->prev = client->prev;
+    hub->client_count--;
+    client_unref(client);
+}

@@ -1,8 +1,10 @@
-"""Style check of the C sources: banned functions, raw heap calls outside the base, formatting.
+"""Style check of the C sources: banned functions, raw heap calls outside the base, units that
+include each other, formatting.
 
 Fails on those. Long files and functions are listed only: a piece that reads better whole stays so.
 Usage: check.py [file...]   (default: every C file under version control)
 """
+import os
 import pathlib
 import re
 import shutil
@@ -14,6 +16,7 @@ BANNED = "strcpy strcat sprintf vsprintf strtok atoi atol alloca gmtime localtim
 HEAP = "malloc calloc realloc reallocarray free strdup strndup".split()
 FILE_LINES, HEADER_LINES, FUNCTION_LINES = 600, 150, 60
 
+INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 NOT_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL)
 
 
@@ -65,6 +68,42 @@ def long_pieces(name, code):
             start = None
 
 
+def included_units(names):
+    """Unit (a header and its .c) -> the units that it includes, by the end of the include's path."""
+    places, units = {}, {}
+    for name in names:
+        parts = name.split("/")
+        for i in range(len(parts)):
+            places.setdefault("/".join(parts[i:]), []).append(name)
+    for name in names:
+        unit = units.setdefault(name[:-2], set())
+        for path in INCLUDE.findall((ROOT / name).read_text(encoding="utf-8")):
+            # Of several files of this name, that of the same library is meant.
+            found = max(places.get(path, []), default=None,
+                        key=lambda place: len(os.path.commonprefix([place, name])))
+            if found and found[:-2] != name[:-2]:
+                unit.add(found[:-2])
+    return units
+
+
+def circles(names):
+    """Arrows go one way: no unit includes one that, in the end, includes it."""
+    units, done, path = included_units(names), set(), []
+
+    def walk(unit):
+        if unit in path:
+            yield " -> ".join(path[path.index(unit):] + [unit]) + ": includes in a circle"
+        elif unit not in done:
+            path.append(unit)
+            for other in sorted(units[unit]):
+                yield from walk(other)
+            path.pop()
+            done.add(unit)
+
+    for unit in sorted(units):
+        yield from walk(unit)
+
+
 def misformatted(names):
     program = shutil.which("clang-format")
     if not program or not names:
@@ -85,6 +124,7 @@ def main():
         code = code_only((ROOT / name).read_text(encoding="utf-8"))
         faults += banned_calls(name, code)
         remarks += long_pieces(name, code)
+    faults += circles(tracked())
     faults += misformatted(names)
     for line in remarks:
         print("remark:", line)

@@ -89,6 +89,32 @@ def into_webp(webp, kind, data, size):
     return b"RIFF" + struct.pack("<L", len(body) + 4) + b"WEBP" + body
 
 
+def turned_heif(heif, turn):
+    """With a property "irot" or "imir" of its one picture, as heif-enc lays files out: items by
+    16-bit ids, their places counted from a base."""
+    def grow(data, name, count):
+        at = data.index(name) - 4
+        return data[:at] + struct.pack(">L", struct.unpack(">L", data[at:at + 4])[0] + count) + data[at + 4:]
+
+    ipco, ipma, iloc = (heif.index(name) - 4 for name in (b"ipco", b"ipma", b"iloc"))
+    end = ipma + struct.unpack(">L", heif[ipma:ipma + 4])[0]
+    assert heif[ipma + 8:ipma + 18] == b"\0\0\0\0\0\0\0\1\0\1" and ipma > ipco
+    properties, at = 1, ipco + 8
+    while at < ipma:
+        properties, at = properties + 1, at + struct.unpack(">L", heif[at:at + 4])[0]
+    linked = bytes([heif[ipma + 18] + 1]) + heif[ipma + 19:end] + bytes([0x80 | properties])
+    added = len(turn) + 1
+    data = bytearray(heif[:ipma] + turn + heif[ipma:ipma + 18] + linked + heif[end:])
+    assert heif[iloc + 8:iloc + 14] == b"\0\0\0\0\x44\x40"
+    for i in range(struct.unpack(">H", heif[iloc + 14:iloc + 16])[0]):
+        at = iloc + 16 + 18 * i + 4
+        data[at:at + 4] = struct.pack(">L", struct.unpack(">L", data[at:at + 4])[0] + added)
+    data = bytes(data)
+    for name, count in ((b"meta", added), (b"iprp", added), (b"ipco", len(turn)), (b"ipma", 1)):
+        data = grow(data, name, count)
+    return data
+
+
 def xmp(properties="", elements=""):
     """A packet with attributes and elements of its description."""
     return ('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'

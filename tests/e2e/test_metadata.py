@@ -181,6 +181,46 @@ def test_all_ways_up(hub, session, plain, tmp_path):
         assert corners(hub, session, item) == UPRIGHT[way], name
 
 
+def test_pictures_that_turn_themselves(hub, session, plain, tmp_path):
+    """irot and imir are all that counts for HEIC and AVIF that have them; libheif is the oracle."""
+    turns = {"quarter": (b"\0\0\0\x09irot\1", 8), "three": (b"\0\0\0\x09irot\3", 6),
+             "none": (b"\0\0\0\x09irot\0", 1), "mirror": (b"\0\0\0\x09imir\1", 2)}
+    paths = []
+    for suffix in ("heic", "avif"):
+        other = by_exiftool(tmp_path, plain, f"other.{suffix}", suffix)   # EXIF says 6
+        told = plain[suffix]
+        for name, (turn, _) in turns.items():
+            paths.append(store(tmp_path, f"{name}.{suffix}", exif.turned_heif(told, turn)))
+            exiftool("-overwrite_original", "-tagsFromFile", other, "-Orientation", paths[-1])
+
+    for name, item in read_all(hub, session, paths).items():
+        way = turns[name.split(".")[0]][1]
+        subprocess.run(["heif-convert", tmp_path / name, tmp_path / "oracle.png"], check=True,
+                       capture_output=True)
+        told = oracle([tmp_path / "oracle.png"])["oracle.png"]
+        assert (item["width"], item["height"]) == (told["ImageWidth"], told["ImageHeight"]), name
+        assert corners(hub, session, item) == UPRIGHT[way], name
+
+
+def test_of_several_blocks(hub, session, plain, tmp_path):
+    first = exif.block(image=[(MAKE, ASCII, "First"), (ORIENTATION, SHORT, 6)],
+                       camera=[(ORIGINAL, ASCII, "2001:02:03 04:05:06"), (LENS, ASCII, "Objektiv")])
+    second = exif.block(image=[(MAKE, ASCII, "Second"), (ORIENTATION, SHORT, 8)],
+                        camera=[(ORIGINAL, ASCII, WHEN)])
+    before = exif.segment(b"Exif\0\0" + first)
+    paths = [store(tmp_path, "both.jpg", exif.into_jpeg(plain["jpg"], second, before=before)),
+             store(tmp_path, "both.png", exif.into_png(
+                 plain["png"], exif.chunk(b"eXIf", first) + exif.raw_profile("exif", second)))]
+
+    oracles = oracle(paths)
+    for name, item in read_all(hub, session, paths).items():
+        told = oracles[name]
+        assert item["metadata"]["camera"] == told["Make"] == "Second", name
+        assert item["metadata"]["lens"] == told["LensModel"] == "Objektiv", name
+        assert item["taken_at"] == "2021-07-04T12:34:56Z" and told["DateTimeOriginal"] == WHEN, name
+        assert corners(hub, session, item) == UPRIGHT[told["Orientation"]], name
+
+
 ZEROS, STAMP = "0000:00:00 00:00:00", [(7, RATIONAL, [(10, 1), (34, 1), (5600, 100)])]
 DATES = {
     "original": ({"camera": [(ORIGINAL, ASCII, WHEN)]}, "", "2021-07-04T12:34:56Z"),

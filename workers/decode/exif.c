@@ -75,7 +75,7 @@ static void read_orientation(struct exif *exif, struct found *found)
     struct tiff_entry entry;
     double value;
 
-    if (!found->orientation && find(exif, &exif->image, TAG_ORIENTATION, &entry) &&
+    if (find(exif, &exif->image, TAG_ORIENTATION, &entry) &&
         tiff_real(&exif->tiff, &entry, 0, &value) && value >= 1 && value <= 8)
         found->orientation = (unsigned)value;
 }

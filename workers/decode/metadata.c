@@ -9,7 +9,7 @@ void metadata_read(struct found *found, struct slice file)
     struct blocks blocks;
 
     blocks_find(found->arena, file, &blocks);
-    for (size_t i = 0; i < blocks.exif_n; i++)
+    for (size_t i = blocks.exif_n; i-- > 0;)
         exif_read(found, blocks.exif[i]);
     for (size_t i = 0; i < blocks.xmp_n; i++)
         xmp_read(found, blocks.xmp[i]);

@@ -4,8 +4,9 @@
 #include "decode/decoding.h"
 #include "decode/found.h"
 
-/* Adds to what is found already, EXIF before XMP. found->orientation is what is left to turn: a
- * container that turns its pictures itself (HEIC, AVIF) leaves nothing. Pure. */
+/* Adds to what is found already, EXIF before XMP. Of several blocks the last one counts, except for
+ * the orientation, of which the first does (as with exiftool). found->orientation is what is left
+ * to turn: a container that turns its pictures itself (HEIC, AVIF) leaves nothing. Pure. */
 void metadata_read(struct found *found, struct slice file);
 /* That of the original; nothing where it cannot be mapped. */
 void metadata_of_input(const struct decoding *decoding, struct found *found);

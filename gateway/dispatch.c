@@ -209,6 +209,18 @@ static bool is_allowed_or_reply(struct request *req, const struct admission *adm
     return !err;
 }
 
+/* A token that has come to its end meanwhile was good when the request began, and its session has
+ * ended with it: that says nothing. */
+enum err dispatch_still_admitted(struct request *req)
+{
+    struct authentication now;
+
+    if (req->principal.expires_ms <= clock_unix_ms())
+        return OK;
+    req->surface->authenticator->begin(req, &now);
+    return authentication_end(&req->task, req->gateway, &now);
+}
+
 /* --- bodies ------------------------------------------------------------------------------------
  */
 

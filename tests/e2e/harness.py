@@ -1,4 +1,5 @@
 """A running hub and what talks to it: the real programs, a data folder and ports of its own."""
+import http.client
 import http.server
 import json
 import os
@@ -203,6 +204,21 @@ class Hub:
         with open(path, "rb") as f:
             return session.post(self.api + "/media/upload", files={"file": (path.name, f)},
                                 data=fields, timeout=PATIENCE_S)
+
+    def upload_slowly(self, token, path, content_type, body, meanwhile):
+        """Sends the last bytes when the others have come and meanwhile() is done; the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection.putrequest("POST", path)
+        for name, value in (("Authorization", "Bearer " + token), ("Content-Type", content_type),
+                            ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.endheaders(body[:-100])
+        wait_for(lambda: os.listdir(self.data / "store/incoming"), "the first bytes")
+        meanwhile()
+        connection.send(body[-100:])
+        answer = connection.getresponse()
+        answer.read()
+        return answer
 
     def wait_status(self, session, media_id, *statuses):
         def look():

@@ -145,6 +145,18 @@ def test_who_stays_has_it_kept(hub, client, bytes_of):
     assert client.download("one").content == CONTENT
 
 
+def test_nothing_is_kept_of_a_login_that_has_ended(hub, client):
+    kept, thief = client.versions("one"), BackupClient(hub)
+
+    def end():
+        answer = client.ask("/auth/logout", "DELETE", params={"sessionId": thief.session_id})
+        assert answer.status_code == 200, answer.text
+    answer = hub.upload_slowly(thief.token, "/api/stable/repository/collection/one/version",
+                               "application/octet-stream", armoured(100_000), end)
+    assert answer.status in (401, 403)
+    assert client.versions("one") == kept and not incoming(hub)
+
+
 @pytest.mark.parametrize("bytes_of", ENDLESS.values(), ids=ENDLESS)
 def test_a_form_without_its_end_is_refused(hub, client, bytes_of):
     kept, seen = client.versions("one"), uploads(hub)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 import requests
-from harness import BUILD, PATIENCE_S, Hub, Receiver, wait_for
+from harness import BUILD, PATIENCE_S, SAMPLES, Hub, Receiver, wait_for
 from people import add_user
 from race import FEW, together
 from socket_client import SocketClient
@@ -105,6 +105,21 @@ def test_logins_beside_a_new_password_do_not_survive_it(hub):
             if login.status_code == 200:
                 assert me(hub, login.json()["token"]) == 401
                 assert refresh(hub, login.json()["refresh_token"]).status_code == 401
+
+
+def test_an_upload_of_a_login_that_has_ended_is_not_kept(hub):
+    admin, person = hub.session(), Person(hub)
+    user, photo = f"{hub.api}/users/{person.id}", SAMPLES / "pic2/IMG_20200124_231153.jpg"
+    form = (b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+            + photo.read_bytes() + b"\r\n--b--\r\n")
+
+    def upload(meanwhile):
+        return hub.upload_slowly(person.login().json()["token"], "/api/v1/media/upload",
+                                 "multipart/form-data; boundary=b", form, meanwhile).status
+    assert upload(lambda: admin.delete(user + "/sessions")) == 401
+    mine = hub.session(person.login().json()["token"]).get(hub.api + "/media").json()
+    assert mine["data"] == []
+    assert upload(lambda: None) == 201
 
 
 def test_a_backup_session_refreshed_beside_a_new_password_does_not_survive_it(hub):

@@ -1,5 +1,6 @@
 #include "gateway/surfaces/backup_repository/intake.h"
 
+#include "gateway/dispatch.h"
 #include "gateway/file_body.h"
 #include "gateway/gateway.h"
 #include "gateway/http/exchange.h"
@@ -240,6 +241,8 @@ static enum err run(struct intake *intake, const struct backup_person *person,
         err = receive(intake);
     if (err == OK)
         err = await_hangup(intake);
+    if (err == OK)
+        err = dispatch_still_admitted(intake->req);
     if (err != OK) {
         upload_drop(&intake->req->task, intake->upload);
         return err;

@@ -1,4 +1,5 @@
 /* Taking a file in: the form, the blob, then the record. 201 means that all of it is on disk. */
+#include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/ingest.h"
 #include "gateway/once_gate.h"
@@ -74,8 +75,10 @@ static void keep_and_reply(struct request *req, const struct upload_form *form, 
 {
     struct usage_bound bound = {.claim = SLICE_NONE};
     struct task *task = &req->task;
-    enum err err = once_made(req).n ? OK : quota_take(req, media->size, &bound);
+    enum err err = dispatch_still_admitted(req);
 
+    if (err == OK && !once_made(req).n)
+        err = quota_take(req, media->size, &bound);
     if (err != OK)
         upload_drop(task, form->upload);
     else

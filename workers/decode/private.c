@@ -153,24 +153,6 @@ static void look_at_webp(struct scan *scan)
     blank_rest(scan, at);
 }
 
-/* -- GIF --------------------------------------------------------------------------------------- */
-
-/* XMP packets stand in an application extension, in one piece. */
-static void look_at_gif(struct scan *scan)
-{
-    static const struct slice head = SLICE_INIT("<x:xmpmeta"), tail = SLICE_INIT("</x:xmpmeta>");
-    struct slice rest = scan->file;
-    const char *begin, *end;
-
-    while (scan_step(scan) && (begin = memmem(rest.p, rest.n, head.p, head.n)) != NULL) {
-        rest = slice_from_offset(rest, (size_t)(begin - rest.p));
-        end = memmem(rest.p, rest.n, tail.p, tail.n);
-        size_t n = end ? (size_t)(end - begin) : rest.n;
-        private_xmp(scan, (struct span){(uint64_t)(begin - scan->file.p), n});
-        rest = slice_from_offset(rest, n);
-    }
-}
-
 /* -- Which of them ----------------------------------------------------------------------------- */
 
 static bool is_tiff(const struct scan *scan)
@@ -214,7 +196,11 @@ bool private_find(struct slice file, struct mask *mask)
     else if (is_iso(&scan))
         private_boxes(&scan, (struct span){0, file.n});
     else if (scan_is(&scan, 0, SLICE("GIF8")))
-        look_at_gif(&scan);
+        private_gif(&scan);
+    else if (scan_is(&scan, 0, SLICE("RIFF")) && scan_is(&scan, 8, SLICE("AVI ")))
+        private_avi(&scan);
+    else if (scan_is(&scan, 0, SLICE("\x1a\x45\xdf\xa3")))
+        private_matroska(&scan);
     mask_finish(mask);
     return !mask->overflow && scan.steps <= SCAN_STEPS;
 }

@@ -12,6 +12,9 @@ void scan_blank(struct scan *scan, struct span span, char fill); /* cut to the f
  * cannot be followed. gps_first: its first directory is the one of the place (CR3). */
 bool private_tiff(struct scan *scan, struct span tiff, bool gps_first);
 void private_jpeg(struct scan *scan, struct span jpeg); /* and what follows its end */
+void private_gif(struct scan *scan);                    /* these three are a file alone */
+void private_avi(struct scan *scan);
+void private_matroska(struct scan *scan);
 void private_xmp(struct scan *scan, struct span text);
 void private_photoshop(struct scan *scan, struct span resources); /* IPTC within */
 void private_boxes(struct scan *scan, struct span boxes);         /* of the ISO family */

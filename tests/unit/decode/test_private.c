@@ -187,6 +187,39 @@ static struct slice gif(struct arena *a)
     return CAT(a, SLICE("GIF89a" PLAIN "!\xff\x0bXMP DataXMP"), xmp, SLICE("\0;"));
 }
 
+static struct slice avi(struct arena *a)
+{
+    struct slice stream = CAT(a, SLICE("strl"), riff(a, SLICE("strh"), SLICE(PLAIN)),
+                              riff(a, SLICE("strd"), SLICE(SECRET)));
+    struct slice head = CAT(a, SLICE("hdrl"), riff(a, SLICE("LIST"), stream));
+    struct slice chunks =
+        CAT(a, SLICE("AVI "), riff(a, SLICE("LIST"), head),
+            riff(a, SLICE("LIST"), SLICE("INFOIART" SECRET)),
+            riff(a, SLICE("LIST"), SLICE("ncdt" SECRET)), riff(a, SLICE("JUNK"), SLICE(SECRET)),
+            riff(a, SLICE("_PMX"), xmp), riff(a, SLICE("LIST"), SLICE("movi" PLAIN)));
+
+    return CAT(
+        a, riff(a, SLICE("RIFF"), chunks),
+        riff(a, SLICE("RIFF"), CAT(a, SLICE("AVIX"), riff(a, SLICE("GPS "), SLICE(SECRET)))));
+}
+
+static struct slice element(struct arena *a, struct slice id, struct slice data)
+{
+    return CAT(a, id, SLICE("\x08"), number(a, data.n, 4, false), data);
+}
+
+/* As it is recorded: segment and clusters have no size. */
+static struct slice matroska(struct arena *a)
+{
+    static const struct slice tags = SLICE_INIT("\x12\x54\xc3\x67");
+
+    return CAT(a, element(a, SLICE("\x1a\x45\xdf\xa3"), SLICE("matroska")),
+               SLICE("\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"),
+               element(a, tags, SLICE(SECRET)), element(a, SLICE("\xec"), SLICE(SECRET)),
+               SLICE("\x1f\x43\xb6\x75\xff"), element(a, SLICE("\xa3"), SLICE(PLAIN)),
+               element(a, tags, CAT(a, xmp, SLICE(SECRET))), element(a, tags, SLICE("\xff")));
+}
+
 /* -- TIFF -------------------------------------------------------------------------------------- */
 
 static struct slice raw_with_preview(struct arena *a)
@@ -374,6 +407,8 @@ static void test_what_is_not_shown(void **state)
         CASE(png, 3),
         CASE(webp, 0),
         CASE(gif, 0),
+        CASE(avi, 0),
+        CASE(matroska, 2),
         CASE(raw_with_preview, 0),
         CASE(movie, 1),
         CASE(measurements, 0),

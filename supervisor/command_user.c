@@ -106,8 +106,10 @@ static int change(struct task *task, struct visit *visit, account_change_fn *fn,
     const struct request *request = visit->arg;
     struct account account;
     size_t ended = 0;
-    enum err err = account_find(task, visit->state, request->name, &account);
 
+    if (!visit_key(task, visit)) /* the account's webhooks follow it, and they have secrets */
+        return EXIT_FAILURE;
+    enum err err = account_find(task, visit->state, request->name, &account);
     if (err == OK)
         err = account_change(task, visit->state, account.id, fn, arg, &account);
     if (err == OK)

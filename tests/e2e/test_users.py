@@ -287,6 +287,13 @@ def test_webhooks_rest_with_their_account(hub, receiver):
     assert standing() == [(False, "owner_disabled"), (False, None)]
     assert admin.patch(user, json={"is_active": True}).status_code == 200
     assert standing() == [(True, None), (False, None)]
+    command(hub, "disable", person.name)
+    assert standing() == [(False, "owner_disabled"), (False, None)]
+    command(hub, "enable", person.name)
+    assert standing() == [(True, None), (False, None)]
+    command(hub, "sessions", person.name, "--end")
+    command(hub, "password", person.name, secret="another long one")
+    assert standing() == [(True, None), (False, None)]
 
 
 def test_admins_see_everybody(hub):

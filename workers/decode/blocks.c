@@ -174,8 +174,10 @@ static void look_at_tiff(struct slice file, struct search *search)
 static void add_exif_item(struct search *search, struct slice data)
 {
     struct scan item = {.file = data};
+    struct slice tiff = scan_slice(&item, item_exif(&item, (struct span){0, data.n}));
 
-    add_exif(search, scan_slice(&item, item_exif(&item, (struct span){0, data.n})));
+    /* Some count from elsewhere. */
+    add_exif(search, tiff.n || data.n < 4 ? tiff : slice_from_offset(data, 4));
 }
 
 static void take_item(struct scan *scan, const struct item_part *part, void *arg)

@@ -3,6 +3,7 @@
 #include "decode/tiff.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     TAG_MAKE = 0x010f,
@@ -202,13 +203,21 @@ static void open_ifd(struct exif *exif, unsigned tag, struct tiff_ifd *out)
                  out);
 }
 
-void exif_read(struct found *found, struct slice block)
+/* "Exif\0\0" is JPEG's; some take the start of the segment along as well. */
+static struct slice without_head(struct slice block)
 {
     static const struct slice head = SLICE_INIT("Exif\0");
+    enum { LOOK = 16 };
+    const char *found = block.n > LOOK ? memmem(block.p, LOOK, head.p, head.n) : NULL;
+
+    return found ? slice_from_offset(block, (size_t)(found - block.p) + head.n + 1) : block;
+}
+
+void exif_read(struct found *found, struct slice block)
+{
     struct exif exif = {0};
 
-    if (slice_starts_with(block, head) && block.n > 6)
-        block = slice_from_offset(block, 6);
+    block = without_head(block);
     if (!tiff_open(block, &exif.tiff) || !tiff_ifd(&exif.tiff, exif.tiff.first, &exif.image))
         return;
     open_ifd(&exif, TAG_EXIF_IFD, &exif.camera);

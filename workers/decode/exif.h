@@ -5,6 +5,6 @@
 
 #include "decode/found.h"
 
-/* With or without "Exif\0\0" in front; what is absent or nonsense is left alone. The
+/* With or without "Exif\0\0" near its front; what is absent or nonsense is left alone. The
  * orientation is that of the block read last. */
 void exif_read(struct found *found, struct slice block);

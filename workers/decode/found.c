@@ -130,8 +130,11 @@ void found_exposure(struct found *found, double seconds)
 {
     if (found->metadata.exposure.n || !(seconds > 1e-6 && seconds < 1e5))
         return;
-    found->metadata.exposure = seconds < 0.3 ? arena_printf(found->arena, "1/%.0f", 1 / seconds)
-                                             : arena_printf(found->arena, "%.3g", seconds);
+    if (seconds < 0.3)
+        found->metadata.exposure = arena_printf(found->arena, "1/%.0f", 1 / seconds);
+    else
+        found->metadata.exposure =
+            arena_printf(found->arena, seconds < 100 ? "%.3g" : "%.0f", seconds);
 }
 
 void found_aperture(struct found *found, double f_number)

@@ -51,6 +51,21 @@ static bool pair(struct slice *s, int *out)
     return true;
 }
 
+static bool is_blank(char c)
+{
+    return c >= 0 && c <= ' ';
+}
+
+/* Blanks, ends of lines and NULs. */
+static struct slice trim(struct slice s)
+{
+    while (s.n && is_blank(s.p[0]))
+        s = slice_from_offset(s, 1);
+    while (s.n && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
 static int milliseconds(struct slice *s)
 {
     int value = 0;
@@ -132,7 +147,7 @@ static bool to_seconds(struct tm tm, int offset_s, int64_t *seconds)
 /* A leap second is the first of the next minute, which may be of another day. */
 bool when_parse(const struct when *when, int64_t *unix_ms)
 {
-    struct slice s = slice_trim(when->text), fraction = slice_trim(when->fraction);
+    struct slice s = trim(when->text), fraction = trim(when->fraction);
     struct tm tm = {0};
     int offset_s, ms = milliseconds(&fraction);
     int64_t seconds;
@@ -141,11 +156,11 @@ bool when_parse(const struct when *when, int64_t *unix_ms)
         return false;
     if (s.n && (!mark(&s, " T:-") || !hour(&s, &tm, &ms)))
         return false;
-    s = slice_trim(s);
+    s = trim(s);
     if (s.n && !zone(s, &offset_s))
         return false;
     if (!s.n)
-        zone(slice_trim(when->zone), &offset_s);
+        zone(trim(when->zone), &offset_s);
     int leap = tm.tm_sec == 60;
     tm.tm_sec -= leap;
     if (!in_range(&tm) || !to_seconds(tm, offset_s, &seconds))

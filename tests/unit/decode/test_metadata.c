@@ -151,6 +151,10 @@ static void test_heic(void **state)
     expect_foto("HEIC with prefix", in_heic(SLICE("\0\0\0\x06"
                                                   "Exif\0\0"),
                                             SLICE("")));
+    expect_foto("HEIC with a wrong start", in_heic(SLICE("\xff\0\0\0"), SLICE("")));
+    expect_foto("HEIC with a whole segment", in_heic(SLICE("\0\0\0\0\xff\xe1\0\x40"
+                                                           "Exif\0\0"),
+                                                     SLICE("")));
     expect_foto("HEIC with prefix not counted", in_heic(SLICE("\0\0\0\0"
                                                               "Exif\0\0"),
                                                         SLICE("")));

@@ -17,12 +17,17 @@ struct decoding {
     struct slice message;        /* for people */
 };
 
-/* Notes why the decoding failed and returns false. */
-bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
-
 /* The original in memory, until decoding_unmap(); false when it cannot be mapped. */
 bool decoding_map(const struct decoding *decoding, struct slice *file);
 void decoding_unmap(struct slice file);
+
+/* Notes why the decoding failed and returns false. */
+bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
+
+/* Notes the size of the picture as it is shown, `turned` on its side or not; fails when that is
+ * more than is taken here. held_whole: the decoder needs all of it in memory. */
+bool decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned,
+                        bool held_whole);
 
 /* Notes that output i is made. */
 void decoding_made(struct decoding *decoding, size_t i);

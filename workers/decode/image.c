@@ -1,15 +1,12 @@
 /* Header first, then limits, then one decode that shrinks while loading. */
 #include "decode/image.h"
 
+#include "decode/jpeg.h"
 #include "decode/metadata.h"
 #include "decode/thumbnail.h"
 #include "decode/upright.h"
 
 #include <vips/vips.h>
-
-/* Progressive JPEG and interlaced PNG are held in memory whole (6 bytes a pixel for the former):
- * 100 megapixels of them are what the memory watchdog lets pass. */
-enum { MAX_INTERLACED_PIXELS = 100 * 1000 * 1000 };
 
 static bool is_set(VipsImage *header, const char *field)
 {
@@ -21,20 +18,11 @@ static bool is_set(VipsImage *header, const char *field)
 
 static bool check_size(struct decoding *decoding, VipsImage *header, unsigned orientation)
 {
-    uint64_t width = (uint64_t)vips_image_get_width(header);
-    uint64_t height = (uint64_t)vips_image_get_height(header);
-    uint64_t limit = decoding->request.max_pixels;
     bool interlaced = is_set(header, "jpeg-multiscan") || is_set(header, "interlaced");
 
-    if (interlaced && limit > MAX_INTERLACED_PIXELS)
-        limit = MAX_INTERLACED_PIXELS;
-    if (width > limit || width * height > limit)
-        return decoding_fail(decoding, WIRE_REASON_TOO_MANY_PIXELS,
-                             "The picture has more pixels than are taken here.");
-    bool swapped = upright_swaps(orientation);
-    decoding->results.width = swapped ? height : width;
-    decoding->results.height = swapped ? width : height;
-    return true;
+    return decoding_take_size(decoding, (uint64_t)vips_image_get_width(header),
+                              (uint64_t)vips_image_get_height(header), upright_swaps(orientation),
+                              interlaced);
 }
 
 /* What is made thumbnails of. */
@@ -72,18 +60,32 @@ static bool decode_picture(struct decoding *decoding, struct picture *picture)
     return fine && thumbnail_write_all(decoding, load_scaled, picture);
 }
 
-bool image_decode(struct decoding *decoding)
+static bool decode_by_libvips(struct decoding *decoding, unsigned orientation)
 {
-    struct picture picture = {.source = vips_source_new_from_descriptor(decoding->input)};
-    struct found found;
+    struct picture picture = {vips_source_new_from_descriptor(decoding->input), orientation};
 
     if (!picture.source)
         return thumbnail_fail(decoding);
-    found_init(&found, decoding->arena);
-    metadata_of_input(decoding, &found);
-    metadata_put(&found, &decoding->results);
-    picture.orientation = found.orientation;
     bool fine = decode_picture(decoding, &picture);
     g_object_unref(picture.source);
+    return fine;
+}
+
+bool image_decode(struct decoding *decoding)
+{
+    struct found found;
+    struct slice file;
+    bool fine;
+
+    if (!decoding_map(decoding, &file))
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "This file is empty.");
+    found_init(&found, decoding->arena);
+    metadata_read(&found, file);
+    metadata_put(&found, &decoding->results);
+    if (jpeg_is(file))
+        fine = jpeg_decode(decoding, file, found.orientation);
+    else
+        fine = decode_by_libvips(decoding, found.orientation);
+    decoding_unmap(file);
     return fine;
 }

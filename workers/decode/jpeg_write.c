@@ -84,7 +84,6 @@ static void describe(struct encoder *encoder, const struct planes *planes)
     jpeg->in_color_space = planes->count == 1 ? JCS_GRAYSCALE : JCS_YCbCr;
     jpeg_set_defaults(jpeg); /* 4:2:0 where there is colour */
     jpeg_set_quality(jpeg, QUALITY, TRUE);
-    jpeg->optimize_coding = TRUE;
     jpeg->raw_data_in = TRUE;
     jpeg->dct_method = JDCT_ISLOW;
 }

@@ -4,7 +4,7 @@
 #include <libswscale/swscale.h>
 #include <string.h>
 
-enum { PADDING = 64 }; /* a vector of AVX-512 */
+enum { PADDING = 64 /* a vector of AVX-512 */, THIN = 16 };
 
 struct plane plane_new(struct arena *arena, int width, int height)
 {
@@ -16,9 +16,8 @@ struct plane plane_new(struct arena *arena, int width, int height)
     return (struct plane){aligned, width, height, stride};
 }
 
-void planes_fit(const struct planes *planes, int square, int *width, int *height)
+void planes_fit(int64_t wide, int64_t high, int square, int *width, int *height)
 {
-    int64_t wide = planes->plane[0].width, high = planes->plane[0].height;
     int64_t longest = wide > high ? wide : high;
 
     if (longest > square) {
@@ -29,41 +28,85 @@ void planes_fit(const struct planes *planes, int square, int *width, int *height
     *height = high > 0 ? (int)high : 1;
 }
 
-static bool scale_plane(struct arena *arena, const struct plane *from, int width, int height,
-                        struct plane *out)
+static bool has_size(const struct plane *plane, int width, int height)
 {
-    if (from->width == width && from->height == height) {
-        *out = *from;
+    return plane->width == width && plane->height == height;
+}
+
+/* -- Thin planes, whose few rows libswscale does not weigh rightly -- */
+
+/* How much of cell `i` of `cells` lies in cell `o` of `out_cells`, both rows of the same length, in
+ * units that make it whole numbers. */
+static int64_t shared_part(int64_t i, int64_t cells, int64_t o, int64_t out_cells)
+{
+    int64_t from = i * out_cells > o * cells ? i * out_cells : o * cells;
+    int64_t to = (i + 1) * out_cells < (o + 1) * cells ? (i + 1) * out_cells : (o + 1) * cells;
+
+    return to - from;
+}
+
+/* Of the area that is one pixel in the new size. */
+static uint8_t mean_at(const struct plane *from, const struct plane *out, int64_t x, int64_t y)
+{
+    int64_t wide = from->width, high = from->height, sum = wide * high / 2;
+
+    for (int64_t row = y * high / out->height; row * out->height < (y + 1) * high; row++) {
+        const uint8_t *pixels = from->pixels + row * from->stride;
+        int64_t part = shared_part(row, high, y, out->height);
+
+        for (int64_t at = x * wide / out->width; at * out->width < (x + 1) * wide; at++)
+            sum += pixels[at] * part * shared_part(at, wide, x, out->width);
+    }
+    return (uint8_t)(sum / (wide * high));
+}
+
+static void scale_thin(const struct plane *from, struct plane *out)
+{
+    for (int y = 0; y < out->height; y++)
+        for (int x = 0; x < out->width; x++)
+            out->pixels[(ptrdiff_t)y * out->stride + x] = mean_at(from, out, x, y);
+}
+
+/* *scaler is made for the sizes of the last call, or NULL; it serves on when they are the same:
+ * half the time of small pictures goes into making one. */
+static bool scale_plane(struct arena *arena, struct SwsContext **scaler, const struct plane *from,
+                        int width, int height, struct plane *out)
+{
+    *out = plane_new(arena, width, height);
+    if (from->width < THIN || from->height < THIN) {
+        scale_thin(from, out);
         return true;
     }
-    struct SwsContext *scaler =
-        sws_getContext(from->width, from->height, AV_PIX_FMT_GRAY8, width, height, AV_PIX_FMT_GRAY8,
-                       SWS_LANCZOS | SWS_ACCURATE_RND, NULL, NULL, NULL);
-    if (!scaler)
+    *scaler =
+        sws_getCachedContext(*scaler, from->width, from->height, AV_PIX_FMT_GRAY8, width, height,
+                             AV_PIX_FMT_GRAY8, SWS_BICUBIC | SWS_ACCURATE_RND, NULL, NULL, NULL);
+    if (!*scaler)
         return false;
-    *out = plane_new(arena, width, height);
     const uint8_t *const source[4] = {from->pixels};
     uint8_t *const target[4] = {out->pixels};
     const int source_stride[4] = {from->stride}, target_stride[4] = {out->stride};
-    int rows = sws_scale(scaler, source, source_stride, 0, from->height, target, target_stride);
-    sws_freeContext(scaler);
-    return rows == height;
+
+    return sws_scale(*scaler, source, source_stride, 0, from->height, target, target_stride) ==
+           height;
 }
 
 bool planes_scale(struct arena *arena, const struct planes *from, int width, int height, bool full,
                   struct planes *out)
 {
-    struct planes scaled = {.count = from->count};
+    struct planes scaled = *from;
+    struct SwsContext *scaler = NULL;
+    bool fine = true;
 
-    for (int i = 0; i < from->count; i++) {
+    for (int i = 0; i < from->count && fine; i++) {
         bool half = i > 0 && !full;
+        int wide = half ? (width + 1) / 2 : width, high = half ? (height + 1) / 2 : height;
 
-        if (!scale_plane(arena, &from->plane[i], half ? (width + 1) / 2 : width,
-                         half ? (height + 1) / 2 : height, &scaled.plane[i]))
-            return false;
+        if (!has_size(&from->plane[i], wide, high))
+            fine = scale_plane(arena, &scaler, &from->plane[i], wide, high, &scaled.plane[i]);
     }
+    sws_freeContext(scaler);
     *out = scaled;
-    return true;
+    return fine;
 }
 
 /* What a step to the right and one down in the turned picture are in the original. */

@@ -22,8 +22,8 @@ struct planes {
 /* Contents undefined. */
 struct plane plane_new(struct arena *arena, int width, int height);
 
-/* The size within a square that keeps the shape; never enlarges. */
-void planes_fit(const struct planes *planes, int square, int *width, int *height);
+/* The size within a square that keeps this shape; never larger. */
+void planes_fit(int64_t wide, int64_t high, int square, int *width, int *height);
 
 /* Scales to this size; colour to half of it in both directions (4:2:0) or, `full`, to the same. A
  * plane that has its size already is shared. False: the scaler failed. */

@@ -66,7 +66,8 @@ bool thumbnail_write_planes(struct decoding *decoding, const struct planes *plan
     while (next_output(request, used, &at)) {
         int width, height;
 
-        planes_fit(planes, (int)request->outputs[at].size, &width, &height);
+        planes_fit(planes->plane[0].width, planes->plane[0].height, (int)request->outputs[at].size,
+                   &width, &height);
         if (!planes_scale(decoding->arena, &last, width, height, false, &last) ||
             !jpeg_write(decoding->arena, &last, decoding->outputs[at]))
             return decoding_fail(decoding, WIRE_REASON_INTERNAL,

@@ -48,7 +48,7 @@ def plain(tmp_path_factory):
     rows = [list(CORNERS.values())[2 * row:2 * row + 2] for row in range(2)]
     pixels = b"".join(bytes(color) * (WIDTH // 2) for row in rows for _ in range(HEIGHT // 2)
                       for color in row)
-    for name in ("jpg", "png", "webp", "tiff"):
+    for name in ("jpg", "png", "webp", "tiff", "gif"):
         how = ["-pix_fmt", "rgb24"] if name == "tiff" else ["-q:v", "3"] if name == "jpg" else []
         subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s",
                         f"{WIDTH}x{HEIGHT}", "-i", "-", *how, "-frames:v", "1", folder / f"x.{name}"],
@@ -382,7 +382,7 @@ def test_packets(hub, session, plain, tmp_path):
     contents["text.png"] = exif.into_png(plain["png"], exif.chunk(b"iTXt", text))
     contents["chunk.webp"] = exif.into_webp(plain["webp"], b"XMP ", packet, (WIDTH, HEIGHT))
     paths = [store(tmp_path, name, content) for name, content in contents.items()]
-    for suffix in ("tiff", "heic", "avif"):
+    for suffix in ("tiff", "heic", "avif", "gif"):
         paths.append(store(tmp_path, f"packet.{suffix}", plain[suffix]))
         exiftool("-overwrite_original", "-XMP-exif:GPSLatitude=48.1367616", "-XMP-exif:GPSLongitude=11.5752",
                  "-XMP-tiff:Make=Kamera", "-XMP-tiff:Model=Modell 7", "-XMP-aux:Lens=Objektiv", paths[-1])
@@ -429,6 +429,7 @@ CLIPS = {
     "old.mov": (["com.apple.quicktime.creationdate=1955-06-07T08:09:10Z"], "1955-06-07T08:09:10Z", None),
     "time.mp4": (["creation_time=2001-02-03T04:05:06Z"], "2001-02-03T04:05:06Z", None),
     "day.mp4": (["date=2021-07-04T12:34:56+0200"], "2021-07-04T10:34:56Z", None),
+    "recorded.mkv": (["DATE_RECORDED=2021-07-04T12:34:56+02:00"], "2021-07-04T10:34:56Z", None),
     "time.mkv": (["creation_time=2001-02-03T04:05:06Z"], "2001-02-03T04:05:06Z", None),
     "none.mp4": ([], None, None),
 }

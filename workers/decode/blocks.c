@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_JOINED_BYTES = 64 << 20, MAX_DEPTH = 4 };
+enum { MAX_JOINED_BYTES = 64 << 20, MAX_XMP_BYTES = 16 << 20, MAX_DEPTH = 4 };
 
 static const struct slice exif_head = SLICE_INIT("Exif\0");
 
@@ -24,8 +24,11 @@ static void add_exif(struct search *search, struct slice block)
         search->blocks->exif[search->blocks->exif_n++] = block;
 }
 
+/* Of packets of many megabytes only the front is looked at: items may share their bytes. */
 static void add_xmp(struct search *search, struct slice block)
 {
+    if (block.n > MAX_XMP_BYTES)
+        block.n = MAX_XMP_BYTES;
     if (block.n && search->blocks->xmp_n < BLOCKS_MAX)
         search->blocks->xmp[search->blocks->xmp_n++] = block;
 }
@@ -154,6 +157,18 @@ static void look_at_webp(struct scan *scan, struct search *search)
     }
 }
 
+/* -- GIF --------------------------------------------------------------------------------------- */
+
+/* Not in blocks, as GIF has all else, but as it is, with a trailer behind it that no text has. */
+static void look_at_gif(struct slice file, struct search *search)
+{
+    static const struct slice mark = SLICE_INIT("\x21\xff\x0bXMP DataXMP");
+    const char *found = memmem(file.p, file.n, mark.p, mark.n);
+
+    if (found)
+        add_xmp(search, slice_from_offset(file, (size_t)(found - file.p) + mark.n));
+}
+
 /* -- TIFF -------------------------------------------------------------------------------------- */
 
 static void look_at_tiff(struct slice file, struct search *search)
@@ -257,6 +272,8 @@ void blocks_find(struct arena *arena, struct slice file, struct blocks *out)
         look_at_png(&scan, &search);
     else if (scan_is(&scan, 0, SLICE("RIFF")) && scan_is(&scan, 8, SLICE("WEBP")))
         look_at_webp(&scan, &search);
+    else if (scan_is(&scan, 0, SLICE("GIF8")))
+        look_at_gif(file, &search);
     else if (is_tiff(file))
         look_at_tiff(file, &search);
     else if (scan_is(&scan, 4, SLICE("ftyp")) || scan_is(&scan, 4, SLICE("moov")) ||

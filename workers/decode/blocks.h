@@ -1,6 +1,6 @@
 /* blocks.h: where in a file its metadata stands: EXIF and XMP in JPEG (over several segments too),
- * PNG (eXIf, XMP, and the "Raw profile" texts of ImageMagick), WebP, TIFF and raw files of that
- * shape, HEIC, AVIF, MP4 and MOV. Pure. */
+ * PNG (eXIf, XMP, and the "Raw profile" texts of ImageMagick), WebP, GIF, TIFF and raw files of
+ * that shape, HEIC, AVIF, MP4 and MOV. Pure. */
 #pragma once
 
 #include "base/arena.h"

@@ -190,8 +190,9 @@ static void read_metadata(const struct container *container, struct decoding *de
     found_init(&found, decoding->arena);
     read_tags(container->format->metadata, &found);
     if (container->video) /* of a song it is the year that it came out */
-        found_time(&found, FOUND_CHANGED,
-                   &(struct when){.text = TAG(container->format->metadata, "date")});
+        found_time(
+            &found, FOUND_CHANGED,
+            &(struct when){.text = TAG(container->format->metadata, "date_recorded", "date")});
     for (unsigned i = 0; i < container->format->nb_streams; i++)
         read_tags(container->format->streams[i]->metadata, &found);
     metadata_of_input(decoding, &found);

@@ -2,12 +2,14 @@
 #include "decode/blocks.h"
 #include "decode/exif.h"
 #include "decode/metadata.h"
+#include "decode/profile.h"
 #include "decode/tiff.h"
 #include "decode/xmp.h"
 #include "unit.h"
 
 #include <math.h>
 #include <string.h>
+#include <zlib.h>
 
 static struct arena *arena;
 
@@ -202,6 +204,50 @@ static void test_mutilated(void **state)
     }
 }
 
+static struct slice packed(const char *head, size_t head_n, struct slice text)
+{
+    uLongf n = compressBound(text.n);
+    char *bytes = arena_alloc(arena, n);
+
+    assert_int_equal(compress((Bytef *)bytes, &n, (const Bytef *)text.p, text.n), Z_OK);
+    return concat((struct slice){head, head_n}, (struct slice){bytes, n});
+}
+
+#define PACKED(head, text) packed(head, sizeof(head) - 1, text)
+
+static void test_texts_of_png(void **state)
+{
+    struct slice keyword, text, bomb = {arena_zalloc(arena, 17 << 20), 17 << 20};
+    const struct {
+        const char *type;
+        struct slice data;
+        const char *text; /* NULL: none */
+    } cases[] = {
+        {"tEXt", SLICE("Raw profile type exif\0abc"), "abc"},
+        {"zTXt", PACKED("Raw profile type APP1\0\0", SLICE("abc")), "abc"},
+        {"iTXt", SLICE("XML:com.adobe.xmp\0\0\0\0\0abc"), "abc"},
+        {"iTXt", SLICE("XML:com.adobe.xmp\0\0\0de\0name\0abc"), "abc"},
+        {"iTXt", PACKED("XML:com.adobe.xmp\0\1\0\0\0", SLICE("abc")), "abc"},
+        {"zTXt", PACKED("Raw profile type xmp\0\0", bomb), NULL},
+        {"zTXt", SLICE("Raw profile type xmp\0\0abc"), NULL},
+        {"zTXt", SLICE("Raw profile type xmp\0"), NULL},
+        {"zTXt", PACKED("Comment\0\0", SLICE("abc")), NULL},
+        {"iTXt", SLICE("XML:com.adobe.xmp\0\0\0\0"), NULL},
+        {"iTXt", SLICE("XML:com.adobe.xmp"), NULL},
+        {"IDAT", SLICE("Raw profile type exif\0abc"), NULL},
+        {"tEXt", SLICE(""), NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bool fine =
+            profile_text(arena, slice_from(cases[i].type), copy(cases[i].data), &keyword, &text);
+        if (fine != (cases[i].text != NULL) || (fine && !slice_eq(text, slice_from(cases[i].text))))
+            fail_msg("case %zu", i);
+    }
+    assert_true(slice_eq(profile_unhex(arena, SLICE("\nexif\n    3\n6 1\n62\n6")), SLICE("ab")));
+    assert_int_equal(profile_unhex(arena, SLICE("\n\n")).n, 0);
+}
+
 static void test_numbers(void **state)
 {
     static const struct {
@@ -350,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_places_of_exif, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_heic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mutilated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_texts_of_png, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cameras, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_packets, set_up, tear_down),

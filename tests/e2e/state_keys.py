@@ -132,3 +132,9 @@ def work_is_over(hub):
     queues = [redis_json(hub, "ZCARD", "{p0}:" + key) for key in ("leases", "leased", "due")]
     jobs = len(redis_json(hub, "KEYS", "{p0}:job:*")) - redis_json(hub, "ZCARD", "{p0}:jobs_parked")
     return not any(queues) and not redis_json(hub, "SCARD", "{p0}:ready") and jobs == 0
+
+
+def set_variants(hub, media_id, bits):
+    """What the record of a media says to have been made of it."""
+    key, = redis(hub, "--scan", "--pattern", f"*:media:{media_id}").split()
+    redis(hub, "HSET", key, "variants", str(bits))

@@ -160,7 +160,7 @@ static void write_metadata(struct json_writer *w, struct request *req, const str
 static void write_failure(struct json_writer *w, const struct media *media)
 {
     jw_key(w, "failure");
-    if (media->status != MEDIA_FAILED) {
+    if (media->failure_code.n == 0) {
         jw_null(w);
         return;
     }

@@ -20,7 +20,7 @@ static void reply_not_made(struct request *req, const struct media *media)
 {
     if (media->status == MEDIA_PROCESSING)
         reply_header(req, "Retry-After", SLICE("1"));
-    if (media->status == MEDIA_FAILED)
+    if (media->failure_code.n)
         reply_error(req, ERR_NOT_FOUND,
                     arena_printf(req->task.arena, "It could not be made: %.*s",
                                  SLICE_ARG(media->failure_message)));

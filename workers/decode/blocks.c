@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_JOINED_BYTES = 64 << 20, MAX_XMP_BYTES = 16 << 20, MAX_DEPTH = 4 };
+enum { MAX_JOINED_BYTES = 4 << 20, MAX_XMP_BYTES = 4 << 20, MAX_DEPTH = 4 };
 
 static const struct slice exif_head = SLICE_INIT("Exif\0");
 
@@ -77,6 +77,8 @@ static bool begins_tiff(struct slice bytes)
 /* A block over 64 KiB goes on in the next segment, which repeats the head alone. */
 static void take_exif_segment(struct search *search, struct slice data)
 {
+    if (search->blocks->exif_n == BLOCKS_MAX)
+        return;
     data = slice_from_offset(data, data.n > 6 ? 6 : data.n);
     if (begins_tiff(data))
         add_exif(search, take_parts(search));

@@ -5,7 +5,9 @@
 
 #include "base/arena.h"
 
-enum { BLOCKS_MAX = 16 }; /* of each kind; others are not looked at */
+/* Of each kind; others are not looked at. One that stands in pieces, or compressed, counts up to
+ * 4 MiB, so that no file takes more than 128 MiB for its metadata. */
+enum { BLOCKS_MAX = 16 };
 
 struct blocks {
     struct slice exif[BLOCKS_MAX]; /* for exif_read(); in the file, or in the arena */

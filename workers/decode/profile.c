@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MAX_INFLATED_BYTES = 16 << 20, PIECE_BYTES = 2048 };
+enum { MAX_INFLATED_BYTES = 4 << 20, PIECE_BYTES = 2048 };
 
 /* What was inflated before damage or the bound counts. */
 static struct slice inflate_all(struct arena *arena, struct slice packed)

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 
 /* The data of a chunk of type tEXt, zTXt or iTXt that has metadata in it, to go by its keyword;
- * compressed ones are inflated, up to 16 MiB. False for all else. */
+ * compressed ones are inflated, up to 4 MiB. False for all else. */
 bool profile_text(struct arena *arena, struct slice type, struct slice data, struct slice *keyword,
                   struct slice *text);
 /* The bytes of a raw profile. */

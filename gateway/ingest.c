@@ -51,12 +51,8 @@ enum err ingest_media(struct task *task, struct state *state, struct media *medi
 {
     media->type = type_of(media->mime_type);
     media->title = title_of(media);
-    media->status = media->type == MEDIA_AUDIO ? MEDIA_READY : MEDIA_PROCESSING;
+    media->status = MEDIA_PROCESSING;
 
-    struct job job = {
-        .kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE,
-        .lane = LANE_FRESH,
-    };
-    return media_create(task, state, media, media->status == MEDIA_PROCESSING ? &job : NULL, once,
-                        bound);
+    struct job job = {.kind = media_job_kind(media->type), .lane = LANE_FRESH};
+    return media_create(task, state, media, &job, once, bound);
 }

@@ -273,7 +273,7 @@ static void remove_now(void *arg)
 static enum job_kind job_for(const struct media *media, unsigned lost)
 {
     if (media->type != MEDIA_VIDEO)
-        return JOB_IMAGE;
+        return media_job_kind(media->type);
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
         if ((lost & VARIANT_BIT(v)) && variant_row(v)->kind != VARIANT_RENDITION)
             return JOB_VIDEO;

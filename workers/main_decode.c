@@ -1,6 +1,6 @@
 /* mediahub-decode: what a worker decodes with. Without arguments it is the template that forks a
  * sandboxed child for each request on descriptor 3, until that is closed; as "mediahub-decode
- * transcode PIXELS" it becomes ffmpeg. */
+ * transcode RECIPE..." it becomes ffmpeg. */
 #include "base/process.h"
 #include "decode/decode.h"
 #include "decode/template.h"
@@ -23,16 +23,13 @@ static void close_from(unsigned fd)
 
 int main(int argc, char **argv)
 {
-    uint64_t pixels;
-
     process_init("decode");
     process_ignore_hangup();
     /* Whoever started it, it dies with its worker. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (argc == 3 && strcmp(argv[1], "transcode") == 0 &&
-        slice_to_u64(slice_from(argv[2]), &pixels)) {
+    if (argc > 2 && strcmp(argv[1], "transcode") == 0) {
         close_from(TRANSCODE_OUTPUT + 1);
-        transcode_exec(pixels);
+        transcode_exec(argv + 2);
         return 1;
     }
     if (argc != 1)

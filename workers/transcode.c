@@ -33,22 +33,26 @@ struct run {
     enum transcode_end killed_as;  /* TRANSCODE_DONE: not killed */
     uint64_t started_ms, alive_ms; /* clock_ms() */
     struct timespec written;       /* the output's mtime when last looked at */
+    struct transcode_progress told;
     struct buf line, tail;
     char room[4096];
 };
 
-bool transcode_progress(struct slice line, uint64_t duration_ms, unsigned *percent)
+void transcode_note_progress(struct transcode_progress *progress, struct slice line)
 {
     struct slice key, value;
-    uint64_t out_us;
+    uint64_t number;
 
     slice_split(line, '=', &key, &value);
     /* "N/A" until the first frame is written, and negative for streams that begin before zero. */
-    if (!slice_eq(key, SLICE("out_time_us")) || !slice_to_u64(slice_trim(value), &out_us))
-        return false;
-    uint64_t done = duration_ms ? out_us / 10 / duration_ms : 0;
-    *percent = done > 99 ? 99 : (unsigned)done;
-    return true;
+    if (!slice_to_u64(slice_trim(value), &number))
+        return;
+    if (slice_eq(key, SLICE("frame")))
+        progress->frames = number;
+    if (!slice_eq(key, SLICE("out_time_us")) || !progress->duration_ms)
+        return;
+    uint64_t done = number / 10 / progress->duration_ms;
+    progress->percent = done > 99 ? 99 : (unsigned)done;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -114,27 +118,26 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
     *room = uv_buf_init(run->room, sizeof(run->room));
 }
 
-static void note_percent(struct run *run, unsigned percent)
+static void tell_percent(const struct run *run)
 {
     const struct transcode *transcode = run->transcode;
     unsigned width = transcode->percent_to - transcode->percent_from;
 
-    *transcode->percent = transcode->percent_from + percent * width / 100;
+    *transcode->percent = transcode->percent_from + run->told.percent * width / 100;
 }
 
 static void take_lines(struct run *run)
 {
     struct slice rest = buf_slice(&run->line), line;
     size_t at;
-    unsigned percent;
 
     while (slice_find(rest, '\n', &at)) {
         line = (struct slice){rest.p, at};
         rest = slice_from_offset(rest, at + 1);
-        if (transcode_progress(line, run->transcode->duration_ms, &percent))
-            note_percent(run, percent);
+        transcode_note_progress(&run->told, line);
     }
     buf_consume(&run->line, run->line.n - rest.n);
+    tell_percent(run);
 }
 
 static void on_progress(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
@@ -167,13 +170,24 @@ static void on_log(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
     buf_add(&run->tail, text);
 }
 
+/* exec takes unqualified strings for historical reasons only. */
+static char **command_line(struct task *task, const struct run *run, const char *program)
+{
+    const char **recipe = recipe_arguments(task->arena, &run->transcode->recipe);
+    size_t n = 0;
+
+    while (recipe[n])
+        n++;
+    char **arguments = ARENA_ARRAY(task->arena, char *, n + 3);
+    arguments[0] = (char *)(uintptr_t)program;
+    arguments[1] = (char *)(uintptr_t) "transcode";
+    memcpy(arguments + 2, recipe, (n + 1) * sizeof(*recipe));
+    return arguments;
+}
+
 static int spawn(struct task *task, struct run *run)
 {
     const char *program = decoder_program(task->arena);
-    struct slice pixels =
-        arena_printf(task->arena, "%llu", (unsigned long long)run->transcode->pixels);
-    char *arguments[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "transcode",
-                         (char *)(uintptr_t)pixels.p, NULL};
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&run->progress},
@@ -183,7 +197,7 @@ static int spawn(struct task *task, struct run *run)
     };
     uv_process_options_t options = {
         .file = program,
-        .args = arguments,
+        .args = command_line(task, run, program),
         .env = decoder_environment(task->arena),
         .exit_cb = on_exit_of_ffmpeg,
         .stdio = stdio,
@@ -218,9 +232,9 @@ static enum transcode_end judge(struct task *task, struct run *run, struct slice
         return run->killed_as;
     if (run->status < 0)
         return TRANSCODE_CRASHED;
-    /* ffmpeg can end well without having written anything. */
-    bool made =
-        run->status == 0 && fstat(run->transcode->output, &status) == 0 && status.st_size > 0;
+    /* ffmpeg can end well without having written anything, or without a frame beside the sound. */
+    bool made = run->status == 0 && run->told.frames > 0 &&
+                fstat(run->transcode->output, &status) == 0 && status.st_size > 0;
     return made ? TRANSCODE_DONE : TRANSCODE_REFUSED;
 }
 
@@ -230,6 +244,7 @@ enum transcode_end transcode_run(struct task *task, const struct transcode *tran
     struct run *run = MEM_NEW(struct run);
 
     run->transcode = transcode;
+    run->told.duration_ms = transcode->recipe.clip->duration_ms;
     run->process.data = run->progress.data = run->log.data = run;
     run->open_handles = 3;
     buf_init(&run->line, LINE_MAX_BYTES + sizeof(run->room));

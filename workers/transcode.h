@@ -3,12 +3,11 @@
 #pragma once
 
 #include "base/task.h"
-#include "wire/wire.h"
+#include "workers/recipe.h"
 
 struct transcode {
     int input, output;                 /* descriptors, borrowed */
-    uint64_t pixels;                   /* of the shorter side */
-    uint64_t duration_ms;              /* of the original, for the percentage; 0: unknown */
+    struct recipe recipe;              /* how it is made */
     uint64_t deadline_ms;              /* how long it may take at most */
     const bool *cancelled;             /* read now and then */
     unsigned *percent;                 /* of the whole job, written while it runs: this run leads */
@@ -28,6 +27,10 @@ enum transcode_end {
 enum transcode_end transcode_run(struct task *task, const struct transcode *transcode,
                                  struct slice *message);
 
-/* What a line of ffmpeg's -progress output tells: 0 to 99 of an original of this length; false: the
- * line is about something else. */
-bool transcode_progress(struct slice line, uint64_t duration_ms, unsigned *percent);
+/* What ffmpeg's -progress output has told so far. */
+struct transcode_progress {
+    uint64_t duration_ms; /* of the original; 0: unknown */
+    unsigned percent;     /* 0 to 99 */
+    uint64_t frames;      /* of the rendition */
+};
+void transcode_note_progress(struct transcode_progress *progress, struct slice line);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_OUTPUTS = 16 };
+enum { MAX_OUTPUTS = 16, PROBE_MS = 300 * 1000 };
 static const uint64_t DECODE_MEMORY_BYTES = 1536ULL << 20;
 
 struct files {
@@ -169,18 +169,43 @@ static bool from_transcoder(struct work *work, enum transcode_end end, struct sl
     return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
 }
 
+/* What the original is, before anything is made of it. */
+static bool probe(struct task *task, struct work *work, const struct files *files)
+{
+    const struct wire_job *job = work->job;
+    struct wire_decode request = {.kind = WIRE_KIND_TRANSCODE,
+                                  .max_pixels = job->params.max_pixels,
+                                  .memory_bytes = DECODE_MEMORY_BYTES,
+                                  .deadline_ms =
+                                      job->deadline_ms < PROBE_MS ? job->deadline_ms : PROBE_MS};
+    struct wire_message answer;
+    enum decoder_end end = decoder_ask(task, work->decoder, &request, files->fds, 1, &answer);
+
+    if (!from_decoder(work, end, &answer))
+        return false;
+    if (!work->results.has_clip)
+        return fail(work, WIRE_REASON_INTERNAL, "The probe found no clip.", false, false);
+    if (!recipe_affordable(&work->results.clip))
+        return fail(work, WIRE_REASON_TOO_MANY_PIXELS,
+                    "The video has more frames and pixels than are converted here.", false, false);
+    return true;
+}
+
 /* Renditions are made one after the other, each with a run of its own. */
 static bool transcode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
+    const struct wire_clip *clip = &work->results.clip;
 
+    if (!probe(task, work, files))
+        return false;
+    uint64_t deadline_ms = recipe_deadline_ms(clip);
     for (size_t i = 0; i < files->n; i++) {
         struct transcode request = {
             .input = files->fds[0],
             .output = files->fds[1 + i],
-            .pixels = job->outputs[i].size,
-            .duration_ms = job->params.duration_ms,
-            .deadline_ms = job->deadline_ms,
+            .recipe = {clip, job->outputs[i].size},
+            .deadline_ms = deadline_ms < job->deadline_ms ? deadline_ms : job->deadline_ms,
             .cancelled = &work->cancelled,
             .percent = &work->percent,
             .percent_from = (unsigned)(100 * i / files->n),
@@ -192,8 +217,8 @@ static bool transcode(struct task *task, struct work *work, struct files *files)
         if (!from_transcoder(work, end, message))
             return false;
     }
-    work->results =
-        (struct wire_results){.variants = job->outputs, .variants_count = job->outputs_count};
+    work->results.variants = job->outputs;
+    work->results.variants_count = job->outputs_count;
     return keep_made(task, files);
 }
 

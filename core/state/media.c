@@ -18,6 +18,11 @@ static struct event media_event(enum event_type type, const struct media *media)
                           .resource_type = media_type_name(media->type)};
 }
 
+enum job_kind media_job_kind(enum media_type type)
+{
+    return type == MEDIA_IMAGE ? JOB_IMAGE : JOB_VIDEO;
+}
+
 static struct commit *creation(struct task *task, struct state *state, struct media *media,
                                struct job *job, const struct once_claim *once,
                                const struct usage_bound *bound)
@@ -242,13 +247,18 @@ struct finish {
     void *arg;
 };
 
-static enum err finish(struct commit *commit, const void *was, void *record, void *arg)
+static enum err finish(struct commit *commit, const void *before, void *record, void *arg)
 {
     const struct finish *finish = arg;
+    const struct media *was = before;
     struct media *now = record;
     struct media_outcome outcome = finish->fn(now, finish->arg);
     struct job *next = outcome.next;
 
+    if (was->type != now->type) {
+        media_index_remove(commit, was);
+        media_index_add(commit, now);
+    }
     job_complete(commit, finish->job);
     if (next) {
         next->media_id = now->id;
@@ -289,6 +299,7 @@ static enum err park(struct commit *commit, const void *was, void *record, void 
         return err;
     if (fatal)
         now->status = MEDIA_FAILED;
+    now->rendition_failed = now->rendition_failed || parking->job->kind == JOB_TRANSCODE;
     now->failure_code = parking->code;
     now->failure_message = parking->message;
     job_park(commit, &held, parking->message);

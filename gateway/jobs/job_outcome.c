@@ -17,6 +17,10 @@ _Static_assert((int)VARIANT_THUMBNAIL == (int)WIRE_PRODUCT_THUMBNAIL &&
                    (int)VARIANT_RENDITION == (int)WIRE_PRODUCT_RENDITION &&
                    (int)VARIANT_MASK == (int)WIRE_PRODUCT_MASK,
                "products are numbered alike in the store and on the wire");
+_Static_assert((int)MEDIA_IMAGE == (int)WIRE_NATURE_IMAGE &&
+                   (int)MEDIA_VIDEO == (int)WIRE_NATURE_VIDEO &&
+                   (int)MEDIA_AUDIO == (int)WIRE_NATURE_AUDIO,
+               "types are numbered alike in state and on the wire");
 
 enum {
     /* 200 megapixel phones and wide panoramas pass, claims of 64250 x 64250 do not. */
@@ -226,12 +230,43 @@ struct found {
     struct job transcode;
 };
 
+/* Containers for films may hold sound alone, and those for sound a film. */
+static void set_type(struct media *media, enum media_type type)
+{
+    static const struct {
+        struct slice film, sound;
+    } names[] = {
+        {SLICE_INIT("video/mp4"), SLICE_INIT("audio/mp4")},
+        {SLICE_INIT("video/webm"), SLICE_INIT("audio/webm")},
+        {SLICE_INIT("video/x-matroska"), SLICE_INIT("audio/x-matroska")},
+        {SLICE_INIT("video/3gpp"), SLICE_INIT("audio/3gpp")},
+        {SLICE_INIT("video/3gpp2"), SLICE_INIT("audio/3gpp2")},
+        {SLICE_INIT("video/ogg"), SLICE_INIT("audio/ogg")},
+    };
+
+    media->type = type;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (type == MEDIA_AUDIO && slice_eq(media->mime_type, names[i].film))
+            media->mime_type = names[i].sound;
+        else if (type == MEDIA_VIDEO && slice_eq(media->mime_type, names[i].sound))
+            media->mime_type = names[i].film;
+    }
+}
+
+/* What is wrong with an original of which the rest serves. */
+static void note_damage(struct media *media, const struct wire_results *results)
+{
+    media->failure_code = results->damage.n ? wire_reason_name(WIRE_REASON_DAMAGED) : SLICE_NONE;
+    media->failure_message = results->damage;
+}
+
 static struct media_outcome take_renditions(struct media *media, void *arg)
 {
     const struct found *found = arg;
 
     media->variants |= variant_bits(found->results);
-    media->failure_code = media->failure_message = SLICE_NONE;
+    media->rendition_failed = false;
+    note_damage(media, found->results);
     return (struct media_outcome){.event = EVENT_MEDIA_UPDATED,
                                   .changes = variants_json(found->arena, media->variants)};
 }
@@ -242,7 +277,10 @@ static struct media_outcome take_thumbnails(struct media *media, void *arg)
     const struct wire_results *results = found->results;
 
     media->variants = variant_renewed(media->variants) | variant_bits(results);
-    media->failure_code = media->failure_message = SLICE_NONE;
+    media->rendition_failed = false;
+    note_damage(media, results);
+    if (found->job->kind == JOB_VIDEO)
+        set_type(media, (enum media_type)results->nature);
     media->status = MEDIA_READY;
     media->width = results->width;
     media->height = results->height;

@@ -3,20 +3,20 @@
 #include "base/clock.h"
 #include "decode/iso6709.h"
 #include "decode/metadata.h"
+#include "decode/streams.h"
 
 #include <errno.h>
-#include <libavutil/display.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
     IO_BUFFER_BYTES = 64 << 10,
     PROBE_BYTES = 10 << 20,
     ANALYSE_US = 5000000,
-    MAX_STREAMS = 64,
+    MAX_STREAMS = 1000, /* films with subtitles in 70 languages are real */
 };
-
-static const int64_t MAX_DURATION_MS = 365LL * 86400 * 1000;
 
 static int on_interrupt(void *arg)
 {
@@ -85,24 +85,10 @@ static bool open_failed(struct decoding *decoding, const struct container *conta
                          "This is not a clip or recording that can be read here.");
 }
 
-static void choose_streams(struct container *container)
-{
-    for (unsigned i = 0; i < container->format->nb_streams; i++) {
-        AVStream *stream = container->format->streams[i];
-        bool cover =
-            stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_STILL_IMAGE);
-
-        if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !cover && !container->video)
-            container->video = stream;
-        if (stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO && !container->audio)
-            container->audio = stream;
-    }
-}
-
 bool container_open(struct decoding *decoding, struct container *container)
 {
     *container = (struct container){.fd = decoding->input, .give_up_ms = decoding->give_up_ms};
-    if (!make_context(container))
+    if (lseek(container->fd, 0, SEEK_SET) != 0 || !make_context(container))
         return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY,
                              "There is no memory to read this.");
     /* On failure this frees the context and clears the pointer, but not our io. */
@@ -111,7 +97,7 @@ bool container_open(struct decoding *decoding, struct container *container)
         error = avformat_find_stream_info(container->format, NULL);
     if (error < 0)
         return open_failed(decoding, container, error);
-    choose_streams(container);
+    streams_choose(container);
     if (!container->video && !container->audio)
         return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED,
                              "There is neither picture nor sound.");
@@ -127,15 +113,19 @@ void container_close(struct container *container)
     }
 }
 
-int container_quarter_turns(const AVStream *stream)
+/* ISO 14496-12 section 8.3.2: {a, b, u, c, d, v, x, y, w} takes (x, y) to (ax + cy, bx + dy). */
+int container_orientation(const AVStream *stream)
 {
     const uint8_t *matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, NULL);
+    int32_t m[9];
 
     if (!matrix)
-        return 0;
-    /* The matrix tells turns counter-clockwise. */
-    double degrees = -av_display_rotation_get((const int32_t *)(const void *)matrix);
-    return isfinite(degrees) ? ((int)lround(degrees / 90) % 4 + 4) % 4 : 0;
+        return 1;
+    memcpy(m, matrix, sizeof(m));
+    int64_t a = m[0], b = m[1], c = m[3], d = m[4];
+    if (llabs(a) + llabs(d) >= llabs(b) + llabs(c))
+        return a < 0 ? (d < 0 ? 3 : 2) : d < 0 ? 4 : 1;
+    return b > 0 ? (c > 0 ? 5 : 6) : c > 0 ? 8 : 7;
 }
 
 static void read_size(const AVStream *video, struct wire_results *results)
@@ -149,7 +139,7 @@ static void read_size(const AVStream *video, struct wire_results *results)
         return;
     if (aspect.num > 0 && aspect.den > 0 && aspect.num / aspect.den < 16)
         width = (uint64_t)llround((double)width * av_q2d(aspect));
-    bool swapped = container_quarter_turns(video) & 1;
+    bool swapped = container_orientation(video) >= 5;
     results->width = swapped ? height : width;
     results->height = swapped ? width : height;
 }
@@ -202,10 +192,7 @@ static void read_metadata(const struct container *container, struct decoding *de
 void container_read(const struct container *container, struct decoding *decoding)
 {
     struct wire_results *results = &decoding->results;
-    int64_t duration_ms = container->format->duration / (AV_TIME_BASE / 1000);
 
-    if (duration_ms > 0 && duration_ms <= MAX_DURATION_MS)
-        results->duration_ms = (uint64_t)duration_ms;
     if (container->video)
         read_size(container->video, results);
     read_metadata(container, decoding);

@@ -16,15 +16,16 @@ struct container {
     AVIOContext *io;
     int fd;
     uint64_t give_up_ms;
-    AVStream *video; /* NULL: none that moves (a cover picture does not count) */
+    AVStream *video; /* NULL: none (a cover does not count) */
     AVStream *audio; /* NULL: none */
+    AVStream *cover; /* NULL: none; its picture is attached_pic */
 };
 
 /* False after decoding_fail(). container_close() in either case. */
 bool container_open(struct decoding *decoding, struct container *container);
 void container_close(struct container *container);
 
-/* Into the results: duration, upright size in square pixels, and what is said of the recording. */
+/* Into the results: upright size in square pixels, and what is said of the recording. */
 void container_read(const struct container *container, struct decoding *decoding);
-/* Quarter turns clockwise that make the picture upright: 0 to 3. */
-int container_quarter_turns(const AVStream *stream);
+/* How the picture must be turned and mirrored to be upright: 1 to 8, as EXIF counts it. */
+int container_orientation(const AVStream *stream);

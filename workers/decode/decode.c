@@ -1,6 +1,7 @@
 #include "decode/decode.h"
 
 #include "base/log.h"
+#include "decode/clip.h"
 #include "decode/image.h"
 #include "decode/private_write.h"
 #include "decode/video.h"
@@ -39,6 +40,7 @@ static bool run(struct decoding *decoding)
     case WIRE_KIND_VIDEO:
         return video_decode(decoding);
     case WIRE_KIND_TRANSCODE:
+        return clip_probe(decoding);
     case WIRE_KIND_COUNT:
         break;
     }

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { INPUT = 3, OUTPUT = 4, NICENESS = 10, MAX_PATH_BYTES = 256 };
+enum { INPUT = 3, OUTPUT = 4, NICENESS = 10, MAX_PATH_BYTES = 256, MAX_ARGUMENTS = 100 };
 
 /* Looks through PATH before the sandbox closes, because its rules name the program. */
 static bool find_program(char out[MAX_PATH_BYTES])
@@ -28,66 +28,41 @@ static bool find_program(char out[MAX_PATH_BYTES])
     return false;
 }
 
-void transcode_exec(uint64_t pixels)
+static void add(const char **arguments, size_t *n, const char *const *list)
 {
-    char program[MAX_PATH_BYTES], scale[200];
+    for (; *list && *n < MAX_ARGUMENTS; list++)
+        arguments[(*n)++] = *list;
+}
 
-    /* The shorter side becomes `pixels` (never more than it was); sides stay even for 4:2:0. */
-    snprintf(scale, sizeof(scale),
-             "scale=w='if(gte(iw,ih),-2,trunc(min(%llu,iw)/2)*2)':"
-             "h='if(gte(iw,ih),trunc(min(%llu,ih)/2)*2,-2)',format=yuv420p",
-             (unsigned long long)pixels, (unsigned long long)pixels);
-    const char *const arguments[] = {"ffmpeg",
-                                     "-nostdin",
-                                     "-hide_banner",
-                                     "-nostats",
-                                     "-loglevel",
-                                     "error",
-                                     "-y",
-                                     "-protocol_whitelist",
-                                     "file",
-                                     "-format_whitelist",
-                                     CONTAINER_FORMATS,
-                                     "-max_pixels",
-                                     "100000000",
-                                     "-i",
-                                     "/dev/fd/3",
-                                     "-map",
-                                     "0:v:0",
-                                     "-map",
-                                     "0:a:0?",
-                                     "-map_metadata",
-                                     "-1",
-                                     "-map_chapters",
-                                     "-1",
-                                     "-sn",
-                                     "-dn",
-                                     "-vf",
-                                     scale,
-                                     "-c:v",
-                                     "libx264",
-                                     "-preset",
-                                     "veryfast",
-                                     "-crf",
-                                     "23",
-                                     "-c:a",
-                                     "aac",
-                                     "-b:a",
-                                     "128k",
-                                     "-ac",
-                                     "2",
-                                     "-movflags",
-                                     "+faststart",
-                                     "-f",
-                                     "mp4",
-                                     "-progress",
-                                     "pipe:1",
-                                     "-stats_period",
-                                     "0.5",
-                                     "/dev/fd/4",
-                                     NULL};
+void transcode_exec(char *const *recipe)
+{
+    static const char *const before[] = {"ffmpeg",
+                                         "-nostdin",
+                                         "-hide_banner",
+                                         "-nostats",
+                                         "-loglevel",
+                                         "error",
+                                         "-y",
+                                         "-protocol_whitelist",
+                                         "file",
+                                         "-format_whitelist",
+                                         CONTAINER_FORMATS,
+                                         "-max_pixels",
+                                         "100000000",
+                                         "-i",
+                                         "/dev/fd/3",
+                                         NULL};
+    static const char *const after[] = {
+        "-movflags", "+faststart",    "-f",  "mp4",       "-progress",
+        "pipe:1",    "-stats_period", "0.5", "/dev/fd/4", NULL};
+    const char *arguments[MAX_ARGUMENTS + 1] = {NULL};
     const char *const environment[] = {"LC_ALL=C", NULL};
+    char program[MAX_PATH_BYTES];
+    size_t n = 0;
 
+    add(arguments, &n, before);
+    add(arguments, &n, (const char *const *)recipe);
+    add(arguments, &n, after);
     if (!find_program(program)) {
         log_event(LOG_ERROR, "no_ffmpeg");
         return;

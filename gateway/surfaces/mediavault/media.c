@@ -72,10 +72,19 @@ static void write_link(struct json_writer *w, struct request *req, const char *k
                      clock_unix_ms() / 1000));
 }
 
+/* Of a recording only where its cover was made into one. */
+static bool has_picture(const struct media *media)
+{
+    for (enum variant v = 0; v < VARIANT_COUNT; v++)
+        if (variant_row(v)->kind == VARIANT_THUMBNAIL && variant_exists(media->variants, v))
+            return true;
+    return media->type == MEDIA_IMAGE || media->type == MEDIA_VIDEO;
+}
+
 static void write_links(struct json_writer *w, struct request *req, const struct media *media)
 {
     write_link(w, req, "url", media, "content");
-    if (media->type == MEDIA_IMAGE || media->type == MEDIA_VIDEO)
+    if (has_picture(media))
         write_link(w, req, "thumbnail_url", media, "thumbnail");
     else
         jw_str_or_null(w, "thumbnail_url", SLICE_NONE);

@@ -16,19 +16,32 @@ enum { MASK_ASK_AGAIN_MS = 60000 };
 /* A thumbnail may be made anew. */
 #define VARIANT_CACHING "private, max-age=604800"
 
-static void reply_not_made(struct request *req, const struct media *media)
+static bool is_coming(const struct media *media, const struct variant_row *row)
 {
-    if (media->status == MEDIA_PROCESSING)
+    if (row->kind == VARIANT_RENDITION && media->status == MEDIA_READY)
+        return media->type == MEDIA_VIDEO && !media->rendition_failed;
+    return media->status == MEDIA_PROCESSING;
+}
+
+static bool has_failed(const struct media *media, const struct variant_row *row)
+{
+    if (row->kind == VARIANT_RENDITION && media->status == MEDIA_READY)
+        return media->rendition_failed;
+    return media->failure_code.n > 0;
+}
+
+static void reply_not_made(struct request *req, const struct media *media,
+                           const struct variant_row *row)
+{
+    if (is_coming(media, row)) {
         reply_header(req, "Retry-After", SLICE("1"));
-    if (media->failure_code.n)
+        reply_error(req, ERR_NOT_FOUND, SLICE("It is being made; try again shortly."));
+    } else if (has_failed(media, row))
         reply_error(req, ERR_NOT_FOUND,
                     arena_printf(req->task.arena, "It could not be made: %.*s",
                                  SLICE_ARG(media->failure_message)));
     else
-        reply_error(req, ERR_NOT_FOUND,
-                    media->status == MEDIA_PROCESSING
-                        ? SLICE("It is being made; try again shortly.")
-                        : SLICE("There is no such variant of this."));
+        reply_error(req, ERR_NOT_FOUND, SLICE("There is no such variant of this."));
 }
 
 /* "sea.mov" -> "sea-720p.mp4" */
@@ -48,7 +61,7 @@ static void reply_variant(struct request *req, const struct media *media, enum v
     int fd;
 
     if (!variant_exists(media->variants, variant)) {
-        reply_not_made(req, media);
+        reply_not_made(req, media, variant_row(variant));
         return;
     }
     enum err err = store_variant_find(&req->task, req->gateway->store, media->sha256, variant,
@@ -72,19 +85,18 @@ static void ask_for_mask(struct request *req, const struct media *media)
 {
     struct arena *arena = req->task.arena;
     struct slice key = arena_printf(arena, "mask:%.*s", SLICE_ARG(media->id));
-    enum job_kind kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE;
 
     if (lease_take(&req->task, req->gateway->state, key, lease_holder_new(arena),
                    MASK_ASK_AGAIN_MS) == OK)
         media_regenerate(&req->task, req->gateway->state, media, variant_renewed(media->variants),
-                         kind);
+                         media_job_kind(media->type));
 }
 
-/* What only its owner is to see of a picture or clip leaves blanked; until it is known what that
- * is, nothing leaves. *mask is NULL for the owner. */
+/* What only its owner is to see of a picture, clip or recording leaves blanked; until it is known
+ * what that is, nothing leaves. *mask is NULL for the owner. */
 static bool mask_or_reply(struct request *req, const struct media *media, struct mask **mask)
 {
-    bool masked = media->type == MEDIA_IMAGE || media->type == MEDIA_VIDEO;
+    bool masked = media->type != MEDIA_DOCUMENT;
 
     *mask = NULL;
     if (!masked || slice_eq(req->principal.user_id, media->owner))
@@ -92,8 +104,9 @@ static bool mask_or_reply(struct request *req, const struct media *media, struct
     if (!(media->variants & VARIANT_BIT(VARIANT_PRIVATE))) {
         if (media->status == MEDIA_READY)
             ask_for_mask(req, media);
-        reply_header(req, "Retry-After", SLICE("1"));
-        reply_not_made(req, media);
+        if (media->status != MEDIA_PROCESSING)
+            reply_header(req, "Retry-After", SLICE("1"));
+        reply_not_made(req, media, variant_row(VARIANT_PRIVATE));
         return false;
     }
     *mask = ARENA_NEW(req->task.arena, struct mask);

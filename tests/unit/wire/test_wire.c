@@ -250,20 +250,20 @@ static void test_refuses_reals_that_are_no_place(void **state)
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         refused(WIRE_OUT_OF_RANGE,
                 pack("mtnttt"
-                     "mtatntntnt"
+                     "mtttatntntnt"
                      "mt"
                      "mtdtd",
-                     3, "v", WIRE_VERSION, "type", "decoded", "results", 5, "variants", 0, "width",
-                     1, "height", 1, "duration_ms", 0, "metadata", 1, "location", 2, "latitude",
-                     wrong[i], "longitude", 0.0));
+                     3, "v", WIRE_VERSION, "type", "decoded", "results", 6, "nature", "image",
+                     "variants", 0, "width", 1, "height", 1, "duration_ms", 0, "metadata", 1,
+                     "location", 2, "latitude", wrong[i], "longitude", 0.0));
     }
     refused(WIRE_FINE, pack("mtnttt"
-                            "mtatntntnt"
+                            "mtttatntntnt"
                             "mt"
                             "mtdtd",
-                            3, "v", WIRE_VERSION, "type", "decoded", "results", 5, "variants", 0,
-                            "width", 1, "height", 1, "duration_ms", 0, "metadata", 1, "location", 2,
-                            "latitude", 90.0, "longitude", 0.0));
+                            3, "v", WIRE_VERSION, "type", "decoded", "results", 6, "nature",
+                            "image", "variants", 0, "width", 1, "height", 1, "duration_ms", 0,
+                            "metadata", 1, "location", 2, "latitude", 90.0, "longitude", 0.0));
 }
 
 static void test_clip(void **state)

@@ -1,0 +1,152 @@
+#include "decode/frame_image.h"
+
+#include "decode/tone.h"
+
+#include <libswscale/swscale.h>
+#include <math.h>
+
+/* Colours as the frame declares them, else as its size suggests; always to full range. */
+static void set_colours(struct SwsContext *scaler, const AVFrame *frame)
+{
+    int space = frame->colorspace == AVCOL_SPC_UNSPECIFIED
+                    ? (frame->height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601)
+                    : (int)frame->colorspace;
+
+    sws_setColorspaceDetails(scaler, sws_getCoefficients(space),
+                             frame->color_range == AVCOL_RANGE_JPEG,
+                             sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+}
+
+/* The upper field alone: every second row, as a frame of half the height. Two fields show two
+ * moments, and what moved between them as a comb. */
+static AVFrame upper_field(const AVFrame *frame)
+{
+    AVFrame field = *frame;
+
+    field.height /= 2;
+    for (int i = 0; i < AV_NUM_DATA_POINTERS; i++)
+        field.linesize[i] *= 2;
+    return field;
+}
+
+/* Rows of 64 bytes' multiples: the scaler writes whole vectors, past the last row as well. */
+struct pixels {
+    uint8_t *bytes;
+    int width, height, stride;
+};
+
+static bool scale(const AVFrame *frame, enum AVPixelFormat format, int bytes_each, int how,
+                  struct pixels *out)
+{
+    struct SwsContext *scaler =
+        sws_getContext(frame->width, frame->height, frame->format, out->width, out->height, format,
+                       how, NULL, NULL, NULL);
+
+    out->bytes = NULL;
+    if (!scaler)
+        return false;
+    set_colours(scaler, frame);
+    out->stride = (out->width * bytes_each + 63) & ~63;
+    out->bytes = g_malloc0((size_t)out->stride * (size_t)out->height + 64);
+    int rows = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
+                         frame->height, &out->bytes, &out->stride);
+    sws_freeContext(scaler);
+    return rows == out->height;
+}
+
+static void size_upright(const AVFrame *frame, AVRational aspect, int edge, struct pixels *out)
+{
+    double wide = frame->width, high = frame->height;
+
+    if (aspect.num > 0 && aspect.den > 0 && av_q2d(aspect) < 16 && av_q2d(aspect) > 1. / 16)
+        wide *= av_q2d(aspect);
+    double scale = fmin(1, edge / fmax(wide, high));
+    out->width = (int)fmax(1, round(wide * scale));
+    out->height = (int)fmax(1, round(high * scale));
+}
+
+static enum tone tone_of(const AVFrame *frame, const struct frame_look *look)
+{
+    enum AVColorTransferCharacteristic transfer =
+        frame->color_trc == AVCOL_TRC_UNSPECIFIED ? look->transfer : frame->color_trc;
+
+    if (transfer == AVCOL_TRC_ARIB_STD_B67)
+        return TONE_HLG;
+    return transfer == AVCOL_TRC_SMPTE2084 ? TONE_PQ : TONE_SDR;
+}
+
+static uint8_t *pack(const AVFrame *frame, enum tone tone, const struct pixels *pixels)
+{
+    size_t row = (size_t)pixels->width * 3;
+    uint8_t *packed = g_malloc(row * (size_t)pixels->height);
+
+    if (tone != TONE_SDR) {
+        tone_map(
+            &(struct tone_source){
+                .tone = tone,
+                .wide = frame->color_primaries != AVCOL_PRI_BT709, /* where nothing is said too */
+                .rows = pixels->bytes,
+                .stride = (size_t)pixels->stride,
+                .width = (size_t)pixels->width,
+                .height = (size_t)pixels->height,
+            },
+            packed);
+        return packed;
+    }
+    for (int y = 0; y < pixels->height; y++)
+        memcpy(packed + (size_t)y * row, pixels->bytes + (size_t)y * (size_t)pixels->stride, row);
+    return packed;
+}
+
+static VipsImage *turn(VipsImage *image, int orientation)
+{
+    VipsImage *typed = NULL, *turned = NULL;
+    int failed = vips_copy(image, &typed, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
+
+    g_object_unref(image);
+    if (failed)
+        return NULL;
+    vips_image_set_int(typed, VIPS_META_ORIENTATION, orientation);
+    failed = vips_autorot(typed, &turned, NULL);
+    g_object_unref(typed);
+    return failed ? NULL : turned;
+}
+
+VipsImage *frame_image(const AVFrame *frame, const struct frame_look *look, int edge)
+{
+    bool comb = frame->interlaced_frame && frame->height >= 64 && frame->height % 4 == 0;
+    AVFrame shown = comb ? upper_field(frame) : *frame;
+    enum tone tone = tone_of(frame, look);
+    struct pixels pixels;
+    VipsImage *image = NULL;
+
+    size_upright(frame, look->aspect, edge, &pixels);
+    if (scale(&shown, tone == TONE_SDR ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB48,
+              tone == TONE_SDR ? 3 : 6, SWS_BICUBIC, &pixels)) {
+        uint8_t *packed = pack(frame, tone, &pixels);
+
+        image = vips_image_new_from_memory_copy(packed,
+                                                (size_t)pixels.width * 3 * (size_t)pixels.height,
+                                                pixels.width, pixels.height, 3, VIPS_FORMAT_UCHAR);
+        g_free(packed);
+    }
+    g_free(pixels.bytes);
+    return image ? turn(image, look->orientation) : NULL;
+}
+
+int frame_brightness(const AVFrame *frame)
+{
+    enum { SIDE = 64 };
+    struct pixels grey = {.width = SIDE, .height = SIDE};
+    uint64_t sum = 0;
+
+    if (!scale(frame, AV_PIX_FMT_GRAY8, 1, SWS_AREA, &grey)) {
+        g_free(grey.bytes);
+        return -1;
+    }
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            sum += grey.bytes[y * grey.stride + x];
+    g_free(grey.bytes);
+    return (int)(sum / (SIDE * SIDE));
+}

@@ -1,0 +1,19 @@
+/* frame_image.h: a decoded frame as a picture: upright, in square pixels, one field of it where it
+ * is interlaced, and in the colours of ordinary screens. */
+#pragma once
+
+#include <libavutil/frame.h>
+#include <libavutil/rational.h>
+#include <vips/vips.h>
+
+struct frame_look {
+    AVRational aspect;                           /* of a pixel; 0/1: unknown */
+    int orientation;                             /* 1 to 8, as EXIF counts them */
+    enum AVColorTransferCharacteristic transfer; /* where the frame itself does not say */
+};
+
+/* No side is longer than `edge`. NULL: there is no memory, or no way from its pixel format. */
+VipsImage *frame_image(const AVFrame *frame, const struct frame_look *look, int edge);
+
+/* Mean brightness, 0 to 255; -1: it cannot be told. */
+int frame_brightness(const AVFrame *frame);

@@ -89,6 +89,60 @@ static int kill_parent(void)
     return result(kill(getppid(), 0));
 }
 
+static int change_mode(void)
+{
+    return result(chmod(path, 0644));
+}
+
+static int change_mode_of_descriptor(void)
+{
+    return result(fchmod(file, 0644));
+}
+
+static int change_times(void)
+{
+    return result(utimensat(AT_FDCWD, path, NULL, 0));
+}
+
+static int change_priority(void)
+{
+    return result(setpriority(PRIO_PROCESS, (id_t)getppid(), 10));
+}
+
+static int change_own_limits(void)
+{
+    struct rlimit limit = {64, 64};
+
+    return result(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+static int shorten(void)
+{
+    return result(truncate(path, 0));
+}
+
+static int give_another_name(void)
+{
+    return result(rename(path, "/tmp/mediahub-sandbox-new"));
+}
+
+static int make_folder(void)
+{
+    return result(mkdir("/tmp/mediahub-sandbox-new", 0700));
+}
+
+static int go_elsewhere(void)
+{
+    return result(chdir("/"));
+}
+
+static int read_own_limits(void)
+{
+    struct rlimit limit;
+
+    return result(getrlimit(RLIMIT_STACK, &limit));
+}
+
 /* Landlock keeps signals inside where the kernel has that; nobody has this number, so that ESRCH
  * tells that the filter let the call pass. */
 static int got_through(long returned)
@@ -304,9 +358,21 @@ static void test_transcoder(void **state)
         {"a signal by F_SETOWN, high bits", let_kernel_signal_by_high_bits, false},
         {"the limits of another", set_limit_of_another, false},
         {"ptrace", trace_parent, false},
+        {"prctl", become_dumpable, false},
+        {"the mode of a file", change_mode, false},
+        {"the mode of an open file", change_mode_of_descriptor, false},
+        {"the times of a file", change_times, false},
+        {"the priority of another", change_priority, false},
+        {"limits", change_own_limits, false},
+        {"the length of a file by its name", shorten, false},
+        {"the name of a file", give_another_name, false},
+        {"a folder", make_folder, false},
+        {"another folder to work in", go_elsewhere, false},
+        {"its limits, to read", read_own_limits, true},
         {"a thread", start_thread, true},
         {"a signal to itself", signal_own_thread, true},
         {"open descriptors", use_what_is_open, true},
+        {"memory that is executable", make_code, true},
         {"exec", execute, true},
     };
 

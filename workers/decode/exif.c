@@ -1,5 +1,6 @@
 #include "decode/exif.h"
 
+#include "decode/degrees.h"
 #include "decode/tiff.h"
 
 #include <math.h>
@@ -100,13 +101,31 @@ static void read_exposure(struct exif *exif, struct found *found)
         found_aperture(found, round(exp2(value / 2) * 10) / 10);
 }
 
+/* Without its sign; some write it as a text. */
+static bool angle(struct tiff *tiff, const struct tiff_entry *parts, const char *refs, double *out)
+{
+    static const double units[] = {1, 60, 3600};
+    double part;
+
+    if (!tiff_real(tiff, parts, 0, &part)) {
+        bool fine = degrees_parse(tiff_text(tiff, parts), refs, out);
+        *out = fine ? fabs(*out) : 0;
+        return fine;
+    }
+    *out = 0;
+    for (uint64_t i = 0; i < 3 && i < parts->count; i++) {
+        if (!tiff_real(tiff, parts, i, &part))
+            return false;
+        *out += fabs(part) / units[i];
+    }
+    return true;
+}
+
 /* Degrees, mostly with minutes and seconds, and a hemisphere in a tag of its own, of which the
  * first letter tells; without it there is no place. The sign of signed ones tells nothing. */
 static bool coordinate(struct exif *exif, unsigned tag, const char *refs, double *out)
 {
-    static const double units[] = {1, 60, 3600};
     struct tiff_entry ref, parts;
-    double part;
 
     if (!find(exif, &exif->place, tag - 1, &ref) || !find(exif, &exif->place, tag, &parts) ||
         parts.count == 0)
@@ -118,12 +137,8 @@ static bool coordinate(struct exif *exif, unsigned tag, const char *refs, double
     bool negative = slice_eq_nocase(letter, (struct slice){refs + 1, 1});
     if (!negative && !slice_eq_nocase(letter, (struct slice){refs, 1}))
         return false;
-    *out = 0;
-    for (uint64_t i = 0; i < 3 && i < parts.count; i++) {
-        if (!tiff_real(&exif->tiff, &parts, i, &part))
-            return false;
-        *out += fabs(part) / units[i];
-    }
+    if (!angle(&exif->tiff, &parts, refs, out))
+        return false;
     if (negative)
         *out = -*out;
     return true;

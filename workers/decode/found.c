@@ -73,12 +73,22 @@ static bool says_maker(struct slice make, struct slice model)
     return has_word(model, maker) || has_word(make, next_word(&rest));
 }
 
+/* "NIKON NIKON D90" */
+static struct slice without_stutter(struct slice model)
+{
+    struct slice rest = model, first = next_word(&rest), second = next_word(&rest);
+
+    return first.n && slice_eq_nocase(first, second)
+               ? slice_from_offset(model, (size_t)(second.p - model.p))
+               : model;
+}
+
 void found_camera(struct found *found, struct slice make, struct slice model)
 {
     if (found->metadata.camera.n)
         return;
     make = name(found, make);
-    model = name(found, model);
+    model = without_stutter(name(found, model));
     if (!make.n || !model.n)
         found->metadata.camera = make.n ? make : model;
     else if (says_maker(make, model))

@@ -84,7 +84,9 @@ static bool zone(struct slice s, int *seconds)
     *seconds = 0;
     if (s.n == 0 || slice_eq_nocase(s, SLICE("Z")) || slice_eq_nocase(s, SLICE("UTC")))
         return true;
-    if (!mark(&s, "+-") || !digits(&s, 2, &hours))
+    if (!mark(&s, "+-"))
+        return false;
+    if (!digits(&s, s.n > 1 && s.p[1] == ':' ? 1 : 2, &hours))
         return false;
     mark(&s, ":");
     if ((s.n && !digits(&s, 2, &minutes)) || s.n || hours > 15 || minutes > 59)
@@ -127,6 +129,18 @@ static bool hour(struct slice *s, struct tm *tm, int *ms)
     return true;
 }
 
+/* Of a clock with twelve hours; empty in one of twenty-four. */
+static void half_of_day(struct slice *s, struct tm *tm)
+{
+    *s = trim(*s);
+    struct slice head = {s->p, 2};
+    if (s->n < 2 || tm->tm_hour > 12 ||
+        (!slice_eq_nocase(head, SLICE("AM")) && !slice_eq_nocase(head, SLICE("PM"))))
+        return;
+    tm->tm_hour = tm->tm_hour % 12 + (*head.p == 'P' || *head.p == 'p' ? 12 : 0);
+    *s = slice_from_offset(*s, 2);
+}
+
 static bool in_range(const struct tm *tm)
 {
     return tm->tm_year >= FIRST_YEAR && tm->tm_mon >= 1 && tm->tm_mon <= 12 && tm->tm_mday >= 1 &&
@@ -156,6 +170,7 @@ bool when_parse(const struct when *when, int64_t *unix_ms)
         return false;
     if (s.n && (!mark(&s, " T:-") || !hour(&s, &tm, &ms)))
         return false;
+    half_of_day(&s, &tm);
     s = trim(s);
     if (s.n && !zone(s, &offset_s))
         return false;

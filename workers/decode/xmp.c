@@ -1,6 +1,7 @@
 #include "decode/xmp.h"
 
 #include "base/utf8.h"
+#include "decode/degrees.h"
 
 #include <math.h>
 #include <string.h>
@@ -339,71 +340,19 @@ static struct slice plain(struct arena *arena, struct slice value)
     return (struct slice){out, n};
 }
 
-/* The next decimal number, with its sign; what stands before it is skipped. */
-static bool number(struct slice *s, double *out)
-{
-    double unit = 1;
-
-    while (s->n && (*s->p < '0' || *s->p > '9') && *s->p != '-')
-        *s = slice_from_offset(*s, 1);
-    bool negative = s->n && *s->p == '-', any = false;
-    *out = 0;
-    if (negative)
-        *s = slice_from_offset(*s, 1);
-    for (; s->n; *s = slice_from_offset(*s, 1)) {
-        if (*s->p == '.' && unit == 1) {
-            unit = 0.1;
-            continue;
-        }
-        if (*s->p < '0' || *s->p > '9')
-            break;
-        any = true;
-        *out = unit == 1 ? *out * 10 + (*s->p - '0') : *out + (*s->p - '0') * unit;
-        unit = unit == 1 ? 1 : unit / 10;
-    }
-    if (negative)
-        *out = -*out;
-    return any;
-}
-
 /* "28/10" or "2.8" */
 static bool ratio(struct slice value, double *out)
 {
     double below;
 
-    if (!number(&value, out))
+    if (!degrees_number(&value, out))
         return false;
     if (value.n == 0 || *value.p != '/')
         return true;
     value = slice_from_offset(value, 1);
-    if (!number(&value, &below) || below == 0)
+    if (!degrees_number(&value, &below) || below == 0)
         return false;
     *out /= below;
-    return true;
-}
-
-/* "48,8.2057N", "48,8,12.34N"; with a sign in place of the letter too. */
-static bool coordinate(struct slice value, const char *refs, double *out)
-{
-    double part;
-    size_t letter = value.n;
-    bool negative = value.n && *value.p == '-';
-
-    while (letter > 0 && (value.p[letter - 1] | 0x20) >= 'a' && (value.p[letter - 1] | 0x20) <= 'z')
-        letter--;
-    if (letter < value.n && (value.p[letter] | 0x20) != (refs[0] | 0x20)) {
-        if ((value.p[letter] | 0x20) != (refs[1] | 0x20))
-            return false;
-        negative = true;
-    }
-    struct slice left = {value.p, letter};
-    if (!number(&left, out))
-        return false;
-    *out = fabs(*out);
-    for (double unit = 60; unit <= 3600 && number(&left, &part); unit *= 60)
-        *out += fabs(part) / unit;
-    if (negative)
-        *out = -*out;
     return true;
 }
 
@@ -411,8 +360,8 @@ static void read_place(struct found *found, const struct slice *values)
 {
     double latitude, longitude, altitude;
 
-    if (coordinate(values[P_LATITUDE], "NS", &latitude) &&
-        coordinate(values[P_LONGITUDE], "EW", &longitude))
+    if (degrees_parse(values[P_LATITUDE], "NS", &latitude) &&
+        degrees_parse(values[P_LONGITUDE], "EW", &longitude))
         found_place(found, latitude, longitude);
     if (ratio(values[P_ALTITUDE], &altitude))
         found_altitude(found,

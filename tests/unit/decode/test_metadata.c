@@ -308,6 +308,7 @@ static void test_cameras(void **state)
         {"EASTMAN KODAK COMPANY", "KODAK DC240", "KODAK DC240"},
         {"LG Electronics", "LG-H870", "LG-H870"},
         {"Canon", "Canon EOS 5D", "Canon EOS 5D"},
+        {"NIKON", "NIKON NIKON D90", "NIKON D90"},
         {"SONY", "ILCE-7M3", "SONY ILCE-7M3"},
         {"HUAWEI", "VOG-L29", "HUAWEI VOG-L29"},
         {"Leica Camera AG", "LEICA Q2", "LEICA Q2"},

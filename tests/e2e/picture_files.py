@@ -18,7 +18,8 @@ def convert(*words):
 
 
 class Pictures:
-    """Makes files in a folder: `photo` is 1024 x 960 and busy, `quadrants` four plain colours."""
+    """Makes files in a folder: `photo` is 1024 x 960 and busy, `quadrants`
+    600 x 400 of four plain colours."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -26,7 +27,7 @@ class Pictures:
         convert(CLIPS / "fruits.jpg", "-resize", "200%", self.photo)
         left = [f"xc:rgb{QUADRANTS[i]}" for i in (0, 2)]
         right = [f"xc:rgb{QUADRANTS[i]}" for i in (1, 3)]
-        convert("-size", "600x400", "(", *left, "-append", ")", "(", *right, "-append", ")",
+        convert("-size", "300x200", "(", *left, "-append", ")", "(", *right, "-append", ")",
                 "+append", "-depth", "8", self.quadrants)
 
     def path(self, name):
@@ -40,6 +41,19 @@ class Pictures:
     def convert(self, name, *words, of=None):
         path = self.path(name)
         convert(of or self.photo, *words, path)
+        return path
+
+    def heic(self, name):
+        path, png = self.path(name), self.convert(name + ".png", "-depth", "8", "-define",
+                                                  "png:color-type=2", of=self.quadrants)
+        run("heif-enc", "-q", "90", "-o", path, png)
+        return path
+
+    def avif(self, name, frames=1, of=None):
+        path = self.path(name)
+        run("ffmpeg", "-v", "error", "-y", "-loop", "1", "-i", of or self.quadrants, "-frames:v",
+            frames, "-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "10", "-pix_fmt", "yuv420p",
+            *(["-still-picture", "1"] if frames == 1 else []), "-f", "avif", path)
         return path
 
     def written(self, name, data):
@@ -119,3 +133,53 @@ def rgb_profile(red=RED, green=GREEN, blue=BLUE, device=b"mntr"):
 
 def grey_profile(value):
     return profile(b"GRAY", {b"kTRC": gamma(value), b"wtpt": xyz(0.9642, 1, 0.8249)})
+
+
+# -- TIFF, as raw files are made --
+
+def tiff(*chain):
+    """A file of directories, each {tag: value} with a number, a list of numbers (LONG), or bytes;
+    strips under 273 are bytes, directories under 330 a list of such. 279 follows by itself."""
+    out = bytearray(b"II*\0" + struct.pack("<I", 0))
+
+    def put(data):
+        at = len(out)
+        out.extend(data + bytes(len(data) % 2))
+        return at
+
+    def directory(tags):
+        tags, rows = dict(tags), []
+        for tag in (273, 513):
+            if tag in tags:
+                data = tags[tag]
+                tags[tag], tags[279 if tag == 273 else 514] = put(data), len(data)
+        if 330 in tags:
+            tags[330] = [directory(below) for below in tags[330]]
+        for tag, value in sorted(tags.items()):
+            if isinstance(value, bytes):
+                kind, count, data = 1, len(value), value
+            else:
+                value = value if isinstance(value, list) else [value]
+                kind, count, data = 4, len(value), struct.pack(f"<{len(value)}I", *value)
+            cell = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack("<I", put(data))
+            rows.append(struct.pack("<HHI", tag, kind, count) + cell)
+        return put(struct.pack("<H", len(rows)) + b"".join(rows) + bytes(4))
+
+    last = None
+    for tags in chain:
+        at = directory(tags)
+        where = 4 if last is None else last
+        out[where:where + 4] = struct.pack("<I", at)
+        last = at + 2 + 12 * int.from_bytes(out[at:at + 2], "little")
+    return bytes(out)
+
+
+def pixels_of(width, height, colour):
+    """Tags of an uncompressed RGB picture of one colour."""
+    return {256: width, 257: height, 258: [8, 8, 8], 259: 1, 262: 2, 277: 3, 278: height,
+            273: bytes(colour) * (width * height)}
+
+
+def sensor(width, height):
+    return {254: 0, 256: width, 257: height, 258: 16, 259: 1, 262: 32803, 277: 1, 278: height,
+            273: bytes(2 * width * height)}

@@ -2,7 +2,8 @@
 pixels are compared with those that ImageMagick sees."""
 import pytest
 from harness import PATIENCE_S
-from picture_files import BLUE, GREEN, RED, Image, Pictures, grey_profile, rgb_profile, run
+from picture_files import (BLUE, GREEN, RED, Image, Pictures, grey_profile, pixels_of, rgb_profile, run,
+                           sensor, tiff)
 
 # JPEG: the picture, and what cjpeg makes of it.
 SAMPLINGS = {"420": "2x2", "422": "2x1", "440": "1x2", "444": "1x1", "411": "4x1", "410": "4x2",
@@ -67,6 +68,62 @@ def profiled(pictures):
     yield pictures.with_profile("profile_rgb_on_grey.jpg", grey, swapped), None
     # 29 of 255 in linear light is 94 of sRGB's.
     yield pictures.with_profile("profile_linear_on_grey.jpg", grey, grey_profile(1.0)), (94, 94, 94)
+
+
+def kinds(pictures):
+    """(file, size, what its lower left is)"""
+    corner, grey = (0, 0, 255), (24, 24, 24)
+    whole = (600, 400)
+    for name, words in (("plain.png", []), ("deep.png", ["-depth", "16"]), ("interlaced.png", ["-interlace", "PNG"]),
+                        ("palette.gif", []), ("plain.tif", []), ("deep.tif", ["-depth", "16"]),
+                        ("lossless.webp", ["-define", "webp:lossless=true"]),
+                        ("palette.png", ["-type", "Palette"])):
+        yield pictures.convert(name, *words, of=pictures.quadrants), whole, corner
+    for suffix in ("jpg", "png", "tif", "webp"):
+        yield pictures.convert(f"grey_24.{suffix}", "-fill", "rgb(24,24,24)", "-colorize", "100",
+                               of=pictures.quadrants), whole, grey
+    yield pictures.convert("grey_24_alone.png", "-fill", "rgb(24,24,24)", "-colorize", "100",
+                           "-colorspace", "Gray", of=pictures.quadrants), whole, grey
+    yield pictures.convert("bits.png", "-threshold", "50%", "-type", "Bilevel",
+                           of=pictures.quadrants), whole, (0, 0, 0)
+    # What is transparent is white.
+    clear = ["-alpha", "set", "-channel", "A", "-evaluate", "set", "0"]
+    for suffix in ("png", "webp", "gif", "tif"):
+        yield pictures.convert(f"clear.{suffix}", *clear, of=pictures.quadrants), whole, (255,) * 3
+    yield pictures.convert("half_clear.png", "-alpha", "set", "-channel", "A", "-evaluate", "set",
+                           "50%", of=pictures.quadrants), whole, (127, 127, 255)
+    # The first frame.
+    for suffix in ("gif", "webp"):
+        yield pictures.convert(f"moves.{suffix}", "(", pictures.quadrants, "-negate", ")", "-loop",
+                               "0", "-delay", "20", of=pictures.quadrants), whole, corner
+    inks = pictures.convert("inks.tif", "-colorspace", "CMYK", of=pictures.quadrants)
+    yield inks, whole, (27, 39, 123)         # of ordinary print, which libvips takes it for
+    yield pictures.heic("still.heic"), whole, corner
+    yield pictures.avif("still.avif"), whole, corner
+
+
+def tiffs(pictures):
+    """(file, size or the failure, the colour of its thumbnails)"""
+    red, green, small = pixels_of(900, 600, (255, 0, 0)), pixels_of(450, 300, (0, 255, 0)), {
+        254: 1, **pixels_of(160, 107, (0, 0, 255))}
+    preview = pictures.cjpeg("preview.jpg", of=pictures.quadrants).read_bytes()
+    tiny = pictures.convert("tiny.jpg", "-resize", "160x107!", of=pictures.quadrants).read_bytes()
+    yellow = (255, 255, 0)
+    for name, data, size, colour in (
+            ("pages.tif", tiff(red, green, small), (900, 600), (255, 0, 0)),
+            ("pages_upwards.tif", tiff(small, green, red), (900, 600), (255, 0, 0)),
+            ("below.tif", tiff({**red, 330: [green, small]}), (900, 600), (255, 0, 0)),
+            ("above.tif", tiff({**small, 330: [green, red]}), (900, 600), (255, 0, 0)),
+            ("document.tif", tiff(green, pixels_of(300, 600, (255, 0, 0))), (450, 300), (0, 255, 0)),
+            ("none.nef", tiff({**small, 330: [sensor(400, 300)]}), "unsupported", None),
+            ("tiny.nef", tiff({**small, 513: tiny, 330: [sensor(400, 300)]}), "unsupported", None),
+            ("preview.nef", tiff({**small, 330: [{254: 1, 513: preview}, sensor(400, 300)]}),
+             (600, 400), yellow),
+            ("strip.dng", tiff({**small, 50706: b"\1\4\0\0", 330: [
+                sensor(400, 300), {254: 1, 256: 600, 257: 400, 259: 7, 262: 6, 273: preview}]}),
+             (600, 400), yellow),
+            ("second.arw", tiff({**sensor(400, 300), 513: tiny}, {513: preview}), (600, 400), yellow)):
+        yield pictures.written(name, data), size, colour
 
 
 class Gallery:
@@ -161,3 +218,35 @@ def test_profiles_count_where_they_fit(gallery, pictures):
         got = Image(gallery.thumbnail(path)).at(.2, .8)
         wanted = looks or Image(path.read_bytes(), "+profile", "*").at(.2, .8)
         assert near(got, wanted), (path.name, got, wanted)
+
+
+def test_other_kinds(gallery, pictures):
+    for path, size, corner in add_all(gallery, kinds(pictures)):
+        media, got = gallery.done(path), Image(gallery.thumbnail(path))
+        assert (media["width"], media["height"]) == size == (got.width, got.height), path.name
+        assert near(got.at(.2, .8), corner), (path.name, got.at(.2, .8))
+
+
+def test_the_picture_of_a_tiff(gallery, pictures):
+    for path, wanted, colour in add_all(gallery, tiffs(pictures)):
+        media = gallery.done(path)
+        if isinstance(wanted, str):
+            assert media["status"] == "failed" and media["failure"]["code"] == wanted, path.name
+            continue
+        assert (media["width"], media["height"]) == wanted, path.name
+        assert near(Image(gallery.thumbnail(path)).at(.8, .8), colour), path.name
+
+
+def test_families_and_sequences(gallery, pictures):
+    """HEIC and AVIF whose first brand is not that of a picture."""
+    files = [pictures.avif("frames.avif", frames=5)]
+    for still, brands in ((pictures.heic("family.heic"), (b"miaf", b"msf1")),
+                          (pictures.avif("family.avif"), (b"avis", b"miaf"))):
+        data = still.read_bytes()
+        for brand in brands:
+            files.append(pictures.written(brand.decode() + still.name, data[:8] + brand + data[12:]))
+    for path in add_all(gallery, files):
+        media, got = gallery.done(path), Image(gallery.thumbnail(path))
+        assert media["type"] == "image" and media["duration"] is None, path.name
+        assert (media["width"], media["height"]) == (600, 400), path.name
+        assert near(got.at(.2, .8), (0, 0, 255), 12), (path.name, got.at(.2, .8))

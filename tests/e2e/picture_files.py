@@ -49,11 +49,12 @@ class Pictures:
         run("heif-enc", "-q", "90", "-o", path, png)
         return path
 
-    def avif(self, name, frames=1, of=None):
+    def avif(self, name, *words, frames=1, of=None):
+        """`words` come behind ffmpeg's own, as -color_trc does."""
         path = self.path(name)
         run("ffmpeg", "-v", "error", "-y", "-loop", "1", "-i", of or self.quadrants, "-frames:v",
             frames, "-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "10", "-pix_fmt", "yuv420p",
-            *(["-still-picture", "1"] if frames == 1 else []), "-f", "avif", path)
+            *(["-still-picture", "1"] if frames == 1 else []), *words, "-f", "avif", path)
         return path
 
     def written(self, name, data):

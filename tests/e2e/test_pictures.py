@@ -250,3 +250,44 @@ def test_families_and_sequences(gallery, pictures):
         assert media["type"] == "image" and media["duration"] is None, path.name
         assert (media["width"], media["height"]) == (600, 400), path.name
         assert near(got.at(.2, .8), (0, 0, 255), 12), (path.name, got.at(.2, .8))
+
+
+def linear(colour):
+    return [(v / 255 / 12.92 if v < 11 else ((v / 255 + 0.055) / 1.055) ** 2.4) for v in colour]
+
+
+def shown(matrix, colour):
+    """8 bits of sRGB of a colour with its curve and other primaries."""
+    light = [min(1, max(0, sum(a * b for a, b in zip(row, linear(colour))))) for row in matrix]
+    return tuple(round(255 * (12.92 * v if v < 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055))
+                 for v in light)
+
+
+P3 = ((1.2249, -0.2247, 0), (-0.0420, 1.0419, 0), (-0.0197, -0.0786, 1.0979))
+BT2020 = ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187))
+
+
+def test_code_points_of_avif(gallery, pictures):
+    """Without a profile `colr` says what the numbers mean: wide primaries, and brightness beyond white."""
+    def plain(name, level, *words, primaries="bt2020", matrix="bt2020nc"):
+        source = pictures.convert(name + ".ppm", "-fill", f"rgb{level}", "-colorize", "100",
+                                  of=pictures.quadrants)
+        return pictures.avif(name + ".avif", "-color_primaries", primaries, "-colorspace", matrix,
+                             "-vf", f"scale=out_color_matrix={matrix.removesuffix('nc')}", *words,
+                             of=source)
+
+    white_pq, white_hlg = (148,) * 3, (191,) * 3        # 203 cd/m2, and 75 % of the signal
+    muted = (100, 180, 120)
+    deep = ["-pix_fmt", "yuv420p10le"]
+    files = {
+        plain("pq", white_pq, "-color_trc", "smpte2084", *deep): (245, 245, 245),
+        plain("hlg", white_hlg, "-color_trc", "arib-std-b67", *deep): (245, 245, 245),
+        plain("p3", muted, "-color_trc", "iec61966-2-1", primaries="smpte432", matrix="bt709"):
+            shown(P3, muted),
+        plain("wide", muted, "-color_trc", "bt2020-10", *deep): shown(BT2020, muted),
+        plain("usual", muted, "-color_trc", "bt709", primaries="bt709", matrix="bt709"): muted,
+    }
+    add_all(gallery, files)
+    for path, wanted in files.items():
+        got = Image(gallery.thumbnail(path)).at(.5, .5)
+        assert near(got, wanted, 12), (path.name, got, wanted)

@@ -67,6 +67,43 @@ bool colour_to_srgb(struct slice profile, enum colour_bands bands,
     return true;
 }
 
+/* IEC 61966-2-1 as lcms2 has it in its curves of type 4. */
+static cmsToneCurve *curve_new(double gamma)
+{
+    static const double srgb[] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
+
+    return gamma > 0 ? cmsBuildGamma(NULL, gamma) : cmsBuildParametricToneCurve(NULL, 4, srgb);
+}
+
+static struct slice profile_bytes(struct arena *arena, cmsHPROFILE profile)
+{
+    cmsUInt32Number n = 0;
+
+    if (!profile || !cmsSaveProfileToMem(profile, NULL, &n))
+        return SLICE_NONE;
+    char *bytes = arena_alloc(arena, n);
+    return cmsSaveProfileToMem(profile, bytes, &n) ? (struct slice){bytes, n} : SLICE_NONE;
+}
+
+struct slice colour_profile(struct arena *arena, const struct colour_primaries *primaries,
+                            double gamma)
+{
+    static const cmsCIExyY daylight = {0.3127, 0.3290, 1};
+    cmsCIExyYTRIPLE places = {{primaries->red[0], primaries->red[1], 1},
+                              {primaries->green[0], primaries->green[1], 1},
+                              {primaries->blue[0], primaries->blue[1], 1}};
+    cmsToneCurve *curve = curve_new(gamma);
+    cmsToneCurve *curves[3] = {curve, curve, curve};
+    cmsHPROFILE profile = curve ? cmsCreateRGBProfile(&daylight, &places, curves) : NULL;
+    struct slice bytes = profile_bytes(arena, profile);
+
+    if (profile)
+        cmsCloseProfile(profile);
+    if (curve)
+        cmsFreeToneCurve(curve);
+    return bytes;
+}
+
 void colour_from_plain_cmyk(const struct colour_pixels *pixels)
 {
     for (int y = 0; y < pixels->height; y++) {

@@ -3,7 +3,7 @@
  * numbers are sRGB's. */
 #pragma once
 
-#include "base/slice.h"
+#include "base/arena.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,14 @@ struct colour_pixels {
 /* False: the profile is of no use here, and nothing was done. */
 bool colour_to_srgb(struct slice profile, enum colour_bands bands,
                     const struct colour_pixels *pixels);
+
+struct colour_primaries {
+    double red[2], green[2], blue[2]; /* x and y of CIE 1931 */
+};
+
+/* A profile of RGB with the white of daylight (D65) and this gamma; 0: sRGB's curve. */
+struct slice colour_profile(struct arena *arena, const struct colour_primaries *primaries,
+                            double gamma);
 
 /* CMYK without a profile, as if inks were filters one behind the other. */
 void colour_from_plain_cmyk(const struct colour_pixels *pixels);

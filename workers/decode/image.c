@@ -3,6 +3,7 @@
 
 #include "decode/jpeg.h"
 #include "decode/metadata.h"
+#include "decode/nclx.h"
 #include "decode/thumbnail.h"
 #include "decode/tiff_pictures.h"
 #include "decode/upright.h"
@@ -33,8 +34,17 @@ static bool check_size(struct decoding *decoding, VipsImage *header, unsigned or
 struct picture {
     VipsSource *source;
     const char *options; /* of the loader: which picture of the file, and how strictly */
+    const struct nclx *nclx;
+    struct arena *arena;
     unsigned orientation;
 };
+
+static bool finish(const struct picture *picture, VipsImage **image)
+{
+    if (picture->nclx && !nclx_apply(picture->arena, picture->nclx, image))
+        return false;
+    return upright_turn(image, picture->orientation);
+}
 
 /* A level that was chosen: libvips' own choice in a pyramid is not always one that is there. */
 static bool load_level(const struct picture *picture, int size, VipsImage **out)
@@ -57,11 +67,11 @@ static bool load_scaled(void *from, int size, VipsImage **out)
     const struct picture *picture = from;
 
     if (picture->options)
-        return load_level(picture, size, out) && upright_turn(out, picture->orientation);
+        return load_level(picture, size, out) && finish(picture, out);
     return vips_thumbnail_source(picture->source, out, size, "height", size, "size", VIPS_SIZE_DOWN,
                                  "no_rotate", TRUE, "option_string", "[fail_on=error]",
                                  NULL) == 0 &&
-           upright_turn(out, picture->orientation);
+           finish(picture, out);
 }
 
 static bool decode_picture(struct decoding *decoding, struct picture *picture)
@@ -82,16 +92,26 @@ static bool decode_picture(struct decoding *decoding, struct picture *picture)
     return fine && thumbnail_write_all(decoding, load_scaled, picture);
 }
 
+/* Takes over source, which may be NULL after an error. nclx may be NULL: nothing is known. */
 static bool decode_source(struct decoding *decoding, VipsSource *source, const char *options,
-                          unsigned orientation)
+                          const struct nclx *nclx, unsigned orientation)
 {
-    struct picture picture = {source, options, orientation};
+    struct picture picture = {source, options, nclx, decoding->arena, orientation};
 
     if (!source)
         return thumbnail_fail(decoding);
     bool fine = decode_picture(decoding, &picture);
     g_object_unref(source);
     return fine;
+}
+
+static bool decode_by_libvips(struct decoding *decoding, struct slice file, unsigned orientation)
+{
+    struct nclx nclx;
+    bool known = nclx_find(file, &nclx);
+
+    return decode_source(decoding, vips_source_new_from_memory(file.p, file.n), NULL,
+                         known ? &nclx : NULL, orientation);
 }
 
 /* -- TIFF, and raw files of that shape -- */
@@ -107,7 +127,7 @@ static bool decode_tiff(struct decoding *decoding, struct tiff_pictures pictures
     struct slice options = arena_printf(decoding->arena, "[page=%u,subifd=%d,fail_on=error]",
                                         pictures.page, pictures.subifd);
     return decode_source(decoding, vips_source_new_from_descriptor(decoding->input), options.p,
-                         orientation);
+                         NULL, orientation);
 }
 
 /* -- HEIC and AVIF (ISO 23008-12) -- */
@@ -132,7 +152,7 @@ static bool decode_family(struct decoding *decoding, struct slice file, unsigned
     char *brand = (char *)(uintptr_t)copy.p + 8;
 
     memcpy(brand, memcmp(brand, "av", 2) == 0 ? "avif" : "mif1", 4);
-    if (decode_source(decoding, vips_source_new_from_memory(copy.p, copy.n), NULL, orientation))
+    if (decode_by_libvips(decoding, copy, orientation))
         return true;
     if (!video_decode(decoding))
         return false;
@@ -159,8 +179,7 @@ bool image_decode(struct decoding *decoding)
     else if (has_family_brand(file))
         fine = decode_family(decoding, file, found.orientation);
     else
-        fine = decode_source(decoding, vips_source_new_from_descriptor(decoding->input), NULL,
-                             found.orientation);
+        fine = decode_by_libvips(decoding, file, found.orientation);
     decoding_unmap(file);
     return fine;
 }

@@ -57,7 +57,7 @@ static struct slice filters(struct arena *arena, const struct recipe *recipe)
     if (recipe->clip->transfer == WIRE_TRANSFER_SDR)
         return arena_printf(arena, "%.*s,format=yuv420p", SLICE_ARG(shape));
     return arena_printf(arena,
-                        "%.*s,%s:t=linear:npl=203,format=gbrpf32le,"
+                        "%.*s,%s:pin=bt2020:min=bt2020nc:t=linear:npl=203,format=gbrpf32le,"
                         "tonemap=mobius:param=0.9:peak=4.926:desat=0,"
                         "zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p",
                         SLICE_ARG(shape), tones[recipe->clip->transfer]);

@@ -95,22 +95,22 @@ static bool probe_open(struct decoding *decoding, struct container *container)
 
     if (!extent_measure(decoding, container, true, &extent))
         return false;
-    if (!container->video)
+    if (!container->streams.video)
         return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "There is no moving picture.");
-    AVStream *audio = streams_next_audio(container, NULL);
+    AVStream *audio = streams_next_audio(container->format, NULL);
     while (audio && !can_be_heard(container, audio))
-        audio = streams_next_audio(container, audio);
+        audio = streams_next_audio(container->format, audio);
     struct wire_results *results = &decoding->results;
     results->has_clip = true;
     results->clip = (struct wire_clip){
-        .video = (uint64_t)container->video->index,
+        .video = (uint64_t)container->streams.video->index,
         .has_audio = audio != NULL,
         .audio = audio ? (uint64_t)audio->index : 0,
         .has_frames = extent.frames > 0,
         .frames = extent.frames,
         .duration_ms = extent.duration_ms,
-        .frame_pixels = frame_pixels(container->video->codecpar),
-        .transfer = transfer_of(container->video->codecpar),
+        .frame_pixels = frame_pixels(container->streams.video->codecpar),
+        .transfer = transfer_of(container->streams.video->codecpar),
     };
     results->nature = WIRE_NATURE_VIDEO;
     results->damage = extent_damage(decoding->arena, &extent);

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "decode/iso6709.h"
 #include "decode/metadata.h"
-#include "decode/streams.h"
 
 #include <errno.h>
 #include <math.h>
@@ -88,7 +87,8 @@ static bool open_failed(struct decoding *decoding, const struct container *conta
 bool container_open(struct decoding *decoding, struct container *container)
 {
     *container = (struct container){.fd = decoding->input, .give_up_ms = decoding->give_up_ms};
-    if (lseek(container->fd, 0, SEEK_SET) != 0 || !make_context(container))
+    lseek(container->fd, 0, SEEK_SET); /* where it was opened before */
+    if (!make_context(container))
         return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY,
                              "There is no memory to read this.");
     /* On failure this frees the context and clears the pointer, but not our io. */
@@ -97,8 +97,8 @@ bool container_open(struct decoding *decoding, struct container *container)
         error = avformat_find_stream_info(container->format, NULL);
     if (error < 0)
         return open_failed(decoding, container, error);
-    streams_choose(container);
-    if (!container->video && !container->audio)
+    container->streams = streams_choose(container->format);
+    if (!container->streams.video && !container->streams.audio)
         return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED,
                              "There is neither picture nor sound.");
     return true;
@@ -179,7 +179,7 @@ static void read_metadata(const struct container *container, struct decoding *de
 
     found_init(&found, decoding->arena);
     read_tags(container->format->metadata, &found);
-    if (container->video) /* of a song it is the year that it came out */
+    if (container->streams.video) /* of a song it is the year that it came out */
         found_time(
             &found, FOUND_CHANGED,
             &(struct when){.text = TAG(container->format->metadata, "date_recorded", "date")});
@@ -193,7 +193,7 @@ void container_read(const struct container *container, struct decoding *decoding
 {
     struct wire_results *results = &decoding->results;
 
-    if (container->video)
-        read_size(container->video, results);
+    if (container->streams.video)
+        read_size(container->streams.video, results);
     read_metadata(container, decoding);
 }

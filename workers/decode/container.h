@@ -4,6 +4,7 @@
 #pragma once
 
 #include "decode/decoding.h"
+#include "decode/streams.h"
 
 #include <libavformat/avformat.h>
 
@@ -16,9 +17,7 @@ struct container {
     AVIOContext *io;
     int fd;
     uint64_t give_up_ms;
-    AVStream *video; /* NULL: none (a cover does not count) */
-    AVStream *audio; /* NULL: none */
-    AVStream *cover; /* NULL: none; its picture is attached_pic */
+    struct streams streams;
 };
 
 /* False after decoding_fail(). container_close() in either case. */

@@ -1,8 +1,10 @@
 #include "decode/cut.h"
 
-#include "base/slice.h"
+#include "base/memory.h"
 
 #include <ctype.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -135,6 +137,25 @@ static enum cut of_packets(struct look *look)
     return CUT_UNKNOWN;
 }
 
+/* RFC 3533 section 6: a page tells its length by a table behind 27 bytes, whose last one counts the
+ * entries. The last page that begins must end with the file. */
+static enum cut of_pages(const struct look *look)
+{
+    enum { HEADER = 27, TAIL_BYTES = HEADER + 255 + 255 * 255 };
+    unsigned char *tail = mem_alloc(TAIL_BYTES);
+    uint64_t from = look->size > TAIL_BYTES ? look->size - TAIL_BYTES : 0;
+    ssize_t n = pread(look->fd, tail, TAIL_BYTES, (off_t)from);
+    ssize_t at = n - HEADER;
+
+    while (at >= 0 && memcmp(tail + at, "OggS", 4) != 0)
+        at--;
+    ssize_t end = at < 0 ? 0 : at + HEADER + tail[at + HEADER - 1];
+    for (ssize_t i = at + HEADER, entries = end; at >= 0 && i < entries && end <= n; i++)
+        end += tail[i];
+    mem_free(tail);
+    return end > n ? CUT_SHORT : CUT_UNKNOWN;
+}
+
 enum cut cut_look(int fd)
 {
     static const char *const first_boxes[] = {"ftyp", "moov", "mdat", "wide", "free",
@@ -150,6 +171,8 @@ enum cut cut_look(int fd)
         return of_riffs(&look);
     if (head_has(&look, 0, "\x1a\x45\xdf\xa3", 4))
         return of_segment(&look);
+    if (head_has(&look, 0, "OggS", 4))
+        return of_pages(&look);
     for (size_t i = 0; i < sizeof(first_boxes) / sizeof(*first_boxes); i++)
         if (head_has(&look, 4, first_boxes[i], 4))
             return of_boxes(&look);

@@ -34,7 +34,7 @@ static void note_packet(const struct container *container, const AVPacket *packe
     const AVStream *stream = container->format->streams[packet->stream_index];
     int64_t at = packet->pts == AV_NOPTS_VALUE ? packet->dts : packet->pts;
 
-    if (stream == container->video)
+    if (stream == container->streams.video)
         reading->frames++;
     if (at == AV_NOPTS_VALUE || (stream->disposition & AV_DISPOSITION_ATTACHED_PIC))
         return;
@@ -99,7 +99,7 @@ static void take_reading(const struct container *container, const struct reading
 /* An index of samples tells their number; those behind the end of a cut file are in it as well. */
 static bool index_tells(const struct container *container, enum cut cut)
 {
-    const AVStream *video = container->video;
+    const AVStream *video = container->streams.video;
 
     return cut == CUT_WHOLE && video && video->nb_frames > 0 &&
            avformat_index_get_entries_count(video) >= video->nb_frames;
@@ -115,7 +115,7 @@ bool extent_measure(struct decoding *decoding, struct container *container, bool
 
     *out = (struct extent){.duration_ms = to_ms(format->duration), .cut = cut == CUT_SHORT};
     if (index_tells(container, cut)) {
-        out->frames = (uint64_t)container->video->nb_frames;
+        out->frames = (uint64_t)container->streams.video->nb_frames;
         return true;
     }
     if (count || cut == CUT_SHORT || out->duration_ms == 0) {

@@ -5,14 +5,19 @@
 #include <libswscale/swscale.h>
 #include <math.h>
 
-/* Colours as the frame declares them, else as its size suggests; always to full range. */
-static void set_colours(struct SwsContext *scaler, const AVFrame *frame)
+/* Colours as the frame declares them, else as its size and depth suggest; always to full range. */
+static int colours_of(const AVFrame *frame, enum tone tone)
 {
-    int space = frame->colorspace == AVCOL_SPC_UNSPECIFIED
-                    ? (frame->height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601)
-                    : (int)frame->colorspace;
+    if (frame->colorspace != AVCOL_SPC_UNSPECIFIED)
+        return (int)frame->colorspace;
+    if (tone != TONE_SDR)
+        return SWS_CS_BT2020;
+    return frame->height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601;
+}
 
-    sws_setColorspaceDetails(scaler, sws_getCoefficients(space),
+static void set_colours(struct SwsContext *scaler, const AVFrame *frame, enum tone tone)
+{
+    sws_setColorspaceDetails(scaler, sws_getCoefficients(colours_of(frame, tone)),
                              frame->color_range == AVCOL_RANGE_JPEG,
                              sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
 }
@@ -35,8 +40,8 @@ struct pixels {
     int width, height, stride;
 };
 
-static bool scale(const AVFrame *frame, enum AVPixelFormat format, int bytes_each, int how,
-                  struct pixels *out)
+static bool scale(const AVFrame *frame, enum tone tone, enum AVPixelFormat format, int bytes_each,
+                  int how, struct pixels *out)
 {
     struct SwsContext *scaler =
         sws_getContext(frame->width, frame->height, frame->format, out->width, out->height, format,
@@ -45,7 +50,7 @@ static bool scale(const AVFrame *frame, enum AVPixelFormat format, int bytes_eac
     out->bytes = NULL;
     if (!scaler)
         return false;
-    set_colours(scaler, frame);
+    set_colours(scaler, frame, tone);
     out->stride = (out->width * bytes_each + 63) & ~63;
     out->bytes = g_malloc0((size_t)out->stride * (size_t)out->height + 64);
     int rows = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
@@ -121,7 +126,7 @@ VipsImage *frame_image(const AVFrame *frame, const struct frame_look *look, int 
     VipsImage *image = NULL;
 
     size_upright(frame, look->aspect, edge, &pixels);
-    if (scale(&shown, tone == TONE_SDR ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB48,
+    if (scale(&shown, tone, tone == TONE_SDR ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB48,
               tone == TONE_SDR ? 3 : 6, SWS_BICUBIC, &pixels)) {
         uint8_t *packed = pack(frame, tone, &pixels);
 
@@ -140,7 +145,7 @@ int frame_brightness(const AVFrame *frame)
     struct pixels grey = {.width = SIDE, .height = SIDE};
     uint64_t sum = 0;
 
-    if (!scale(frame, AV_PIX_FMT_GRAY8, 1, SWS_AREA, &grey)) {
+    if (!scale(frame, TONE_SDR, AV_PIX_FMT_GRAY8, 1, SWS_AREA, &grey)) {
         g_free(grey.bytes);
         return -1;
     }

@@ -159,7 +159,7 @@ static VipsImage *to_image(struct poster *poster, AVFrame *frame, int orientatio
 bool poster_of_video(struct decoding *decoding, struct container *container, uint64_t duration_ms,
                      VipsImage **out)
 {
-    struct poster poster = {.container = container, .stream = container->video};
+    struct poster poster = {.container = container, .stream = container->streams.video};
     bool fine = poster_open(&poster);
 
     *out = NULL;
@@ -173,7 +173,7 @@ bool poster_of_video(struct decoding *decoding, struct container *container, uin
             decoding_fail(decoding, is_late(&poster) ? WIRE_REASON_TIMED_OUT : WIRE_REASON_DAMAGED,
                           "No picture of the video can be decoded.");
     if (fine) {
-        *out = to_image(&poster, poster.best, container_orientation(container->video));
+        *out = to_image(&poster, poster.best, container_orientation(container->streams.video));
         fine = *out || thumbnail_fail(decoding);
     }
     poster_close(&poster);
@@ -182,11 +182,11 @@ bool poster_of_video(struct decoding *decoding, struct container *container, uin
 
 VipsImage *poster_of_cover(struct container *container)
 {
-    struct poster poster = {.container = container, .stream = container->cover};
+    struct poster poster = {.container = container, .stream = container->streams.cover};
     VipsImage *image = NULL;
 
     if (poster_open(&poster) &&
-        avcodec_send_packet(poster.codec, &container->cover->attached_pic) == 0 &&
+        avcodec_send_packet(poster.codec, &container->streams.cover->attached_pic) == 0 &&
         avcodec_send_packet(poster.codec, NULL) == 0 &&
         avcodec_receive_frame(poster.codec, poster.frame) == 0)
         image = to_image(&poster, poster.frame, 1);

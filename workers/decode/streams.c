@@ -1,6 +1,7 @@
 #include "decode/streams.h"
 
 #include <libavcodec/avcodec.h>
+#include <stdbool.h>
 
 /* Packets that are read to tell a track of one frame where no header does. */
 enum { SAMPLE_PACKETS = 500, SAMPLE_FRAMES = 3 };
@@ -52,9 +53,8 @@ static int64_t rank(const AVFormatContext *format, const struct candidate *candi
            (int64_t)(stream->codecpar->width & 0xffff) * (stream->codecpar->height & 0xffff);
 }
 
-static void count_frames(struct container *container, struct candidate *candidates, size_t n)
+static void count_frames(AVFormatContext *format, struct candidate *candidates, size_t n)
 {
-    AVFormatContext *format = container->format;
     AVPacket *packet = av_packet_alloc();
 
     for (size_t i = 0; i < SAMPLE_PACKETS && packet && av_read_frame(format, packet) >= 0; i++) {
@@ -67,11 +67,10 @@ static void count_frames(struct container *container, struct candidate *candidat
     avformat_seek_file(format, -1, INT64_MIN, start, start, 0);
 }
 
-static AVStream *best_video(struct container *container)
+static AVStream *best_video(AVFormatContext *format)
 {
     enum { MAX_CANDIDATES = 16 };
     struct candidate candidates[MAX_CANDIDATES];
-    const AVFormatContext *format = container->format;
     const struct candidate *best = NULL;
     bool told = true;
     size_t n = 0;
@@ -83,7 +82,7 @@ static AVStream *best_video(struct container *container)
         told = told && format->streams[i]->nb_frames > 0;
     }
     if (n > 1 && !told)
-        count_frames(container, candidates, n);
+        count_frames(format, candidates, n);
     for (size_t i = 0; i < n; i++)
         if (!best || rank(format, &candidates[i]) > rank(format, best))
             best = &candidates[i];
@@ -102,12 +101,12 @@ static bool comes_before(const AVStream *a, const AVStream *b)
     return is_default(a) != is_default(b) ? is_default(a) : a->index < b->index;
 }
 
-AVStream *streams_next_audio(const struct container *container, const AVStream *after)
+AVStream *streams_next_audio(const AVFormatContext *format, const AVStream *after)
 {
     AVStream *next = NULL;
 
-    for (unsigned i = 0; i < container->format->nb_streams; i++) {
-        AVStream *stream = container->format->streams[i];
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *stream = format->streams[i];
 
         if (stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO && has_decoder(stream) &&
             stream != after && (!after || comes_before(after, stream)) &&
@@ -130,11 +129,15 @@ static bool is_audio(const AVStream *stream)
     return stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
 }
 
-void streams_choose(struct container *container)
+struct streams streams_choose(AVFormatContext *format)
 {
-    container->video = best_video(container);
-    container->audio = streams_next_audio(container, NULL);
-    if (!container->audio)
-        container->audio = first_of(container->format, is_audio);
-    container->cover = first_of(container->format, is_cover);
+    struct streams chosen = {
+        .video = best_video(format),
+        .audio = streams_next_audio(format, NULL),
+        .cover = first_of(format, is_cover),
+    };
+
+    if (!chosen.audio)
+        chosen.audio = first_of(format, is_audio);
+    return chosen;
 }

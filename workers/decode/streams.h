@@ -2,11 +2,17 @@
  * tracks of one frame stand beside the real ones in any order. */
 #pragma once
 
-#include "decode/container.h"
+#include <libavformat/avformat.h>
 
-/* Sets video, audio and cover. */
-void streams_choose(struct container *container);
+struct streams {
+    AVStream *video; /* NULL: none (a cover does not count) */
+    AVStream *audio; /* NULL: none */
+    AVStream *cover; /* NULL: none; its picture is attached_pic */
+};
+
+/* May read some packets; the place is at the beginning then. */
+struct streams streams_choose(AVFormatContext *format);
 
 /* The sound that comes after this one (NULL: the first) in the order in which they are tried: those
  * for which there is a decoder, what is marked as default first. NULL: none. */
-AVStream *streams_next_audio(const struct container *container, const AVStream *after);
+AVStream *streams_next_audio(const AVFormatContext *format, const AVStream *after);

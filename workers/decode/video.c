@@ -24,10 +24,11 @@ static bool decode_open(struct decoding *decoding, struct container *container)
     decoding->results.duration_ms = extent.duration_ms;
     decoding->results.damage = extent_damage(decoding->arena, &extent);
     container_read(container, decoding);
-    decoding->results.nature = container->video ? WIRE_NATURE_VIDEO : WIRE_NATURE_AUDIO;
-    if (container->video && !poster_of_video(decoding, container, extent.duration_ms, &image))
+    decoding->results.nature = container->streams.video ? WIRE_NATURE_VIDEO : WIRE_NATURE_AUDIO;
+    if (container->streams.video &&
+        !poster_of_video(decoding, container, extent.duration_ms, &image))
         return false;
-    if (!container->video && container->cover)
+    if (!container->streams.video && container->streams.cover)
         image = poster_of_cover(container);
     return !image || write_thumbnails(decoding, image);
 }

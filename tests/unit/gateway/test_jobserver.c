@@ -390,13 +390,20 @@ static bool has_ended(pid_t pid)
     return !known || state == 'Z' || state == 'X';
 }
 
+/* Progress is told from the look before it on. */
+static pid_t wait_ffmpeg(struct task *task)
+{
+    WAIT_LONG(child_of_worker("ffmpeg") > 0);
+    return child_of_worker("ffmpeg");
+}
+
 static void killed_worker(struct task *task)
 {
     start_worker();
     struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
-    pid_t ffmpeg = child_of_worker("ffmpeg");
+    pid_t ffmpeg = wait_ffmpeg(task);
     assert_true(ffmpeg > 0);
     end_worker(SIGKILL);
     WAIT_LONG(has_ended(ffmpeg));
@@ -424,7 +431,7 @@ static void stopped_worker(struct task *task)
     struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
-    pid_t ffmpeg = child_of_worker("ffmpeg");
+    pid_t ffmpeg = wait_ffmpeg(task);
     kill(hub.worker, SIGTERM);
     WAIT_LONG(!leased(task));
     wait_worker(SIGTERM);
@@ -464,7 +471,7 @@ static void killed_ffmpeg(struct task *task)
     struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
-    kill(child_of_worker("ffmpeg"), SIGKILL);
+    kill(wait_ffmpeg(task), SIGKILL);
     WAIT_LONG(look(task, id).variants & VARIANT_BIT(VARIANT_720P));
 }
 
@@ -480,7 +487,7 @@ static void successor(struct task *task)
     struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
-    pid_t ffmpeg = child_of_worker("ffmpeg");
+    pid_t ffmpeg = wait_ffmpeg(task);
     jobserver_stop(hub.gateway.jobs);
     start_jobs();
     fiber_sleep(1000);

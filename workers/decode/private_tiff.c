@@ -63,6 +63,8 @@ static void blank_ifd(struct walk *walk, uint64_t at)
     scan_blank(walk->scan, (struct span){walk->span.at + at, ifd.end - at}, 0);
 }
 
+/* NOLINTBEGIN(misc-no-recursion): up to MAX_DEPTH */
+
 static void walk_chain(struct walk *walk, uint64_t at, unsigned depth);
 
 static void walk_listed(struct walk *walk, const struct tiff_entry *entry, unsigned depth)
@@ -148,6 +150,8 @@ static void walk_chain(struct walk *walk, uint64_t at, unsigned depth)
         at = ifd.next;
     }
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 bool private_tiff(struct scan *scan, struct span span, bool gps_first)
 {

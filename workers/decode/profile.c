@@ -58,7 +58,7 @@ bool profile_text(struct arena *arena, struct slice type, struct slice data, str
                   struct slice *text)
 {
     bool international = slice_eq(type, SLICE("iTXt")), packed = slice_eq(type, SLICE("zTXt"));
-    struct slice skipped;
+    struct slice language, translated;
 
     if ((!international && !packed && !slice_eq(type, SLICE("tEXt"))) ||
         !take_field(&data, keyword) || !is_metadata(*keyword))
@@ -69,7 +69,7 @@ bool profile_text(struct arena *arena, struct slice type, struct slice data, str
     if (international)
         packed = data.p[0] != 0;
     data = slice_from_offset(data, head);
-    if (international && (!take_field(&data, &skipped) || !take_field(&data, &skipped)))
+    if (international && (!take_field(&data, &language) || !take_field(&data, &translated)))
         return false;
     *text = packed ? inflate_all(arena, data) : data;
     return text->n > 0;

@@ -395,12 +395,12 @@ static void read_exposure(struct found *found, const struct slice *values)
         found_aperture(found, value);
 }
 
-void xmp_read(struct found *found, struct slice bytes)
+void xmp_read(struct found *found, struct slice packet)
 {
-    struct packet packet = {.text = bytes};
-    struct slice *values = packet.values;
+    struct packet read = {.text = packet};
+    struct slice *values = read.values;
 
-    scan(&packet);
+    scan(&read);
     for (enum property i = 0; i < PROPERTIES; i++)
         values[i] = plain(found->arena, values[i]);
     found_camera(found, values[P_MAKE], values[P_MODEL]);

@@ -19,6 +19,7 @@
 #include "supervisor/redis_words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,6 +334,33 @@ static void on_certificate_due(struct timer *timer)
     timer_start(timer, CERTIFICATE_LOOK_MS, on_certificate_due);
 }
 
+/* Exit status 0 of the decoder's own trial of its sandboxes. */
+static bool sandbox_holds(const char *decoder)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        dup2(nowhere, STDOUT_FILENO);
+        execl(decoder, decoder, "sandbox-check", (char *)NULL);
+        _exit(EXIT_FAILURE);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+static void check_sandbox(const struct hub *hub)
+{
+    const char *decoder = process_sibling(hub->arena, "mediahub-decode");
+
+    if (slice_eq(config_text(hub->config, "sandbox"), SLICE("required")) && decoder &&
+        !sandbox_holds(decoder))
+        process_fail("this machine does not give the sandbox that --sandbox=required demands; "
+                     "mediahub sandbox-check tells what is missing");
+}
+
 static void prepare(struct hub *hub, int argc, char **argv)
 {
     struct slice problem, data;
@@ -358,6 +386,7 @@ static void prepare(struct hub *hub, int argc, char **argv)
         check_port(hub->arena, tls_address(hub->config, hub->arena), "--listen-tls");
     if (!plan_make(hub->arena, hub->config, data, slice_from(start_folder), &hub->plan, &problem))
         process_fail("%.*s", SLICE_ARG(problem));
+    check_sandbox(hub);
     hub->store_folder = plan_store_folder(hub->arena, hub->config, data, slice_from(start_folder));
     hub->key_file = plan_key_file(hub->arena, hub->config, data, slice_from(start_folder));
 }

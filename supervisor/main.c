@@ -32,6 +32,9 @@ static int command_help(int argc, char **argv)
         "once\n"
         "       mediahub service install [--print] [--user NAME] [options]\n"
         "                                         a hardened systemd unit with these options\n"
+        "       mediahub sandbox-check            try what holds the readers of strangers' files; "
+        "0: all "
+        "of it\n"
         "       mediahub store claim [options]    this hub's from now on, whatever its mark says\n"
         "       mediahub backup-password         what a file keeps of a password on standard "
         "input\n"
@@ -57,6 +60,7 @@ static const struct {
     {"backup", command_backup},
     {"restore", command_restore},
     {"service", command_service},
+    {"sandbox-check", command_sandbox_check},
     {"key", command_key},
     {"store", command_store},
     {"user", command_user},

@@ -1,6 +1,7 @@
 #include "supervisor/plan.h"
 
 #include "base/fault.h"
+#include "base/process.h"
 #include "base/tls.h"
 #include "supervisor/machine.h"
 
@@ -52,17 +53,11 @@ static const char *find_program(struct arena *arena, const char *name)
 /* Our programs stand beside each other. */
 static const char *sibling(struct arena *arena, const char *name, struct slice *problem)
 {
-    char *self = arena_alloc(arena, PATH_MAX);
-    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
-    struct slice folder = {self, n > 0 ? (size_t)n : 0};
+    const char *path = process_sibling(arena, name);
 
-    while (folder.n && folder.p[folder.n - 1] != '/')
-        folder.n--;
-    const char *path = arena_printf(arena, "%.*s%s", SLICE_ARG(folder), name).p;
-    if (access(path, X_OK) == 0)
-        return path;
-    *problem = arena_printf(arena, "%s is missing", path);
-    return NULL;
+    if (!path)
+        *problem = arena_printf(arena, "%s is missing beside mediahub", name);
+    return path;
 }
 
 /* What is full: state refuses to grow, the volatile one forgets what nobody has used for long. */

@@ -5,12 +5,12 @@
 #include "base/loop.h"
 #include "base/memory.h"
 #include "base/parcel.h"
+#include "base/process.h"
 #include "base/timer.h"
 #include "workers/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,7 @@ enum {
     WATCH_MS = 100,
     START_PATIENCE_MS = 10000, /* for the program to say that it is ready */
     GRACE_MS = 2000,           /* beyond the deadline that the child keeps itself */
+    READY_LOOK_MS = 20,
     RESTART_MS = 500,          /* after a life of under RESTART_MS */
     SAID_MAX_BYTES = 64 << 10, /* of a child's standard error: as much as a pipe holds */
 };
@@ -45,9 +46,10 @@ struct decoder {
     int socket;
     size_t open_handles;
     bool stopping;
+    struct wire_sandbox level;
     uint64_t started_ms, give_up_ms;
     struct timer watch, restart;
-    struct fiber_wait ready, over, gone;
+    struct fiber_wait over, gone;
     struct child child;
     char bytes[WIRE_MAX_BYTES];
 };
@@ -56,13 +58,9 @@ static void start(struct decoder *decoder);
 
 const char *decoder_program(struct arena *arena)
 {
-    char *self = arena_zalloc(arena, PATH_MAX);
-    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
-    struct slice path = {self, n > 0 ? (size_t)n : 0};
+    const char *path = process_sibling(arena, "mediahub-decode");
 
-    while (path.n && path.p[path.n - 1] != '/')
-        path.n--;
-    return arena_printf(arena, "%.*smediahub-decode", SLICE_ARG(path)).p;
+    return path ? path : "mediahub-decode"; /* whose start then says why it fails */
 }
 
 char **decoder_environment(struct arena *arena)
@@ -160,16 +158,23 @@ static void on_watch(struct timer *timer)
         kill_child(decoder, DECODER_OUT_OF_MEMORY);
 }
 
+enum wire_hold decoder_hold(const struct decoder *decoder)
+{
+    const struct wire_sandbox *level = &decoder->level;
+
+    if (level->landlock && level->seccomp && level->no_new_privileges)
+        return WIRE_HOLD_WHOLE;
+    return level->landlock || level->seccomp ? WIRE_HOLD_PART : WIRE_HOLD_NONE;
+}
+
 static void take_level(struct decoder *decoder, const struct wire_sandbox *level)
 {
-    bool whole = level->landlock && level->seccomp && level->no_new_privileges;
-
-    log_event(whole ? LOG_INFO : LOG_WARN, "decoder_ready", F("pid", decoder->process.pid),
-              F("landlock", (long long)level->landlock), F("seccomp", level->seccomp),
-              F("no_new_privileges", level->no_new_privileges));
+    decoder->level = *level;
+    log_event(decoder_hold(decoder) == WIRE_HOLD_WHOLE ? LOG_INFO : LOG_WARN, "decoder_ready",
+              F("pid", decoder->process.pid), F("landlock", (long long)level->landlock),
+              F("seccomp", level->seccomp), F("no_new_privileges", level->no_new_privileges));
     timer_stop(&decoder->watch);
     decoder->state = STATE_READY;
-    fiber_resume(&decoder->ready);
 }
 
 static void take_end(struct decoder *decoder, const struct wire_ended *ended)
@@ -298,14 +303,12 @@ void decoder_stop(struct task *task, struct decoder *decoder)
 
 /* ---- one request ---- */
 
-static bool wait_ready(struct decoder *decoder)
+bool decoder_wait_ready(struct decoder *decoder)
 {
     uint64_t until_ms = clock_ms() + START_PATIENCE_MS;
 
-    while (decoder->state != STATE_READY && !decoder->stopping && clock_ms() < until_ms) {
-        decoder->ready = (struct fiber_wait){0};
-        fiber_await(&decoder->ready, WATCH_MS);
-    }
+    while (decoder->state != STATE_READY && !decoder->stopping && clock_ms() < until_ms)
+        fiber_sleep(READY_LOOK_MS); /* for several fibers at once */
     return decoder->state == STATE_READY && !decoder->stopping;
 }
 
@@ -395,7 +398,7 @@ enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
     struct child *child = &decoder->child;
     int theirs[2];
 
-    if (!wait_ready(decoder) || !open_ends(child, theirs))
+    if (!decoder_wait_ready(decoder) || !open_ends(child, theirs))
         return DECODER_UNAVAILABLE;
     bool sent = send_request(decoder, request, fds, n, theirs);
     close(theirs[0]);
@@ -415,4 +418,9 @@ void decoder_cancel(struct decoder *decoder)
 {
     if (decoder->state == STATE_BUSY)
         kill_child(decoder, DECODER_CANCELLED);
+}
+
+bool decoder_confines_files(const struct decoder *decoder)
+{
+    return decoder->level.landlock > 0;
 }

@@ -31,5 +31,12 @@ void decoder_stop(struct task *task, struct decoder *decoder);
 enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
                              const struct wire_decode *request, const int *fds, size_t n,
                              struct wire_message *answer);
+/* Suspends until there is one that takes requests, for some seconds at most. */
+bool decoder_wait_ready(struct decoder *decoder);
+/* Of a decoder that has been ready: what holds its children, and whether the kernel can keep a
+ * program from files (Landlock). */
+enum wire_hold decoder_hold(const struct decoder *decoder);
+bool decoder_confines_files(const struct decoder *decoder);
+
 /* Kills the child at work: decoder_ask() returns DECODER_CANCELLED. */
 void decoder_cancel(struct decoder *decoder);

@@ -40,9 +40,13 @@ int main(int argc, char **argv)
     uv_loop_t *loop = loop_init(MAX_FIBERS);
     /* Fewer heaps, less memory that is free but kept: the decoder has few threads. */
     setenv("MALLOC_ARENA_MAX", "2", 0);
-    struct worker *worker = worker_start(
-        setting_or(arena, config, "jobs", "ipc://", "run/jobs-0.ipc"),
-        setting_or(arena, config, "store", "", "store"), config_text(config, "kinds"), &problem);
+    struct worker_settings settings = {
+        .urls = setting_or(arena, config, "jobs", "ipc://", "run/jobs-0.ipc"),
+        .store = setting_or(arena, config, "store", "", "store"),
+        .kinds = config_text(config, "kinds"),
+        .sandbox_off = slice_eq(config_text(config, "sandbox"), SLICE("off")),
+    };
+    struct worker *worker = worker_start(&settings, &problem);
     if (!worker)
         process_fail("%s", problem);
     process_on_stop(loop, on_stop, worker);

@@ -191,13 +191,23 @@ static bool probe(struct task *task, struct work *work, const struct files *file
     return true;
 }
 
+/* ffmpeg is a program like any other: only Landlock keeps it from everybody's files. After the
+ * probe, so that the decoder has said what holds it. */
+static bool may_transcode(struct work *work)
+{
+    if (work->sandbox_off || decoder_confines_files(work->decoder))
+        return true;
+    return fail(work, WIRE_REASON_UNSUPPORTED,
+                "This machine's kernel has no Landlock to hold the converter.", false, false);
+}
+
 /* Renditions are made one after the other, each with a run of its own. */
 static bool transcode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
     const struct wire_clip *clip = &work->results.clip;
 
-    if (!probe(task, work, files))
+    if (!probe(task, work, files) || !may_transcode(work))
         return false;
     uint64_t deadline_ms = recipe_deadline_ms(clip);
     for (size_t i = 0; i < files->n; i++) {

@@ -12,7 +12,8 @@ struct work {
     const struct wire_job *job;
     struct store *store;
     struct decoder *decoder;
-    bool cancelled; /* set by who no longer wants it, see work_cancel() */
+    bool sandbox_off; /* transcodes also where the kernel has no Landlock */
+    bool cancelled;   /* set by who no longer wants it, see work_cancel() */
     unsigned percent;
     /* The outcome, in the task's arena: */
     struct wire_results results;

@@ -35,6 +35,7 @@ struct pull {
 
 struct worker {
     unsigned kinds; /* 1 << WIRE_KIND_* */
+    bool sandbox_off;
     struct store *store;
     struct decoder *decoder;
     char name[64], boot[33];
@@ -122,7 +123,10 @@ static struct wire_message failure(const struct wire_job *job, const struct work
 static struct wire_message do_work(struct task *task, struct worker *worker, struct link *link,
                                    const struct wire_job *job)
 {
-    struct work work = {.job = job, .store = worker->store, .decoder = worker->decoder};
+    struct work work = {.job = job,
+                        .store = worker->store,
+                        .decoder = worker->decoder,
+                        .sandbox_off = worker->sandbox_off};
     struct beat beat = {.link = link, .work = &work};
     uint64_t started_ms = clock_ms();
     bool beating = task_spawn(keep_beating, &beat);
@@ -215,10 +219,13 @@ static void nap(struct worker *worker, uint64_t ms)
 static void pull_once(struct task *task, struct pull *pull)
 {
     struct worker *worker = pull->worker;
+
+    if (!decoder_wait_ready(worker->decoder))
+        return;
     struct wire_message answer,
         question = {.type = WIRE_READY,
                     .ready = {slice_from(worker->name), slice_from(worker->boot),
-                              ++worker->sequence, worker->kinds}};
+                              ++worker->sequence, worker->kinds, decoder_hold(worker->decoder)}};
     bool heard = link_ask(task, pull->link, LINK_PULL, &question, PULL_LIMIT_MS, &answer);
 
     if (!heard && worker->busy)
@@ -324,21 +331,22 @@ static bool parse_kinds(struct slice names, unsigned *kinds)
     return *kinds != 0;
 }
 
-struct worker *worker_start(struct slice urls, struct slice store_folder, struct slice kinds,
-                            char **problem)
+struct worker *worker_start(const struct worker_settings *settings, char **problem)
 {
     enum { PROBLEM_BYTES = 200 };
     struct worker *worker = MEM_NEW(struct worker);
 
     name_worker(worker);
-    if (!parse_kinds(kinds, &worker->kinds)) {
+    worker->sandbox_off = settings->sandbox_off;
+    if (!parse_kinds(settings->kinds, &worker->kinds)) {
         *problem = mem_alloc(PROBLEM_BYTES);
-        snprintf(*problem, PROBLEM_BYTES, "\"%.*s\" is no list of kinds of jobs", SLICE_ARG(kinds));
+        snprintf(*problem, PROBLEM_BYTES, "\"%.*s\" is no list of kinds of jobs",
+                 SLICE_ARG(settings->kinds));
         mem_free(worker);
         return NULL;
     }
-    worker->store = store_join(store_folder, problem);
-    if (!worker->store || !open_links(worker, urls, problem)) {
+    worker->store = store_join(settings->store, problem);
+    if (!worker->store || !open_links(worker, settings->urls, problem)) {
         for (size_t i = 0; i < worker->n; i++)
             link_close(worker->pulls[i].link);
         if (worker->store)

@@ -6,11 +6,15 @@
 
 struct worker;
 
-/* urls: of the gateways' job servers, separated by commas; kinds: names of wire.yaml, likewise.
- * NULL with a line in *problem (mem_free).
- */
-struct worker *worker_start(struct slice urls, struct slice store_folder, struct slice kinds,
-                            char **problem);
+struct worker_settings {
+    struct slice urls;  /* of the gateways' job servers, separated by commas */
+    struct slice store; /* its folder */
+    struct slice kinds; /* names of wire.yaml, separated by commas */
+    bool sandbox_off;   /* transcodes also where the kernel has no Landlock */
+};
+
+/* NULL with a line in *problem (mem_free). */
+struct worker *worker_start(const struct worker_settings *settings, char **problem);
 
 /* Gives the job under way back, kills the children, and calls on_end(arg) when nothing is left. The
  * worker is freed. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,6 +104,18 @@ void process_init(const char *name)
 static void free_arena(void)
 {
     arena_free(arena);
+}
+
+const char *process_sibling(struct arena *into, const char *name)
+{
+    char *self = arena_zalloc(into, PATH_MAX);
+    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
+    struct slice folder = {self, n > 0 ? (size_t)n : 0};
+
+    while (folder.n && folder.p[folder.n - 1] != '/')
+        folder.n--;
+    const char *path = arena_printf(into, "%.*s%s", SLICE_ARG(folder), name).p;
+    return access(path, X_OK) == 0 ? path : NULL;
 }
 
 struct arena *process_arena(void)

@@ -44,6 +44,8 @@ struct jobserver {
     struct timer tick;
     struct lease *leases;
     uint64_t started_ms, heard_ms; /* a word of any worker; 0: none yet */
+    enum wire_hold hold;           /* the least of late */
+    uint64_t held_ms;              /* when that was heard; 0: never */
     struct slots slots;
 };
 
@@ -248,11 +250,22 @@ static void forget_older(struct jobserver *server, struct slice boot, uint64_t s
         give_back(server, lease, false);
 }
 
+/* A worker asks at least as often as it is answered "none", so one that is gone is soon forgotten.
+ */
+static void note_hold(struct jobserver *server, enum wire_hold hold)
+{
+    if (server->held_ms && hold > server->hold && clock_ms() - server->held_ms < SILENT_MS)
+        return;
+    server->hold = hold;
+    server->held_ms = clock_ms();
+}
+
 static void on_ready(struct slot *slot, const struct wire_ready *ready)
 {
     struct jobserver *server = server_of(slot);
 
     forget_older(server, ready->boot, ready->sequence);
+    note_hold(server, ready->hold);
     if (server->stopping) {
         slot_answer_bare(slot, WIRE_DRAIN);
         return;
@@ -494,6 +507,12 @@ bool jobserver_has_worker(const struct jobserver *server)
     if (!server->heard_ms)
         return clock_ms() - server->started_ms < COMING_MS;
     return server->slots.pipe_count > 0 && clock_ms() - server->heard_ms < SILENT_MS;
+}
+
+bool jobserver_hold(const struct jobserver *server, uint64_t *hold)
+{
+    *hold = server->hold;
+    return server->held_ms != 0;
 }
 
 struct jobserver *jobserver_start(struct gateway *gateway, struct slice url, char **problem)

@@ -26,4 +26,8 @@ void jobserver_stop(struct jobserver *server);
  * moments, before one had the time to come, it is taken for granted. */
 bool jobserver_has_worker(const struct jobserver *server);
 
+/* The least that holds the decoders of the workers that have lately asked for work (wire.yaml,
+ * hold); false: none ever has. */
+bool jobserver_hold(const struct jobserver *server, uint64_t *hold);
+
 void jobserver_wake(struct jobserver *server); /* a job may be waiting: called on media events */

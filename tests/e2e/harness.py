@@ -110,6 +110,7 @@ class Hub:
         }
         self.process = None
         self.deaths_expected = False
+        self.before_exec = None           # runs in the child that becomes the hub
         self.log_path = self.folder / "hub.log"
 
     def start(self, wait=True):
@@ -117,7 +118,8 @@ class Hub:
         self.process = subprocess.Popen(
             [BUILD / "bin/mediahub", "run", "--listen", f"127.0.0.1:{self.port}",
              "--data", self.data, *self.options],
-            stdout=subprocess.PIPE, stderr=self.log, env=self.env, cwd=self.folder)
+            stdout=subprocess.PIPE, stderr=self.log, env=self.env, cwd=self.folder,
+            preexec_fn=self.before_exec)
         if wait:
             self.wait_ready()
         return self

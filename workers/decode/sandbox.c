@@ -14,14 +14,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANDBOX_ANY_DATA
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANDBOX_ANY_DATA
-#endif
-#endif
-
 /* Everything that a decoder may ask of the kernel; anything else fails with EPERM. Calls that are
  * allowed under a condition only are added in code. */
 static const int decoder_calls[] = {
@@ -134,12 +126,20 @@ static void limit(int resource, rlim_t value)
     setrlimit((__rlimit_resource_t)resource, &both);
 }
 
-/* AddressSanitizer's shadow is terabytes of data, hardly any of it ever touched. */
-static void limit_data(uint64_t bytes)
+bool sandbox_limits_memory(void)
 {
-#ifndef SANDBOX_ANY_DATA
-    limit(RLIMIT_DATA, bytes);
+#if defined(__SANITIZE_ADDRESS__)
+    return false;
+#elif defined(__has_feature)
+    return !__has_feature(address_sanitizer);
+#else
+    return true;
 #endif
+}
+
+bool sandbox_is_whole(struct sandbox_level level)
+{
+    return level.landlock && level.seccomp && level.no_new_privileges;
 }
 
 /* clone() for threads only; glibc falls back to it when clone3() does not exist, whose flags lie
@@ -229,7 +229,8 @@ struct sandbox_level sandbox_enter_decoder(uint64_t memory_bytes)
     unsigned abi;
 
     limit(RLIMIT_NOFILE, DECODER_MAX_DESCRIPTORS);
-    limit_data(memory_bytes);
+    if (sandbox_limits_memory())
+        limit(RLIMIT_DATA, memory_bytes);
     if (landlock_enforce(landlock_begin(&abi)))
         level.landlock = abi;
     level.seccomp = filter_decoder();

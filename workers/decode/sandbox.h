@@ -14,6 +14,8 @@ struct sandbox_level {
     bool no_new_privileges;
 };
 
+bool sandbox_is_whole(struct sandbox_level level);
+
 /* For the child that decodes: no file is opened, no socket made, nothing exec'd or forked, no
  * memory made executable, and no more than memory_bytes of it taken. Open descriptors go on
  * working; threads may start. */
@@ -22,3 +24,7 @@ struct sandbox_level sandbox_enter_decoder(uint64_t memory_bytes);
 /* For the moment before exec of `program`: it and its shared libraries can be read, `input` (an
  * open file) be read again by name and `output` be written; no network, no other process. */
 struct sandbox_level sandbox_enter_transcoder(const char *program, int input, int output);
+
+/* False in builds with AddressSanitizer, whose shadow is terabytes of data: there memory_bytes is
+ * not heeded. */
+bool sandbox_limits_memory(void);

@@ -5,6 +5,7 @@
 #include "base/parcel.h"
 #include "decode/decode.h"
 #include "decode/sandbox.h"
+#include "decode/sandbox_trial.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -130,32 +131,10 @@ static bool serve_one(int socket, struct request *request)
     return tell_end(socket, child);
 }
 
-/* What a child will reach, tried by one. */
-static struct sandbox_level try_sandbox(void)
-{
-    struct sandbox_level level = {0};
-    int ends[2];
-
-    if (pipe(ends) != 0)
-        return level;
-    pid_t child = fork();
-    if (child == 0) {
-        level = sandbox_enter_decoder(UINT64_MAX);
-        _exit(write(ends[1], &level, sizeof(level)) == (ssize_t)sizeof(level) ? 0 : 1);
-    }
-    close(ends[1]);
-    if (child < 0 || read(ends[0], &level, sizeof(level)) != (ssize_t)sizeof(level))
-        level = (struct sandbox_level){0};
-    close(ends[0]);
-    if (child > 0)
-        waitpid(child, NULL, 0);
-    return level;
-}
-
 void template_serve(int socket)
 {
     static struct request request;
-    struct sandbox_level level = try_sandbox();
+    struct sandbox_level level = sandbox_probe();
     struct wire_message message = {
         .type = WIRE_SANDBOX, .sandbox = {level.landlock, level.seccomp, level.no_new_privileges}};
     bool going = send_message(socket, &message, NULL, 0);

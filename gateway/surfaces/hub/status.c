@@ -105,6 +105,16 @@ static bool may_read_metrics_or_reply(struct request *req)
     return false;
 }
 
+static void write_workers(const struct gateway *gateway, struct buf *out)
+{
+    uint64_t hold;
+
+    if (gateway->jobs && jobserver_hold(gateway->jobs, &hold))
+        metrics_write(out, "mediahub_sandbox_level", "gauge",
+                      "What holds the decoders, the least of all workers: 0 none, 1 part, 2 whole.",
+                      hold);
+}
+
 void hub_metrics(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
@@ -127,6 +137,7 @@ void hub_metrics(struct request *req)
     metrics_write(out, "mediahub_password_waiting", "gauge",
                   "Logins that wait for their password to be hashed.",
                   password_waiting(gateway->passwords));
+    write_workers(gateway, out);
     realtime_metrics(gateway->realtime, out);
     write_deliveries(req, out);
     reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(out));

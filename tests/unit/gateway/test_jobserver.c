@@ -533,9 +533,10 @@ static struct wire_message ask(struct task *task, struct link *link, struct wire
 
 static struct wire_message ask_ready(struct task *task, struct link *link, uint64_t sequence)
 {
-    return ask(task, link,
-               (struct wire_message){.type = WIRE_READY,
-                                     .ready = {SLICE("w"), SLICE("boot"), sequence, 7}});
+    return ask(
+        task, link,
+        (struct wire_message){.type = WIRE_READY,
+                              .ready = {SLICE("w"), SLICE("boot"), sequence, 7, WIRE_HOLD_WHOLE}});
 }
 
 static struct wire_message ask_accepted(struct task *task, struct link *link, struct slice lease)
@@ -601,7 +602,8 @@ static void not_taken(struct task *task)
     uint64_t started_ms = clock_ms();
     struct wire_message third =
         ask(task, other,
-            (struct wire_message){.type = WIRE_READY, .ready = {SLICE("v"), SLICE("other"), 1, 7}});
+            (struct wire_message){.type = WIRE_READY,
+                                  .ready = {SLICE("v"), SLICE("other"), 1, 7, WIRE_HOLD_PART}});
     assert_int_equal(third.type, WIRE_JOB);
     assert_in_range(clock_ms() - started_ms, 1000, 9000);
     assert_int_equal(ask_accepted(task, other, third.job.lease).type, WIRE_GO_ON);

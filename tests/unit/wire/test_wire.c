@@ -90,9 +90,10 @@ static void test_results_keep_what_is_known_and_what_is_not(void **state)
 static void test_small_messages(void **state)
 {
     static const enum wire_type bare[] = {WIRE_DRAIN, WIRE_GO_ON, WIRE_CANCEL, WIRE_AGAIN};
-    struct wire_message ready = {
-        .type = WIRE_READY,
-        .ready = {SLICE("w1"), SLICE("b1"), 7, 1U << WIRE_KIND_IMAGE | 1U << WIRE_KIND_TRANSCODE}};
+    struct wire_message ready = {.type = WIRE_READY,
+                                 .ready = {SLICE("w1"), SLICE("b1"), 7,
+                                           1U << WIRE_KIND_IMAGE | 1U << WIRE_KIND_TRANSCODE,
+                                           WIRE_HOLD_WHOLE}};
 
     for (size_t i = 0; i < COUNT_OF(bare); i++) {
         struct wire_message message = {.type = bare[i]};
@@ -231,16 +232,17 @@ static void test_refuses_wrong_tokens(void **state)
 
 static void test_refuses_wrong_sets(void **state)
 {
-    refused(WIRE_FINE, pack("mtntttttttntat", 6, "v", WIRE_VERSION, "type", "ready", "worker", "w",
-                            "boot", "b", "sequence", 1, "kinds", 1, "image"));
+    refused(WIRE_FINE, pack("mtntttttttntattt", 7, "v", WIRE_VERSION, "type", "ready", "worker",
+                            "w", "boot", "b", "sequence", 1, "kinds", 1, "image", "hold", "whole"));
     refused(WIRE_OUT_OF_RANGE,
-            pack("mtntttttttntat", 6, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
-                 "b", "sequence", 1, "kinds", 1, "sound"));
+            pack("mtntttttttntattt", 7, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
+                 "b", "sequence", 1, "kinds", 1, "sound", "hold", "whole"));
     refused(WIRE_OUT_OF_RANGE,
-            pack("mtntttttttntatt", 6, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
-                 "b", "sequence", 1, "kinds", 2, "image", "image"));
-    refused(WIRE_WRONG_TYPE, pack("mtntttttttntt", 6, "v", WIRE_VERSION, "type", "ready", "worker",
-                                  "w", "boot", "b", "sequence", 1, "kinds", "image"));
+            pack("mtntttttttntatttt", 7, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
+                 "b", "sequence", 1, "kinds", 2, "image", "image", "hold", "whole"));
+    refused(WIRE_WRONG_TYPE,
+            pack("mtntttttttntttt", 7, "v", WIRE_VERSION, "type", "ready", "worker", "w", "boot",
+                 "b", "sequence", 1, "kinds", "image", "hold", "whole"));
 }
 
 static void test_refuses_reals_that_are_no_place(void **state)

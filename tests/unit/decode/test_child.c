@@ -93,7 +93,6 @@ static int stop_template(void **state)
 
 /* What is told of one request besides its answer. */
 struct job {
-    uint64_t memory_bytes;
     int answer, pidfd;
     struct wire_started started;
     struct wire_ended ended;
@@ -106,8 +105,7 @@ static void send_request(int input, enum wire_kind kind, struct job *job)
                                         {SLICE("medium.jpg"), WIRE_PRODUCT_THUMBNAIL, 400}};
     struct wire_message message = {
         .type = WIRE_DECODE,
-        .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS,
-                   job->memory_bytes ? job->memory_bytes : MEMORY_BYTES}};
+        .decode = {kind, list, OUTPUTS, MAX_PIXELS, DEADLINE_MS, MEMORY_BYTES}};
     struct buf bytes;
     int answer[2], fds[OUTPUTS + 3] = {input};
 

@@ -39,6 +39,12 @@ def cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_s_with_ended(pid):
+    """Likewise, with that of its children that have ended and were waited for."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_us(pid):
     """Time on a core of the threads that are alive, exactly."""
     return sum(int((task / "schedstat").read_text().split()[0])

@@ -12,8 +12,6 @@
 
 enum {
     IO_BUFFER_BYTES = 64 << 10,
-    PROBE_BYTES = 10 << 20,
-    ANALYSE_US = 5000000,
     MAX_STREAMS = 1000, /* films with subtitles in 70 languages are real */
 };
 
@@ -68,8 +66,8 @@ static bool make_context(struct container *container)
     container->format->interrupt_callback = (AVIOInterruptCB){on_interrupt, container};
     container->format->format_whitelist = av_strdup(CONTAINER_FORMATS);
     container->format->protocol_whitelist = av_strdup("file");
-    container->format->probesize = PROBE_BYTES;
-    container->format->max_analyze_duration = ANALYSE_US;
+    container->format->probesize = strtoll(CONTAINER_PROBE_BYTES, NULL, 10);
+    container->format->max_analyze_duration = strtoll(CONTAINER_ANALYSE_US, NULL, 10);
     container->format->max_streams = MAX_STREAMS;
     return true;
 }

@@ -12,6 +12,10 @@
 #define CONTAINER_FORMATS                                                                          \
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,mp3,wav,flac,aac,flv,asf"
 
+/* How far it is looked into a file for what is in it: bytes, and microseconds of its time. */
+#define CONTAINER_PROBE_BYTES "10000000"
+#define CONTAINER_ANALYSE_US "5000000"
+
 struct container {
     AVFormatContext *format;
     AVIOContext *io;

@@ -11,6 +11,7 @@ enum {
     MAX_EDGE = 1600,                      /* twice the largest thumbnail */
     MAX_PACKETS = 5000,                   /* read in search of one frame */
     MAX_STEPS = 400,                      /* frames that are decoded on the way to a place */
+    SEARCH_MS = 5000,                     /* for all of those frames */
     FIRST_AT_MS = 1000,
     DARK = 45, /* of 255, as the mean of a frame: below it another place is tried */
     PALE = 225,
@@ -104,14 +105,15 @@ static bool go_to(struct poster *poster, int64_t at_ms)
 static bool judge(struct poster *poster)
 {
     int brightness = frame_brightness(poster->frame);
-    int score = brightness > 128 ? 255 - brightness : brightness;
+    bool good = brightness >= DARK && brightness <= PALE;
+    int score = good ? 255 : brightness > PALE ? DARK : brightness;
 
     if (score > poster->best_score) {
         av_frame_unref(poster->best);
         av_frame_move_ref(poster->best, poster->frame);
         poster->best_score = score;
     }
-    return brightness >= DARK && brightness <= PALE;
+    return good;
 }
 
 /* ---- where to look ---- */
@@ -128,17 +130,18 @@ static bool try_key_frames(struct poster *poster, int64_t duration_ms)
     return poster->best_score >= DARK;
 }
 
-/* Clips with hardly a key frame: what lies between them, in steps of a second at first sight. */
+/* Clips with hardly a key frame: what lies between them. */
 static bool try_all_frames(struct poster *poster, int64_t duration_ms)
 {
     const int64_t places_ms[] = {0, duration_ms / 2};
     enum { EACH = 10 };
+    uint64_t until_ms = clock_ms() + SEARCH_MS;
 
     poster->codec->skip_frame = AVDISCARD_DEFAULT;
     for (size_t i = 0; i < sizeof(places_ms) / sizeof(*places_ms); i++) {
         if (!go_to(poster, places_ms[i]))
             continue;
-        for (int step = 0; step < MAX_STEPS && next_frame(poster); step++)
+        for (int step = 0; step < MAX_STEPS && clock_ms() < until_ms && next_frame(poster); step++)
             if (step % EACH == 0 && judge(poster))
                 return true;
     }

@@ -36,22 +36,14 @@ static void add(const char **arguments, size_t *n, const char *const *list)
 
 void transcode_exec(char *const *recipe)
 {
-    static const char *const before[] = {"ffmpeg",
-                                         "-nostdin",
-                                         "-hide_banner",
-                                         "-nostats",
-                                         "-loglevel",
-                                         "error",
-                                         "-y",
-                                         "-protocol_whitelist",
-                                         "file",
-                                         "-format_whitelist",
-                                         CONTAINER_FORMATS,
-                                         "-max_pixels",
+    static const char *const before[] = {"ffmpeg", "-nostdin", "-hide_banner", "-nostats",
+                                         "-loglevel", "error", "-y", "-protocol_whitelist", "file",
+                                         "-format_whitelist", CONTAINER_FORMATS, "-max_pixels",
                                          "100000000",
-                                         "-i",
-                                         "/dev/fd/3",
-                                         NULL};
+                                         /* as far as the probe looked: streams that come late in a
+                                          * file without an index have the same numbers */
+                                         "-probesize", CONTAINER_PROBE_BYTES, "-analyzeduration",
+                                         CONTAINER_ANALYSE_US, "-i", "/dev/fd/3", NULL};
     static const char *const after[] = {
         "-movflags", "+faststart",    "-f",  "mp4",       "-progress",
         "pipe:1",    "-stats_period", "0.5", "/dev/fd/4", NULL};

@@ -220,8 +220,8 @@ static void pull_once(struct task *task, struct pull *pull)
 {
     struct worker *worker = pull->worker;
 
-    if (!decoder_wait_ready(worker->decoder))
-        return;
+    if (!decoder_wait_ready(worker->decoder) || worker->stopping || worker->busy)
+        return; /* it may have changed meanwhile */
     struct wire_message answer,
         question = {.type = WIRE_READY,
                     .ready = {slice_from(worker->name), slice_from(worker->boot),

@@ -47,20 +47,22 @@ static struct slice filters(struct arena *arena, const struct recipe *recipe)
     };
     struct slice shape =
         arena_printf(arena,
-                     "bwdif=mode=send_frame:deint=interlaced,"
+                     "%s"
                      "select='isnan(prev_selected_t)+gt(floor((t-start_t)*%d+.5),"
                      "floor((prev_selected_t-start_t)*%d+.5))',"
                      "scale=w='if(gte(iw,ih),-2,max(2,trunc(min(%" PRIu64 ",iw)/2)*2))':"
                      "h='if(gte(iw,ih),max(2,trunc(min(%" PRIu64 ",ih)/2)*2),-2)'",
+                     recipe->clip->fields ? "bwdif=mode=send_frame:deint=interlaced," : "",
                      MAX_RATE, MAX_RATE, recipe->pixels, recipe->pixels);
 
     if (recipe->clip->transfer == WIRE_TRANSFER_SDR)
         return arena_printf(arena, "%.*s,format=yuv420p", SLICE_ARG(shape));
-    return arena_printf(arena,
-                        "%.*s,%s:pin=bt2020:min=bt2020nc:t=linear:npl=203,format=gbrpf32le,"
-                        "tonemap=mobius:param=0.9:peak=4.926:desat=0,"
-                        "zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p",
-                        SLICE_ARG(shape), tones[recipe->clip->transfer]);
+    return arena_printf(
+        arena,
+        "%.*s,%s:pin=bt2020:min=bt2020nc:p=bt2020:t=linear:npl=203,format=gbrpf32le,"
+        "tonemap=mobius:param=0.9:peak=4.926:desat=0,"
+        "zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p",
+        SLICE_ARG(shape), tones[recipe->clip->transfer]);
 }
 
 const char **recipe_arguments(struct arena *arena, const struct recipe *recipe)

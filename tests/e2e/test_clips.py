@@ -1,7 +1,6 @@
 """Clips as cameras and programs really write them: which streams count, how long they are, what the
 poster shows, what becomes of them as a rendition. ffprobe and ffmpeg are the oracles."""
 import json
-import shutil
 import struct
 import subprocess
 
@@ -482,9 +481,24 @@ def test_a_rendition_that_fails_says_so(hub, session, tmp_path, look):
     client.close()
 
 
-def test_small_and_odd_sizes(make, look):
-    found = look(make("odd.mkv", "-an", "-vf", "scale=17:33", "-c:v", "ffv1"))
+@pytest.mark.parametrize("width,height", [(17, 33), (2, 2)])
+def test_small_and_odd_sizes(make, look, width, height):
+    found = look(make("odd.mkv", "-an", "-vf", f"scale={width}:{height}", "-c:v", "ffv1"))
     video = stream_of(found.rendition(), "video")
     assert video["width"] % 2 == 0 and video["height"] % 2 == 0
-    assert (found.width, found.height) == (17, 33)
-    shutil.rmtree(found.folder, ignore_errors=True)
+    assert (found.width, found.height) == (width, height)
+
+
+def test_a_stream_with_one_key_frame(tmp_path, look):
+    """The first picture is later than the first time stamp, and a search by time passes it."""
+    path = tmp_path / "single.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", *X264, "-g", 250, path)
+    assert look(path).poster().brightness() > 30
+
+
+def test_hdr_that_names_its_curve_alone(tmp_path, look):
+    path = tmp_path / "curve.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=1", "-pix_fmt", "yuv420p10le", "-c:v", "libx265",
+           "-x265-params", "log-level=none:transfer=smpte2084", path)
+    found = look(path)
+    assert found.failure is None and stream_of(found.rendition(), "video")["color_transfer"] == "bt709"

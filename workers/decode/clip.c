@@ -52,9 +52,8 @@ static void try_packet(struct trial *trial)
 static bool try_packets(struct trial *trial)
 {
     AVFormatContext *format = trial->container->format;
-    int64_t start = format->start_time == AV_NOPTS_VALUE ? 0 : format->start_time;
 
-    avformat_seek_file(format, -1, INT64_MIN, start, start, 0);
+    streams_rewind(format);
     for (int i = 0; i < MAX_PACKETS_READ && trial->tried < TRIED_PACKETS; i++) {
         if (av_read_frame(format, trial->packet) < 0)
             break;
@@ -89,6 +88,14 @@ static uint64_t frame_pixels(const AVCodecParameters *parameters)
     return pixels ? pixels : 1;
 }
 
+/* No camera makes smaller ones, and the filter wants some rows. */
+static bool may_have_fields(const AVCodecParameters *parameters)
+{
+    enum { LEAST = 64 };
+
+    return parameters->width >= LEAST && parameters->height >= LEAST;
+}
+
 static bool probe_open(struct decoding *decoding, struct container *container)
 {
     struct extent extent;
@@ -110,6 +117,7 @@ static bool probe_open(struct decoding *decoding, struct container *container)
         .frames = extent.frames,
         .duration_ms = extent.duration_ms,
         .frame_pixels = frame_pixels(container->streams.video->codecpar),
+        .fields = may_have_fields(container->streams.video->codecpar),
         .transfer = transfer_of(container->streams.video->codecpar),
     };
     results->nature = WIRE_NATURE_VIDEO;

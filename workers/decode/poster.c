@@ -95,7 +95,8 @@ static bool go_to(struct poster *poster, int64_t at_ms)
     int64_t start = format->start_time == AV_NOPTS_VALUE ? 0 : format->start_time;
     int64_t at = start + at_ms * 1000;
 
-    if (avformat_seek_file(format, -1, INT64_MIN, at, at, 0) < 0)
+    if (at_ms == 0 ? !streams_rewind(format)
+                   : avformat_seek_file(format, -1, INT64_MIN, at, at, 0) < 0)
         return false;
     avcodec_flush_buffers(poster->codec);
     return true;

@@ -83,6 +83,7 @@ static const int decoder_fcntls[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD,
 static const int transcoder_calls[] = {
     SCMP_SYS(execve),
     SCMP_SYS(arch_prctl),
+    SCMP_SYS(mlock), /* libgcrypt complains on standard error without it */
     SCMP_SYS(mmap),
     SCMP_SYS(mprotect),
     SCMP_SYS(open),

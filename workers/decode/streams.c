@@ -1,7 +1,7 @@
 #include "decode/streams.h"
 
 #include <libavcodec/avcodec.h>
-#include <stdbool.h>
+#include <string.h>
 
 /* Packets that are read to tell a track of one frame where no header does. */
 enum { SAMPLE_PACKETS = 500, SAMPLE_FRAMES = 3 };
@@ -53,6 +53,16 @@ static int64_t rank(const AVFormatContext *format, const struct candidate *candi
            (int64_t)(stream->codecpar->width & 0xffff) * (stream->codecpar->height & 0xffff);
 }
 
+bool streams_rewind(AVFormatContext *format)
+{
+    int64_t start = format->start_time == AV_NOPTS_VALUE ? 0 : format->start_time;
+
+    /* "mpeg", "mpegts", "mpegvideo": they search for the time by halves, and pass the key frame. */
+    if (strncmp(format->iformat->name, "mpeg", 4) == 0)
+        return av_seek_frame(format, -1, 0, AVSEEK_FLAG_BYTE) >= 0;
+    return avformat_seek_file(format, -1, INT64_MIN, start, start, 0) >= 0;
+}
+
 static void count_frames(AVFormatContext *format, struct candidate *candidates, size_t n)
 {
     AVPacket *packet = av_packet_alloc();
@@ -63,8 +73,7 @@ static void count_frames(AVFormatContext *format, struct candidate *candidates, 
         av_packet_unref(packet);
     }
     av_packet_free(&packet);
-    int64_t start = format->start_time == AV_NOPTS_VALUE ? 0 : format->start_time;
-    avformat_seek_file(format, -1, INT64_MIN, start, start, 0);
+    streams_rewind(format);
 }
 
 static AVStream *best_video(AVFormatContext *format)

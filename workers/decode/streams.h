@@ -3,6 +3,7 @@
 #pragma once
 
 #include <libavformat/avformat.h>
+#include <stdbool.h>
 
 struct streams {
     AVStream *video; /* NULL: none (a cover does not count) */
@@ -12,6 +13,9 @@ struct streams {
 
 /* May read some packets; the place is at the beginning then. */
 struct streams streams_choose(AVFormatContext *format);
+
+/* Back to the first packet. */
+bool streams_rewind(AVFormatContext *format);
 
 /* The sound that comes after this one (NULL: the first) in the order in which they are tried: those
  * for which there is a decoder, what is marked as default first. NULL: none. */

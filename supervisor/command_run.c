@@ -355,8 +355,7 @@ static void check_sandbox(const struct hub *hub)
 {
     const char *decoder = process_sibling(hub->arena, "mediahub-decode");
 
-    if (slice_eq(config_text(hub->config, "sandbox"), SLICE("required")) && decoder &&
-        !sandbox_holds(decoder))
+    if (slice_eq(config_text(hub->config, "sandbox"), SLICE("required")) && !sandbox_holds(decoder))
         process_fail("this machine does not give the sandbox that --sandbox=required demands; "
                      "mediahub sandbox-check tells what is missing");
 }

@@ -13,8 +13,6 @@ int command_sandbox_check(int argc, char **argv)
 
     if (argc > 0)
         process_fail("usage: mediahub sandbox-check");
-    if (!decoder)
-        process_fail("mediahub-decode is missing beside mediahub");
     execl(decoder, decoder, "sandbox-check", (char *)NULL);
     process_fail("%s cannot be started: %s", decoder, strerror(errno));
 }

@@ -55,9 +55,10 @@ static const char *sibling(struct arena *arena, const char *name, struct slice *
 {
     const char *path = process_sibling(arena, name);
 
-    if (!path)
-        *problem = arena_printf(arena, "%s is missing beside mediahub", name);
-    return path;
+    if (access(path, X_OK) == 0)
+        return path;
+    *problem = arena_printf(arena, "%s is missing", path);
+    return NULL;
 }
 
 /* What is full: state refuses to grow, the volatile one forgets what nobody has used for long. */

@@ -58,9 +58,7 @@ static void start(struct decoder *decoder);
 
 const char *decoder_program(struct arena *arena)
 {
-    const char *path = process_sibling(arena, "mediahub-decode");
-
-    return path ? path : "mediahub-decode"; /* whose start then says why it fails */
+    return process_sibling(arena, "mediahub-decode");
 }
 
 char **decoder_environment(struct arena *arena)

@@ -114,8 +114,7 @@ const char *process_sibling(struct arena *into, const char *name)
 
     while (folder.n && folder.p[folder.n - 1] != '/')
         folder.n--;
-    const char *path = arena_printf(into, "%.*s%s", SLICE_ARG(folder), name).p;
-    return access(path, X_OK) == 0 ? path : NULL;
+    return arena_printf(into, "%.*s%s", SLICE_ARG(folder), name).p;
 }
 
 struct arena *process_arena(void)

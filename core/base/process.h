@@ -10,7 +10,7 @@
  * (MEDIAHUB_SUPERVISED=1), death with the parent (PR_SET_PDEATHSIG). */
 void process_init(const char *name);
 
-/* The path of another of the hub's programs, which lie beside this one. NULL: there is none. */
+/* The path of another of the hub's programs, which lie beside this one. */
 const char *process_sibling(struct arena *arena, const char *name);
 
 /* An arena that lives as long as the process: a command has many ways out, and whatever it needs is

@@ -174,6 +174,11 @@ class Hub:
         """Processes of this hub by program name (the kernel keeps 15 characters)."""
         return [pid for pid, n in descendants(self.process.pid).items() if n == name[:15]]
 
+    def wait_worker(self):
+        """Until a worker has asked for work, its decoder being ready: gateways know then what holds it."""
+        wait_for(lambda: "\nmediahub_sandbox_level " in requests.get(
+            self.url + "/metrics", timeout=PATIENCE_S).text, "a worker that asks for work")
+
     def expect_deaths(self):
         self.deaths_expected = True
 

@@ -96,7 +96,7 @@ def test_a_damaged_file_of_redis(make_hub):
 def test_a_healthy_start_logs_no_warning(make_hub):
     hub = make_hub("--gateways", "2", "--workers", "2")
     for _ in range(2):
-        wait_for(lambda: hub.pids("mediahub-decode"), "the decoder")
+        hub.wait_worker()
         requests.get(hub.url + "/ready", timeout=PATIENCE_S)
         hub.stop()
         assert not re.search(r'"level":"(warn|error)"', hub.log_text()), hub.log_text()[-3000:]

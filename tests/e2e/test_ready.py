@@ -59,6 +59,7 @@ def test_a_dispatcher_that_hangs(hub):
 def test_without_a_worker(hub):
     """Each death makes the pause before the next start longer."""
     hub.expect_deaths()
+    hub.wait_worker()
 
     def failing():
         for worker in hub.pids("mediahub-worker"):

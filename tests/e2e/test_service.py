@@ -119,18 +119,15 @@ def lock_in(names):
 
 @needs_systemd
 @pytest.mark.skipif(SANITIZED, reason="sanitizers ask the kernel for more")
-def test_a_hub_lives_in_it(unit, make_hub, photo, clip, monkeypatch):
+def test_a_hub_lives_in_it(unit, make_hub, photo, clip):
     """A photo and a video go all the way, sandbox and transcoder included; systemd is told."""
     hub = make_hub(start=False)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(str(hub.folder / "notify"))
         told.settimeout(PATIENCE_S)
         hub.env["NOTIFY_SOCKET"] = str(hub.folder / "notify")
-        popen, enter = subprocess.Popen, lock_in(allowed_calls(unit))
-        monkeypatch.setattr(subprocess, "Popen", lambda *args, **kwargs: popen(
-            *args, **kwargs, preexec_fn=enter))
+        hub.before_exec = lock_in(allowed_calls(unit))
         hub.start()
-        monkeypatch.undo()
         assert told.recv(100) == b"READY=1"
     session = hub.session()
     media = hub.upload(session, photo).json()["data"]["id"]

@@ -333,7 +333,7 @@ def test_no_hangup_kills(make_hub):
                    for mask in re.findall(r"^Sig(?:Ign|Cgt):\s*(\w+)", masks, re.M))
 
     hub = make_hub()
-    wait_for(lambda: '"decoder_ready"' in hub.log_text(), "the decoder")
+    hub.wait_worker()
     before = descendants(hub.process.pid)
     wait_for(lambda: all(map(hears_or_ignores, before)), "the start of all")
     for pid in [hub.process.pid, *before]:

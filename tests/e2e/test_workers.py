@@ -55,7 +55,8 @@ def usable(hub, session):
 def test_a_decoder_that_dies_at_work_is_replaced_and_the_job_done(hub, photo):
     hub.expect_deaths()
     session = hub.session()
-    victim, = wait_for(lambda: hub.pids("mediahub-decode"), "a decoder")
+    hub.wait_worker()
+    victim, = hub.pids("mediahub-decode")
     os.kill(victim, signal.SIGSTOP)                       # so that the job is caught at work
     media = hub.upload(session, photo).json()["data"]
     wait_for(lambda: os.listdir(hub.data / "store/incoming"), "the job's output files")
@@ -84,7 +85,8 @@ def upload_and_catch(hub, session):
 def test_a_child_that_dies_at_work_is_not_the_end_of_its_job(hub):
     hub.expect_deaths()
     session = hub.session()
-    template = wait_for(lambda: hub.pids("mediahub-decode"), "a decoder")
+    hub.wait_worker()
+    template = hub.pids("mediahub-decode")
     media_id, child = upload_and_catch(hub, session)
     os.kill(child, signal.SIGKILL)
     hub.wait_status(session, media_id, "ready")

@@ -34,9 +34,9 @@ class SocketClient:
         self.seen.append(message)
         return message
 
-    def wait(self, kind, **fields):
+    def wait(self, kind, patience_s=PATIENCE_S, **fields):
         """Reads on until a message of this type with these fields comes."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             message = self.receive()
             if message["type"] == kind and all(message.get(k) == v for k, v in fields.items()):
@@ -44,8 +44,9 @@ class SocketClient:
             assert message["type"] != "closed", (message, self.seen)
         raise AssertionError(f"no {kind} {fields} in {self.seen}")
 
-    def wait_event(self, event, resource_id=None):
-        return self.wait("event", event=event, **({"resource_id": resource_id} if resource_id else {}))
+    def wait_event(self, event, resource_id=None, patience_s=PATIENCE_S):
+        return self.wait("event", patience_s, event=event,
+                         **({"resource_id": resource_id} if resource_id else {}))
 
     def close(self):
         self.socket.close()

@@ -146,7 +146,7 @@ def test_progress_rises_and_the_last_event_names_the_variants(hub):
     session = hub.session()
     client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
     media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
-    updated = client.wait_event("media.updated", media["id"])
+    updated = client.wait_event("media.updated", media["id"], 2 * PATIENCE_S)
     told = [m["data"]["percent"] for m in client.seen
             if m["type"] == "event" and m["channel"] == "job_progress"]
     assert told == sorted(told) and told[-1] > told[0] and all(0 <= p <= 100 for p in told), told

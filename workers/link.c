@@ -9,9 +9,10 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 /* Bursts of dialling are cheap; a gateway that is back is found within two seconds. */
-enum { RECONNECT_MIN_MS = 200, RECONNECT_MAX_MS = 2000 };
+enum { RECONNECT_MIN_MS = 200, RECONNECT_MAX_MS = 2000, CLOSE_MAX_S = 1 };
 
 enum step { STEP_IDLE, STEP_SENDING, STEP_RECEIVING };
 
@@ -114,24 +115,43 @@ struct link *link_open(struct slice url, const char **problem)
     return NULL;
 }
 
-static void *close_socket(void *id)
+struct closing {
+    nng_ctx contexts[LINK_LANES];
+    nng_socket socket;
+};
+
+/* A context keeps its question until it is closed. */
+static void *close_all(void *arg)
 {
-    nng_close((nng_socket){(uint32_t)(uintptr_t)id});
+    struct closing *closing = arg;
+
+    for (int i = 0; i < LINK_LANES; i++)
+        nng_ctx_close(closing->contexts[i]);
+    nng_close(closing->socket);
+    mem_free(closing);
     return NULL;
 }
 
-/* Closes it on a thread of its own: nng 1.5.2 may wait for ever in nng_close() where the other end
+/* Closes on a thread of its own: nng 1.5.2 may wait for ever in nng_close() where the other end
  * closes in the same moment, which happened at one end of a hub in a hundred. That thread then ends
  * with the process. */
-static void close_aside(nng_socket socket)
+static void close_aside(const struct link *link)
 {
-    void *id = (void *)(uintptr_t)nng_socket_id(socket);
+    struct closing *closing = MEM_NEW(struct closing);
+    struct timespec until;
     pthread_t thread;
 
-    if (pthread_create(&thread, NULL, close_socket, id) == 0)
+    for (int i = 0; i < LINK_LANES; i++)
+        closing->contexts[i] = link->lanes[i].context;
+    closing->socket = link->socket;
+    if (pthread_create(&thread, NULL, close_all, closing) != 0) {
+        close_all(closing);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_MAX_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) != 0)
         pthread_detach(thread);
-    else
-        close_socket(id);
 }
 
 void link_close(struct link *link)
@@ -141,7 +161,7 @@ void link_close(struct link *link)
         if (link->lanes[i].aio)
             nng_aio_stop(link->lanes[i].aio);
     }
-    close_aside(link->socket);
+    close_aside(link);
     for (int i = 0; i < LINK_LANES; i++) {
         if (link->lanes[i].aio)
             nng_aio_free(link->lanes[i].aio);

@@ -70,7 +70,9 @@ def test_bytes(hub):
     ada = add_user(hub, "ada")[1]
     small, large = tiny_png(0) + bytes(6000 - len(tiny_png(0))), tiny_png(1) + bytes(11000)
     refused(post(hub, ada, large))
-    assert post(hub, ada, small).status_code == 201
+    made = post(hub, ada, small)
+    assert made.status_code == 201
+    hub.wait_status(ada, made.json()["data"]["id"], "ready")     # and all that is made of it is there
     before = stored(hub)
     refused(post(hub, ada, small[:-1] + b"x"))
 

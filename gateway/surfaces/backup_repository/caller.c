@@ -41,9 +41,10 @@ static void begin(struct arena *arena, struct gateway *gateway, struct slice tok
     struct principal *principal = &out->principal;
 
     *out = (struct authentication){.by = &backup_authenticator};
-    caller->grace_s = grace_s;
-    out->refusal = backup_token_verify(arena, &gateway->keyring, token, clock_unix_ms() / 1000,
-                                       grace_s, claims, &out->detail);
+    uint64_t now_ms = clock_unix_ms();
+    caller->good_until_ms = now_ms - grace_s * 1000;
+    out->refusal = backup_token_verify(arena, &gateway->keyring, token, now_ms / 1000, grace_s,
+                                       claims, &out->detail);
     if (out->refusal == OK && !id_parse(claims->user_id, SLICE("user_"), gateway->state->partitions,
                                         &principal->partition))
         out->refusal = ERR_SESSION_REVOKED;
@@ -84,7 +85,7 @@ static enum err read_access(struct task *task, struct redis_call *read,
 
     if (err == ERR_NOT_FOUND)
         return ERR_SESSION_REVOKED;
-    if (err == OK && (!granted_access_holds(access, clock_unix_ms() - caller->grace_s * 1000) ||
+    if (err == OK && (!granted_access_holds(access, caller->good_until_ms) ||
                       !slice_eq(access->user_id, caller->claims.user_id)))
         return ERR_SESSION_REVOKED;
     return err;

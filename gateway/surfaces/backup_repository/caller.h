@@ -13,7 +13,7 @@ struct backup_caller {
     struct granted_access access; /* this session */
     struct backup_person person;
     struct subject subject; /* for roles_allow() */
-    uint64_t grace_s;       /* for how long after its end the session is good here */
+    uint64_t good_until_ms; /* the session must have lasted until then: one look at the clock */
 };
 
 extern const struct authenticator backup_authenticator;

@@ -27,16 +27,16 @@ enum {
     RESTART_MS = 500,          /* after a life of under RESTART_MS */
     SAID_MAX_BYTES = 64 << 10, /* of a child's standard error: as much as a pipe holds */
 };
-static const uint64_t MAX_RESIDENT_BYTES = 1536ULL << 20;
 
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY, STATE_BUSY, STATE_DYING };
 
 /* The child at work. */
 struct child {
-    int pid, pidfd;       /* pidfd -1: the template has not told yet */
-    int answer, said;     /* our ends of its socket and of its standard error */
-    bool killed;          /* by us */
-    enum decoder_end end; /* known with `ended`, or why it was killed */
+    int pid, pidfd;        /* pidfd -1: the template has not told yet */
+    int answer, said;      /* our ends of its socket and of its standard error */
+    uint64_t memory_bytes; /* more is not borne */
+    bool killed;           /* by us */
+    enum decoder_end end;  /* known with `ended`, or why it was killed */
 };
 
 struct decoder {
@@ -152,23 +152,19 @@ static void on_watch(struct timer *timer)
     else if (late)
         kill_template(decoder);
     else if (decoder->state == STATE_BUSY && child->pidfd >= 0 && !child->killed &&
-             watch_resident_bytes(child->pid) > MAX_RESIDENT_BYTES)
+             watch_resident_bytes(child->pid) > child->memory_bytes)
         kill_child(decoder, DECODER_OUT_OF_MEMORY);
 }
 
 enum wire_hold decoder_hold(const struct decoder *decoder)
 {
-    const struct wire_sandbox *level = &decoder->level;
-
-    if (level->landlock && level->seccomp && level->no_new_privileges)
-        return WIRE_HOLD_WHOLE;
-    return level->landlock || level->seccomp ? WIRE_HOLD_PART : WIRE_HOLD_NONE;
+    return decoder->level.hold;
 }
 
 static void take_level(struct decoder *decoder, const struct wire_sandbox *level)
 {
     decoder->level = *level;
-    log_event(decoder_hold(decoder) == WIRE_HOLD_WHOLE ? LOG_INFO : LOG_WARN, "decoder_ready",
+    log_event(level->hold == WIRE_HOLD_WHOLE ? LOG_INFO : LOG_WARN, "decoder_ready",
               F("pid", decoder->process.pid), F("landlock", (long long)level->landlock),
               F("seccomp", level->seccomp), F("no_new_privileges", level->no_new_privileges));
     timer_stop(&decoder->watch);
@@ -198,7 +194,7 @@ static bool take_message(struct decoder *decoder, const struct wire_message *mes
         take_level(decoder, &message->sandbox);
     else if (message->type == WIRE_STARTED && decoder->state == STATE_BUSY && pidfd >= 0) {
         child->pid = (int)message->started.pid;
-        child->pidfd = dup(pidfd);
+        child->pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
     } else if (message->type == WIRE_ENDED && decoder->state == STATE_BUSY)
         take_end(decoder, &message->ended);
     else
@@ -354,11 +350,12 @@ static bool send_request(struct decoder *decoder, const struct wire_decode *requ
     return sent;
 }
 
-static void watch_child(struct decoder *decoder, uint64_t deadline_ms)
+static void watch_child(struct decoder *decoder, const struct wire_decode *request)
 {
     decoder->state = STATE_BUSY;
     decoder->over = (struct fiber_wait){0};
-    decoder->give_up_ms = clock_ms() + deadline_ms + GRACE_MS;
+    decoder->child.memory_bytes = request->memory_bytes;
+    decoder->give_up_ms = clock_ms() + request->deadline_ms + GRACE_MS;
     timer_start(&decoder->watch, WATCH_MS, on_watch);
     fiber_await(&decoder->over, FIBER_FOREVER); /* the watch ends it */
 }
@@ -402,7 +399,7 @@ enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
     close(theirs[0]);
     close(theirs[1]);
     if (sent)
-        watch_child(decoder, request->deadline_ms);
+        watch_child(decoder, request);
     else
         kill_template(decoder);
     if (child->end == DECODER_ANSWERED)

@@ -40,7 +40,7 @@ static int check_sandbox(void)
     int wrong = sandbox_try(print_line, NULL);
     if (wrong < 0)
         process_fail("no temporary file can be made: %s", strerror(errno));
-    return sandbox_is_whole(level) && wrong == 0 ? 0 : 1;
+    return sandbox_hold(level) == WIRE_HOLD_WHOLE && wrong == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)

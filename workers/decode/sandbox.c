@@ -138,9 +138,11 @@ bool sandbox_limits_memory(void)
 #endif
 }
 
-bool sandbox_is_whole(struct sandbox_level level)
+enum wire_hold sandbox_hold(struct sandbox_level level)
 {
-    return level.landlock && level.seccomp && level.no_new_privileges;
+    if (level.landlock && level.seccomp && level.no_new_privileges)
+        return WIRE_HOLD_WHOLE;
+    return level.landlock || level.seccomp ? WIRE_HOLD_PART : WIRE_HOLD_NONE;
 }
 
 /* clone() for threads only; glibc falls back to it when clone3() does not exist, whose flags lie

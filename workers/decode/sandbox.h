@@ -4,6 +4,8 @@
  * libraries are initialised, from the only thread. */
 #pragma once
 
+#include "wire/wire.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +16,8 @@ struct sandbox_level {
     bool no_new_privileges;
 };
 
-bool sandbox_is_whole(struct sandbox_level level);
+/* All three are the whole; files or calls alone are a part. */
+enum wire_hold sandbox_hold(struct sandbox_level level);
 
 /* For the child that decodes: no file is opened, no socket made, nothing exec'd or forked, no
  * memory made executable, and no more than memory_bytes of it taken. Open descriptors go on

@@ -136,7 +136,8 @@ void template_serve(int socket)
     static struct request request;
     struct sandbox_level level = sandbox_probe();
     struct wire_message message = {
-        .type = WIRE_SANDBOX, .sandbox = {level.landlock, level.seccomp, level.no_new_privileges}};
+        .type = WIRE_SANDBOX,
+        .sandbox = {level.landlock, level.seccomp, level.no_new_privileges, sandbox_hold(level)}};
     bool going = send_message(socket, &message, NULL, 0);
 
     while (going) {

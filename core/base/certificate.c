@@ -109,7 +109,8 @@ static bool judge_use(const struct certificate *certificate, struct arena *arena
                       struct slice *fault)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    bool ok = certificate_use(certificate, context);
+    bool ok = SSL_CTX_use_cert_and_key(context, certificate->own, certificate->key,
+                                       certificate->chain, 1) == 1;
 
     if (!ok)
         *fault = arena_printf(arena, "cannot be used for TLS (%s)",
@@ -146,13 +147,7 @@ struct certificate *certificate_load(struct arena *arena, const char *chain_path
     return NULL;
 }
 
-bool certificate_use(const struct certificate *certificate, struct ssl_ctx_st *context)
-{
-    return SSL_CTX_use_cert_and_key(context, certificate->own, certificate->key, certificate->chain,
-                                    1) == 1;
-}
-
-bool certificate_use_alone(const struct certificate *certificate, struct ssl_st *connection)
+bool certificate_use(const struct certificate *certificate, struct ssl_st *connection)
 {
     SSL_certs_clear(connection);
     return SSL_use_cert_and_key(connection, certificate->own, certificate->key, certificate->chain,

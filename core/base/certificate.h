@@ -7,7 +7,6 @@
 
 struct certificate;
 struct ssl_st;
-struct ssl_ctx_st;
 
 enum { CERTIFICATE_MADE_DAYS = 825 };
 
@@ -17,11 +16,9 @@ struct certificate *certificate_load(struct arena *arena, const char *chain_path
                                      const char *key_path, bool *in_key, struct slice *fault);
 void certificate_free(struct certificate *certificate); /* NULL is allowed */
 
-/* Chain and key in one step; connections that are open keep theirs. */
-bool certificate_use(const struct certificate *certificate, struct ssl_ctx_st *context);
 /* For one connection before its handshake, in place of all that its context has: that keeps one
  * certificate per kind of key, so that an old RSA one would go on beside a new one for ECDSA. */
-bool certificate_use_alone(const struct certificate *certificate, struct ssl_st *connection);
+bool certificate_use(const struct certificate *certificate, struct ssl_st *connection);
 /* The same chain, that is, from the first to the last. */
 bool certificate_same(const struct certificate *left, const struct certificate *right);
 

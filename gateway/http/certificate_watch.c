@@ -41,7 +41,7 @@ static int on_handshake(SSL *connection, void *arg)
 {
     const struct certificate_watch *watch = arg;
 
-    return !watch->now || certificate_use_alone(watch->now, connection);
+    return !watch->now || certificate_use(watch->now, connection);
 }
 
 static void take(struct certificate_watch *watch, struct certificate *certificate,

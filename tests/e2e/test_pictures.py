@@ -176,8 +176,13 @@ def near(one, other, by=6):
     return all(abs(a - b) <= by for a, b in zip(one, other))
 
 
-def test_every_kind_of_jpeg(gallery, pictures):
-    for path in add_all(gallery, jpegs(pictures)):
+@pytest.fixture(scope="module")
+def photos(gallery, pictures):
+    return add_all(gallery, jpegs(pictures))
+
+
+def test_every_kind_of_jpeg(gallery, photos):
+    for path in photos:
         whole = Image(path.read_bytes())
         media = gallery.done(path)
         assert (media["width"], media["height"]) == (whole.width, whole.height), path.name
@@ -193,6 +198,7 @@ def test_every_kind_of_jpeg(gallery, pictures):
                 path.name, size)
 
 
+@pytest.mark.usefixtures("photos")
 def test_cut_files_are_ready_when_their_picture_is_whole(gallery, pictures):
     for path, whole in add_all(gallery, cut(pictures)):
         media = gallery.done(path)

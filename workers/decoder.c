@@ -180,6 +180,8 @@ static void take_end(struct decoder *decoder, const struct wire_ended *ended)
 
     if (!child->killed)
         child->end = ends[ended->fate];
+    log_event(LOG_DEBUG, "decode_ended", F("pid", child->pid),
+              F("fate", wire_fate_name(ended->fate)), F("peak_bytes", ended->peak_bytes));
     timer_stop(&decoder->watch);
     decoder->state = STATE_READY;
     fiber_resume(&decoder->over);

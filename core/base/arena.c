@@ -43,9 +43,9 @@ struct arena {
 
 static struct block *block_new(size_t size)
 {
-    struct block *block = mem_alloc(sizeof *block + size);
+    struct block *block = mem_alloc_raw(sizeof *block + size);
 
-    block->size = size;
+    *block = (struct block){.size = size};
     POISON(block->bytes, size);
     return block;
 }

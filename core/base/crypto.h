@@ -1,4 +1,5 @@
-/* crypto.h: hashes, MACs and randomness (OpenSSL for SHA-256, libsodium for the rest). */
+/* crypto.h: hashes, MACs and randomness (OpenSSL for SHA-256, which uses the processor's
+ * own instructions; libsodium for the rest). */
 #pragma once
 
 #include "base/arena.h"

@@ -158,21 +158,29 @@ static void put_control(struct json_writer *w, unsigned char c)
         buf_printf(w->out, "\\u%04x", c);
 }
 
-/* Writes what stands at the front of text and says how many bytes of it that was. Runs of plain
- * bytes go out in one piece; a byte that is not UTF-8 becomes U+FFFD, so the result is always JSON.
- */
-static size_t put_piece(struct json_writer *w, struct slice text)
+/* How many bytes at the front of text stand in a JSON string as they are. */
+static size_t plain_bytes(struct slice text)
 {
     size_t n = 0;
 
     while (n < text.n) {
         unsigned char c = (unsigned char)text.p[n];
-        size_t bytes = utf8_take(slice_from_offset(text, n), NULL);
+        size_t bytes = c < 0x80 ? 1 : utf8_take(slice_from_offset(text, n), NULL);
 
         if (bytes == 0 || c < 0x20 || c == '"' || c == '\\')
             break;
         n += bytes;
     }
+    return n;
+}
+
+/* Writes what stands at the front of text and says how many bytes of it that was. Runs of plain
+ * bytes go out in one piece; a byte that is not UTF-8 becomes U+FFFD, so the result is always JSON.
+ */
+static size_t put_piece(struct json_writer *w, struct slice text)
+{
+    size_t n = plain_bytes(text);
+
     if (n) {
         put(w, (struct slice){text.p, n});
         return n;
@@ -196,13 +204,50 @@ void jw_slice(struct json_writer *w, struct slice text)
     buf_add_char(w->out, '"');
 }
 
-void jw_i64(struct json_writer *w, int64_t value)
+/* n / 10^decimals, with as many digits behind the point. */
+static void put_number(struct json_writer *w, bool negative, uint64_t n, size_t decimals)
 {
+    char room[24], *const end = room + sizeof room, *at = end;
+    size_t least = decimals ? decimals + sizeof "." : 1;
+
+    do {
+        *--at = (char)('0' + n % 10);
+        n /= 10;
+        if (decimals && (size_t)(end - at) == decimals)
+            *--at = '.';
+    } while (n || (size_t)(end - at) < least);
     begin_value(w);
-    buf_printf(w->out, "%" PRId64, value);
+    if (negative)
+        buf_add_char(w->out, '-');
+    put(w, (struct slice){at, (size_t)(end - at)});
 }
 
-/* The shortest of 15 to 17 digits that reads back as the same number. JSON has no NaN. */
+void jw_i64(struct json_writer *w, int64_t value)
+{
+    put_number(w, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 0);
+}
+
+/* A number with few decimals, as nearly all are. Numerator and power of ten are exact, so their
+ * quotient is what a reader of the decimals gets too. */
+static bool put_decimal(struct json_writer *w, double value)
+{
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+    const double exact = 1e15;
+
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
+        double n = rint(fabs(value) * powers[i]);
+
+        if (n > exact)
+            return false;
+        if (n / powers[i] == fabs(value)) {
+            put_number(w, value < 0, (uint64_t)n, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The shortest digits that read back as the same number. JSON has no NaN. */
 void jw_double(struct json_writer *w, double value)
 {
     char text[32];
@@ -211,6 +256,8 @@ void jw_double(struct json_writer *w, double value)
         jw_null(w);
         return;
     }
+    if (put_decimal(w, value))
+        return;
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)

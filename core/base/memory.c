@@ -11,6 +11,11 @@ void *mem_alloc(size_t n)
     return p;
 }
 
+void *mem_alloc_raw(size_t n)
+{
+    return mem_realloc(NULL, n);
+}
+
 void *mem_realloc(void *p, size_t n)
 {
     void *grown = realloc(p, n ? n : 1);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 void *mem_alloc(size_t n);            /* zeroed; mem_free() releases it */
+void *mem_alloc_raw(size_t n);        /* bytes undefined */
 void *mem_realloc(void *p, size_t n); /* new bytes undefined */
 void mem_free(void *p);
 

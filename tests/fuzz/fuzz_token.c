@@ -14,6 +14,11 @@
 
 static const struct keyring keyring = {.n = 1, .token_keys = {{.kid = "k1", .secret = {7, 7, 7}}}};
 
+__attribute__((constructor)) static void prepare(void)
+{
+    crypto_init();
+}
+
 static struct slice signed_token(struct arena *arena, struct slice text)
 {
     const struct slice key = {(const char *)keyring.token_keys[0].secret, KEY_BYTES};

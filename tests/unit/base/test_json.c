@@ -110,6 +110,40 @@ static void fields(void **state)
     arena_free(arena);
 }
 
+/* As few digits as tell the number from its neighbours; a reader gets the same one. */
+static void doubles(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {-0.05, "-0.05"},
+        {12, "12"},
+        {-12.5, "-12.5"},
+        {5e-9, "0.000000005"},
+        {63.123456789, "63.123456789"},
+        {-122.084, "-122.084"},
+        {999999999999999, "999999999999999"},
+        {1e300, "1e+300"},
+        {1e-300, "1e-300"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {123456.123456789, "123456.123456789"},
+    };
+    struct buf out;
+    struct json_writer w;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf_init(&out, 64);
+        jw_init(&w, &out);
+        jw_double(&w, cases[i].value);
+        buf_add_char(&out, '\0');
+        assert_string_equal(buf_slice(&out).p, cases[i].text);
+        assert_true(strtod(buf_slice(&out).p, NULL) == cases[i].value);
+        buf_fini(&out);
+    }
+}
+
 static void writing(void **state)
 {
     struct arena *arena = arena_new();
@@ -183,8 +217,9 @@ static void escaping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(utf8),   cmocka_unit_test(parsing), cmocka_unit_test(depth_is_bounded),
-        cmocka_unit_test(fields), cmocka_unit_test(writing), cmocka_unit_test(escaping),
+        cmocka_unit_test(utf8),     cmocka_unit_test(parsing), cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(fields),   cmocka_unit_test(doubles), cmocka_unit_test(writing),
+        cmocka_unit_test(escaping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "gateway/ingest.h"
 
 #include "base/utf8.h"
+#include "state/job_kind.h"
 
 #include <assert.h>
 
@@ -53,6 +54,7 @@ enum err ingest_media(struct task *task, struct state *state, struct media *medi
     media->title = title_of(media);
     media->status = MEDIA_PROCESSING;
 
-    struct job job = {.kind = media_job_kind(media->type), .lane = LANE_FRESH};
+    enum job_kind kind = job_kind_for(media->type);
+    struct job job = {.kind = kind, .lane = job_kind_row(kind)->lane};
     return media_create(task, state, media, &job, once, bound);
 }

@@ -4,6 +4,8 @@ import sys
 
 import yaml
 
+from other_table import enum_names
+
 RECORD_KEYS = {"key", "id", "fields"}
 # type -> its constant, what it becomes in C, and which keys of a row it has beside stored
 TYPES = {
@@ -29,7 +31,8 @@ class Schema:
             tree = yaml.safe_load(f)
         if set(tree) != {"enums", "records"}:
             self.refuse("needs exactly enums and records")
-        self.enums, self.records = tree["enums"], tree["records"]
+        self.enums = {name: enum_names(source, enum) for name, enum in tree["enums"].items()}
+        self.records = tree["records"]
         used = set()
         for name, record in self.records.items():
             self.check_name(name)

@@ -4,6 +4,8 @@ import sys
 
 import yaml
 
+from other_table import enum_names
+
 KEYS = {"type", "of", "min", "max", "optional"}
 # type -> its constant, what it becomes in C, and which keys of the schema it needs
 TYPES = {
@@ -28,7 +30,8 @@ class Schema:
         if set(tree) != {"version", "enums", "structs", "messages"}:
             self.refuse("needs exactly version, enums, structs and messages")
         self.version = tree["version"]
-        self.enums, self.structs, self.messages = tree["enums"], tree["structs"], tree["messages"]
+        self.enums = {name: enum_names(source, enum) for name, enum in tree["enums"].items()}
+        self.structs, self.messages = tree["structs"], tree["messages"]
         for kind in ("enums", "structs", "messages"):
             for name in tree[kind]:
                 self.check_name(name)

@@ -6,6 +6,7 @@
 #include "state/account.h"
 #include "state/backup_version.h"
 #include "state/blob.h"
+#include "state/job_kind.h"
 #include "state/media.h"
 #include "state/media_list.h"
 #include "state/usage.h"
@@ -269,15 +270,25 @@ static void remove_now(void *arg)
             store_variant_remove(removal->store, removal->media->sha256, v);
 }
 
-/* A video's thumbnails come first; the rendition, if it is lost too, follows by itself. */
+/* The first kind that makes some of it; what makes the rest follows by itself. */
 static enum job_kind job_for(const struct media *media, unsigned lost)
 {
-    if (media->type != MEDIA_VIDEO)
-        return media_job_kind(media->type);
+    static const unsigned outputs[JOB_KIND_COUNT] = {
+#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, ...) [JOB_##NAME] = outputs,
+#include "jobs.def"
+#undef JOB_KIND
+    };
+    unsigned products = 0, kind = job_kind_for(media->type);
+
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if ((lost & VARIANT_BIT(v)) && variant_row(v)->kind != VARIANT_RENDITION)
-            return JOB_VIDEO;
-    return JOB_TRANSCODE;
+        if (lost & VARIANT_BIT(v))
+            products |= 1u << variant_row(v)->kind;
+    for (unsigned next = kind; next < JOB_KIND_COUNT; next = job_kind_row(kind)->next) {
+        kind = next;
+        if (outputs[kind] & products)
+            break;
+    }
+    return (enum job_kind)kind;
 }
 
 static enum err repair(struct task *task, struct check *check, const struct media *media,

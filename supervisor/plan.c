@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/process.h"
 #include "base/tls.h"
+#include "job_words.h"
 #include "supervisor/machine.h"
 
 #include <assert.h>
@@ -268,7 +269,7 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
 
         strings_add(arena, &own, setting(arena, "JOBS", all_jobs));
         if (i == 0 && workers > 1) /* a fresh photo never waits for the end of a transcode */
-            strings_add(arena, &own, setting(arena, "KINDS", SLICE("image,video")));
+            strings_add(arena, &own, setting(arena, "KINDS", SLICE(JOB_KINDS_OF_DECODE)));
         add_server(arena, plan, worker, arena_printf(arena, "worker-%zu", i), own, common);
         plan->servers[plan->server_count - 1].serves = false; /* jobs may wait for it */
     }

@@ -1,11 +1,10 @@
 #include "workers/recipe.h"
 
+#include "base/budget.h"
+
 #include <inttypes.h>
 
-enum { MAX_ARGUMENTS = 64, MAX_RATE = 60, START_MS = 60000 };
-/* Pixels that are decoded, scaled and encoded in a second: a tenth of what one core of 2020 does.
- */
-static const uint64_t SLOW_PIXELS_PER_S = 5 * 1000 * 1000;
+enum { MAX_ARGUMENTS = 64, MAX_RATE = 60 };
 static const uint64_t BUDGET_PIXELS = UINT64_C(3600) * 1000 * 1000 * 1000;
 
 struct list {
@@ -105,9 +104,15 @@ static uint64_t work_pixels(const struct wire_clip *clip)
 
 uint64_t recipe_deadline_ms(const struct wire_clip *clip)
 {
-    uint64_t seconds = work_pixels(clip) / SLOW_PIXELS_PER_S;
+    static const struct budget deadlines[] = {
+#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, result, next, loss, measure,   \
+                 start_ms, per_s, most_ms)                                                         \
+    [WIRE_KIND_##NAME] = {start_ms, per_s, most_ms},
+#include "jobs.def"
+#undef JOB_KIND
+    };
 
-    return START_MS + (seconds < 86400 ? seconds * 1000 : UINT64_C(86400) * 1000);
+    return budget_ms(&deadlines[WIRE_KIND_TRANSCODE], work_pixels(clip));
 }
 
 bool recipe_affordable(const struct wire_clip *clip)

@@ -131,7 +131,7 @@ static bool from_decoder(struct work *work, enum decoder_end end, const struct w
     return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
 }
 
-static bool decode(struct task *task, struct work *work, struct files *files)
+static bool run_decode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
     struct wire_decode request = {job->kind,          job->outputs,
@@ -173,7 +173,7 @@ static bool from_transcoder(struct work *work, enum transcode_end end, struct sl
 static bool probe(struct task *task, struct work *work, const struct files *files)
 {
     const struct wire_job *job = work->job;
-    struct wire_decode request = {.kind = WIRE_KIND_TRANSCODE,
+    struct wire_decode request = {.kind = job->kind,
                                   .max_pixels = job->params.max_pixels,
                                   .memory_bytes = DECODE_MEMORY_BYTES,
                                   .deadline_ms =
@@ -202,7 +202,7 @@ static bool may_transcode(struct work *work)
 }
 
 /* Renditions are made one after the other, each with a run of its own. */
-static bool transcode(struct task *task, struct work *work, struct files *files)
+static bool run_transcode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
     const struct wire_clip *clip = &work->results.clip;
@@ -234,6 +234,11 @@ static bool transcode(struct task *task, struct work *work, struct files *files)
 
 bool work_run(struct task *task, struct work *work)
 {
+    static bool (*const runners[WIRE_KIND_COUNT])(struct task *, struct work *, struct files *) = {
+#define JOB_KIND(name, NAME, subject, media, runner, ...) [WIRE_KIND_##NAME] = run_##runner,
+#include "jobs.def"
+#undef JOB_KIND
+    };
     struct files files = {.work = work, .fds = {-1}};
     uint64_t size;
     bool fine = false;
@@ -247,10 +252,8 @@ bool work_run(struct task *task, struct work *work)
         task_offload(task, open_outputs, &files);
         if (files.failed)
             fail_storage(work);
-        else if (work->job->kind == WIRE_KIND_TRANSCODE)
-            fine = transcode(task, work, &files);
         else
-            fine = decode(task, work, &files);
+            fine = runners[work->job->kind](task, work, &files);
     }
     task_offload(task, close_all, &files);
     return fine;

@@ -1,6 +1,7 @@
 #include "base/setting.h"
 
 #include "base/redis_address.h"
+#include "job_words.h"
 
 static const struct setting rows[] = {
 #define SETTING(name, option, kind, standard, range, help)                                         \

@@ -307,12 +307,13 @@ end
 
 local function job_fields(tag, id)
     local f = redis.call('HMGET', tag .. 'job:' .. id, 'state', 'lane', 'kind', 'owner', 'media',
-        'lease', 'deaths')
+        'lease', 'deaths', 'subject')
     if not f[1] then
         return nil
     end
     return {id = id, key = tag .. 'job:' .. id, state = f[1], place = f[2] .. ':' .. f[3],
-        owner = f[4], media = f[5], lease = f[6], deaths = tonumber(f[7])}
+        owner = f[4], lease = f[6], deaths = tonumber(f[7]),
+        subject = tag .. (f[8] or 'media') .. ':' .. f[5]}
 end
 
 -- A change of the record, which whoever has loaded it must notice (see record.h).
@@ -326,8 +327,8 @@ local function drop_job(tag, id)
     redis.call('ZREM', tag .. 'leases', id)
 end
 
-local function media_exists(tag, job)
-    return redis.call('EXISTS', tag .. 'media:' .. job.media) == 1
+local function subject_exists(job)
+    return redis.call('EXISTS', job.subject) == 1
 end
 
 -- The kind whose next owner has waited longest, and that owner.
@@ -371,7 +372,7 @@ local function claim_in_lane(tag, lane, kinds)
         local id = pop_job(tag, place, owner)
         local job = id and job_fields(tag, id)
         if job and job.state == 'queued' then
-            if media_exists(tag, job) then
+            if subject_exists(job) then
                 return job
             end
             drop_job(tag, id)
@@ -407,7 +408,7 @@ local function job_renew(keys, args)
     if not job then
         return 0
     end
-    if not media_exists(tag, job) then
+    if not subject_exists(job) then
         drop_job(tag, job.id)
         return 0
     end

@@ -24,7 +24,7 @@ void job_enqueue(struct commit *commit, struct job *job)
 {
     struct arena *arena = commit_arena(commit);
 
-    assert(job->owner.n && job->media_id.n);
+    assert(job->owner.n && job->subject_id.n);
     job->partition = commit_partition(commit);
     job->id = id_new(arena, SLICE("job_"), job->partition);
     job->created_ms = clock_unix_ms();

@@ -2,7 +2,7 @@
  * claim. A job waits in the queue of its lane, kind and owner; owners of a lane take turns, so one
  * account's thousand files do not stand before another's one. A lease is a fence: results commit
  * only while the job still carries it. Their deadlines are times of the Redis server. A job whose
- * media is gone is dropped at its next claim or renewal.
+ * subject (a record: its kind and id) is gone is dropped at its next claim or renewal.
  *
  *   jobs:<lane>:<kind>:<owner>  list of ids
  *   ring:<lane>:<kind>          owners with a queue, scored by when they were last served (us)

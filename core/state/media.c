@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "state/blob.h"
 #include "state/id.h"
+#include "state/job_kind.h"
 #include "state/media_index.h"
 
 #include <assert.h>
@@ -16,11 +17,6 @@ static struct event media_event(enum event_type type, const struct media *media)
                           .owner = media->owner,
                           .resource = media->id,
                           .resource_type = media_type_name(media->type)};
-}
-
-enum job_kind media_job_kind(enum media_type type)
-{
-    return type == MEDIA_IMAGE ? JOB_IMAGE : JOB_VIDEO;
 }
 
 static struct commit *creation(struct task *task, struct state *state, struct media *media,
@@ -38,7 +34,7 @@ static struct commit *creation(struct task *task, struct state *state, struct me
     commit_write(commit, SLICE("INCRBY"), blob_key(task->arena, media->partition, media->sha256),
                  SLICE("1"));
     if (job) {
-        job->media_id = media->id;
+        job->subject_id = media->id;
         job->owner = media->owner;
         job->sha256 = media->sha256;
         job_enqueue(commit, job);
@@ -208,7 +204,7 @@ static enum err regenerate(struct commit *commit, const void *was, void *record,
         return ERR_CONFLICT;
     struct job job = {.kind = regeneration->kind,
                       .lane = LANE_REGENERATION,
-                      .media_id = now->id,
+                      .subject_id = now->id,
                       .owner = now->owner,
                       .sha256 = now->sha256};
     struct event event = media_event(EVENT_MEDIA_UPDATED, now);
@@ -261,7 +257,7 @@ static enum err finish(struct commit *commit, const void *before, void *record, 
     }
     job_complete(commit, finish->job);
     if (next) {
-        next->media_id = now->id;
+        next->subject_id = now->id;
         next->owner = now->owner;
         next->sha256 = now->sha256;
         job_enqueue(commit, next);
@@ -274,7 +270,7 @@ enum err media_finish(struct task *task, struct state *state, const struct job *
                       media_result_fn *fn, void *arg)
 {
     struct finish how = {job, fn, arg};
-    struct media now = {.id = job->media_id};
+    struct media now = {.id = job->subject_id};
 
     return record_change(task, state, &now, finish, &how);
 }
@@ -291,7 +287,8 @@ static enum err park(struct commit *commit, const void *was, void *record, void 
     const struct parking *parking = arg;
     struct media *now = record;
     /* What was made once serves on. */
-    bool fatal = parking->job->kind != JOB_TRANSCODE && now->status != MEDIA_READY;
+    bool of_rendition = job_kind_row(parking->job->kind)->loss == LOSS_RENDITION;
+    bool fatal = !of_rendition && now->status != MEDIA_READY;
     struct job held;
     enum err err = job_load_held(parking->task, parking->state, parking->job, &held);
 
@@ -299,7 +296,7 @@ static enum err park(struct commit *commit, const void *was, void *record, void 
         return err;
     if (fatal)
         now->status = MEDIA_FAILED;
-    now->rendition_failed = now->rendition_failed || parking->job->kind == JOB_TRANSCODE;
+    now->rendition_failed = now->rendition_failed || of_rendition;
     now->failure_code = parking->code;
     now->failure_message = parking->message;
     job_park(commit, &held, parking->message);
@@ -311,7 +308,7 @@ enum err media_park(struct task *task, struct state *state, const struct job *jo
                     struct slice code, struct slice message)
 {
     struct parking parking = {task, state, job, code, message};
-    struct media now = {.id = job->media_id};
+    struct media now = {.id = job->subject_id};
     enum err err = record_change(task, state, &now, park, &parking);
 
     return err == ERR_NOT_FOUND ? ERR_CONFLICT : err;
@@ -320,7 +317,7 @@ enum err media_park(struct task *task, struct state *state, const struct job *jo
 static enum err announce_once(struct task *task, struct state *state, void *arg)
 {
     const struct job *job = arg;
-    struct media media = {.id = job->media_id};
+    struct media media = {.id = job->subject_id};
     struct job held, told;
     enum err err = job_load_held(task, state, job, &held);
 

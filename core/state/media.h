@@ -8,9 +8,6 @@
 #include "state/once.h"
 #include "state/usage.h"
 
-/* The job that looks into an original of this type. */
-enum job_kind media_job_kind(enum media_type type);
-
 /* Fills in id and times; one commit makes the record, its indexes, the blob's reference, its first
  * job and the event media.uploaded. job may be NULL (nothing to make of this type), and so may once
  * (ERR_CONFLICT: its key made something else) and bound (ERR_QUOTA: there is no room; its claim

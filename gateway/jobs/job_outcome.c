@@ -4,15 +4,13 @@
 #include "base/log.h"
 #include "gateway/gateway.h"
 #include "state/id.h"
+#include "state/job_kind.h"
 #include "state/media.h"
 #include "store/variant.h"
 
 #include <assert.h>
 
-_Static_assert((int)JOB_IMAGE == (int)WIRE_KIND_IMAGE && (int)JOB_VIDEO == (int)WIRE_KIND_VIDEO &&
-                   (int)JOB_TRANSCODE == (int)WIRE_KIND_TRANSCODE &&
-                   (int)JOB_KIND_COUNT == (int)WIRE_KIND_COUNT,
-               "kinds are numbered alike in state and on the wire");
+_Static_assert((int)JOB_KIND_COUNT == (int)WIRE_KIND_COUNT, "one table numbers them for both");
 _Static_assert((int)VARIANT_THUMBNAIL == (int)WIRE_PRODUCT_THUMBNAIL &&
                    (int)VARIANT_RENDITION == (int)WIRE_PRODUCT_RENDITION &&
                    (int)VARIANT_MASK == (int)WIRE_PRODUCT_MASK,
@@ -28,19 +26,14 @@ enum {
     METADATA_MAX_BYTES = 4096,
 };
 
-static const uint64_t deadlines_ms[JOB_KIND_COUNT] = {
-    [JOB_IMAGE] = 60 * 1000,
-    [JOB_VIDEO] = 120 * 1000,
-    [JOB_TRANSCODE] = 6 * 3600 * 1000,
-};
-
 /* ---- tokens ---- */
 
 struct slice job_token(struct arena *arena, const struct job *job)
 {
-    return arena_printf(arena, "%.*s:%.*s:%.*s:%d:%d:%llu:%.*s", SLICE_ARG(job->id),
-                        SLICE_ARG(job->media_id), SLICE_ARG(job->owner), (int)job->kind,
-                        (int)job->lane, (unsigned long long)job->attempt, SLICE_ARG(job->lease));
+    return arena_printf(arena, "%.*s:%.*s:%.*s:%d:%d:%d:%llu:%.*s", SLICE_ARG(job->id),
+                        SLICE_ARG(job->subject_id), SLICE_ARG(job->owner), (int)job->subject,
+                        (int)job->kind, (int)job->lane, (unsigned long long)job->attempt,
+                        SLICE_ARG(job->lease));
 }
 
 static bool next_number(struct slice *rest, uint64_t below, uint64_t *out)
@@ -60,30 +53,34 @@ static bool stands_in(unsigned partition, struct slice id, struct slice prefix, 
 
 bool job_token_parse(struct slice token, unsigned partitions, struct job *out)
 {
-    uint64_t kind, lane;
+    uint64_t subject, kind, lane;
 
     *out = (struct job){0};
     if (!slice_split(token, ':', &out->id, &token) ||
-        !slice_split(token, ':', &out->media_id, &token) ||
+        !slice_split(token, ':', &out->subject_id, &token) ||
         !slice_split(token, ':', &out->owner, &token) ||
+        !next_number(&token, JOB_SUBJECT_COUNT, &subject) ||
         !next_number(&token, JOB_KIND_COUNT, &kind) ||
         !next_number(&token, JOB_LANE_COUNT, &lane) ||
         !next_number(&token, UINT64_MAX, &out->attempt))
         return false;
     out->lease = token;
+    out->subject = (enum job_subject)subject;
     out->kind = (enum job_kind)kind;
     out->lane = (enum job_lane)lane;
     return token.n && id_parse(out->id, SLICE("job_"), partitions, &out->partition) &&
-           stands_in(out->partition, out->media_id, SLICE("media_"), partitions) &&
+           stands_in(out->partition, out->subject_id, job_subject_prefix(out->subject),
+                     partitions) &&
            stands_in(out->partition, out->owner, SLICE("user_"), partitions);
 }
 
 /* ---- what to make ---- */
 
-static bool makes(enum job_kind kind, enum variant_kind product)
-{
-    return (kind == JOB_TRANSCODE) == (product == VARIANT_RENDITION);
-}
+static const unsigned outputs_of[JOB_KIND_COUNT] = {
+#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, ...) [JOB_##NAME] = outputs,
+#include "jobs.def"
+#undef JOB_KIND
+};
 
 static struct wire_output *list_outputs(struct arena *arena, enum job_kind kind, size_t *n)
 {
@@ -93,7 +90,7 @@ static struct wire_output *list_outputs(struct arena *arena, enum job_kind kind,
     for (enum variant v = 0; v < VARIANT_COUNT; v++) {
         const struct variant_row *row = variant_row(v);
 
-        if (makes(kind, row->kind))
+        if (outputs_of[kind] & 1u << row->kind)
             outputs[(*n)++] =
                 (struct wire_output){row->now.name, (enum wire_product)row->kind, row->pixels};
     }
@@ -114,7 +111,7 @@ enum err job_describe(struct task *task, struct gateway *gateway, const struct j
                       struct wire_job *out)
 {
     struct media media;
-    enum err err = media_load(task, gateway->state, job->media_id, &media);
+    enum err err = media_load(task, gateway->state, job->subject_id, &media);
 
     if (err == ERR_NOT_FOUND)
         drop_job(task, gateway, job);
@@ -122,13 +119,13 @@ enum err job_describe(struct task *task, struct gateway *gateway, const struct j
         return err;
     *out = (struct wire_job){
         .id = job->id,
-        .media = job->media_id,
+        .media = job->subject_id,
         .kind = (enum wire_kind)job->kind,
         .attempt = job->attempt,
         .lease = job_token(task->arena, job),
         .input = media.sha256,
         .params = {.max_pixels = MAX_PIXELS, .duration_ms = media.duration_ms},
-        .deadline_ms = deadlines_ms[job->kind],
+        .deadline_ms = job_kind_deadline_ms(job->kind, media.size),
     };
     out->outputs = list_outputs(task->arena, job->kind, &out->outputs_count);
     return OK;
@@ -225,9 +222,9 @@ static bool has_renditions(const struct media *media)
 
 struct found {
     struct arena *arena;
-    const struct job *job;
     const struct wire_results *results;
-    struct job transcode;
+    bool may_go_on;
+    struct job next;
 };
 
 /* Containers for films may hold sound alone, and those for sound a film. */
@@ -279,34 +276,39 @@ static struct media_outcome take_thumbnails(struct media *media, void *arg)
     media->variants = variant_renewed(media->variants) | variant_bits(results);
     media->rendition_failed = false;
     note_damage(media, results);
-    if (found->job->kind == JOB_VIDEO)
-        set_type(media, (enum media_type)results->nature);
+    set_type(media, (enum media_type)results->nature);
     media->status = MEDIA_READY;
     media->width = results->width;
     media->height = results->height;
     media->duration_ms = results->duration_ms;
     media->taken_ms = results->has_taken_ms ? results->taken_ms : 0;
     media->metadata = metadata_json(found->arena, &results->metadata);
-    bool moves = found->job->kind == JOB_VIDEO && media->type == MEDIA_VIDEO &&
-                 results->width > 0 && !has_renditions(media);
+    bool goes_on = found->may_go_on &&
+                   (job_kind_row(found->next.kind)->media & 1u << media->type) &&
+                   results->width > 0 && !has_renditions(media);
     return (struct media_outcome){.event = EVENT_MEDIA_READY,
-                                  .next = moves ? &found->transcode : NULL};
+                                  .next = goes_on ? &found->next : NULL};
 }
 
 enum err job_done(struct task *task, struct gateway *gateway, const struct job *job,
                   const struct wire_results *results)
 {
-    struct found found = {
-        .arena = task->arena,
-        .job = job,
-        .results = results,
-        /* After the thumbnails of fresh uploads, whoever they belong to. */
-        .transcode = {.kind = JOB_TRANSCODE,
-                      .lane = job->lane == LANE_REGENERATION ? LANE_REGENERATION : LANE_ON_DEMAND},
+    static media_result_fn *const takers[JOB_KIND_COUNT] = {
+#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, result, ...)                   \
+    [JOB_##NAME] = take_##result,
+#include "jobs.def"
+#undef JOB_KIND
     };
-    enum err err =
-        media_finish(task, gateway->state, job,
-                     job->kind == JOB_TRANSCODE ? take_renditions : take_thumbnails, &found);
+    struct found found = {.arena = task->arena, .results = results};
+    unsigned next = job_kind_row(job->kind)->next;
+
+    found.may_go_on = next != JOB_KIND_COUNT;
+    if (found.may_go_on) {
+        found.next.kind = (enum job_kind)next;
+        found.next.lane =
+            job->lane == LANE_REGENERATION ? job->lane : job_kind_row(found.next.kind)->lane;
+    }
+    enum err err = media_finish(task, gateway->state, job, takers[job->kind], &found);
 
     return err == ERR_NOT_FOUND ? drop_job(task, gateway, job) : err;
 }
@@ -324,6 +326,6 @@ enum err job_failed(struct task *task, struct gateway *gateway, const struct job
     if (err != ERR_UNPROCESSABLE)
         return err;
     log_event(LOG_WARN, "job_gave_up", F("job", job->id), F("kind", job_kind_name(job->kind)),
-              F("media", job->media_id), F("reason", code));
+              F("subject", job->subject_id), F("reason", code));
     return media_park(task, gateway->state, job, code, failed->message);
 }

@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/jobs/job_outcome.h"
 #include "gateway/jobs/job_slots.h"
+#include "state/job_kind.h"
 #include "state/media.h"
 
 #include <assert.h>
@@ -18,11 +19,10 @@
 enum {
     PARK_MS = 25000,
     TICK_MS = 1000,
-    DEADLINE_GRACE_MS = 60000,             /* the worker keeps the deadline itself */
-    DEADLINE_UNKNOWN_MS = 6 * 3600 * 1000, /* of a job that another gateway gave away */
-    COMING_MS = 30000,                     /* the first worker, after the start */
-    SILENT_MS = PARK_MS + 15000,           /* the idlest one asks again within PARK_MS */
-    TOKEN_MAX = 200,                       /* wire.yaml, lease */
+    DEADLINE_GRACE_MS = 60000,   /* the worker keeps the deadline itself */
+    COMING_MS = 30000,           /* the first worker, after the start */
+    SILENT_MS = PARK_MS + 15000, /* the idlest one asks again within PARK_MS */
+    TOKEN_MAX = 200,             /* wire.yaml, lease */
 };
 
 /* A job that a worker of this gateway has, or was offered. */
@@ -292,7 +292,7 @@ static void note_word(struct slot *slot, struct slice token, enum job_kind kind)
 
     if (!lease) {
         log_event(LOG_INFO, "lease_adopted", F("lease", token), F("kind", job_kind_name(kind)));
-        lease = lease_add(server, token, slot->pipe, DEADLINE_UNKNOWN_MS);
+        lease = lease_add(server, token, slot->pipe, job_kind_row(kind)->deadline.most_ms);
     }
     lease->pipe = slot->pipe;
     lease->accepted = true;
@@ -325,7 +325,7 @@ static void on_accepted(struct task *task, struct slot *slot, struct slice token
         note_word(slot, token, job->kind);
     answer_by(slot, token, err);
     /* The worker need not wait for this; a lost one is only news that came late. */
-    if (err == OK && job->kind != JOB_TRANSCODE)
+    if (err == OK && job_kind_row(job->kind)->loss == LOSS_MEDIA)
         media_processing(task, state, job);
 }
 
@@ -338,7 +338,7 @@ static void on_progress(struct task *task, struct slot *slot, const struct wire_
     if (err == OK)
         note_word(slot, progress->lease, job->kind);
     answer_by(slot, progress->lease, err);
-    const struct progress noted = {job->media_id, job->owner, job_kind_name(job->kind),
+    const struct progress noted = {job->subject_id, job->owner, job_kind_name(job->kind),
                                    (unsigned)progress->percent};
     if (err == OK)
         progress_publish(gateway->state, &noted);

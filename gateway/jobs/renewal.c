@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "state/job_kind.h"
 #include "state/media.h"
 #include "state/media_list.h"
 #include "store/variant.h"
@@ -49,13 +50,13 @@ static enum err last_has_ended(struct task *task, struct renewal *renewal, bool 
 static enum err renew(struct task *task, struct renewal *renewal, const struct media *media,
                       bool *queued)
 {
-    enum job_kind kind = media->type == MEDIA_VIDEO ? JOB_VIDEO : JOB_IMAGE;
     unsigned variants = variant_renewed(media->variants);
 
     *queued = false;
     if (variants == media->variants || media->status != MEDIA_READY)
         return OK;
-    enum err err = media_regenerate(task, renewal->state, media, variants, kind);
+    enum err err =
+        media_regenerate(task, renewal->state, media, variants, job_kind_for(media->type));
     *queued = err == OK;
     renewal->queued += err == OK;
     /* Somebody works on it just now, or it is gone. */

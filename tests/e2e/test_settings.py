@@ -5,10 +5,14 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import yaml
 from harness import BUILD, PATIENCE_S, ROOT, free_port
 
+KINDS = yaml.safe_load((ROOT / "schemas/jobs.yaml").read_text())["kinds"]
 ROWS = re.findall(r'^SETTING\("(.*?)", "(.*?)", (\w+), "(.*?)", "(.*?)",',
-                  (ROOT / "core/base/settings.def").read_text(), re.M)
+                  (ROOT / "core/base/settings.def").read_text()
+                  .replace("JOB_KIND_WORDS", f'"{",".join(KINDS)}"')
+                  .replace("JOB_KIND_CHOICE", f'"{"|".join(KINDS)}"'), re.M)
 ROWS += [(f"limits.{counter}", f"limits-{option}", "NUMBER", default, "0..1000000")
          for counter, option, default in re.findall(
              r'^RATE\(\w+, "(.*?)", "(.*?)", \d+, "(.*?)",',

@@ -4,6 +4,7 @@
 #include "gateway/ingest.h"
 #include "gateway/surfaces/mediavault/media.h"
 #include "handlers.h"
+#include "state/job_kind.h"
 #include "state/lease.h"
 #include "store/store_content.h"
 #include "store/variant.h"
@@ -89,7 +90,7 @@ static void ask_for_mask(struct request *req, const struct media *media)
     if (lease_take(&req->task, req->gateway->state, key, lease_holder_new(arena),
                    MASK_ASK_AGAIN_MS) == OK)
         media_regenerate(&req->task, req->gateway->state, media, variant_renewed(media->variants),
-                         media_job_kind(media->type));
+                         job_kind_for(media->type));
 }
 
 /* What only its owner is to see of a picture, clip or recording leaves blanked; until it is known

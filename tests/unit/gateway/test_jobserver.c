@@ -629,22 +629,27 @@ static void test_tokens(void **unused)
                       .partition = 2,
                       .kind = JOB_TRANSCODE,
                       .lane = LANE_ON_DEMAND,
-                      .media_id = id_new(arena, SLICE("media_"), 2),
+                      .subject_id = id_new(arena, SLICE("media_"), 2),
                       .owner = id_new(arena, SLICE("user_"), 2),
                       .attempt = 3,
                       .lease = SLICE("-a_b")};
-    struct job back, astray = job, foreign = job;
+    struct job back, astray = job, foreign = job, otherwise = job;
     struct slice token = job_token(arena, &job);
-    static const char *const wrong[] = {"", "x", ":::::::", "job_1:m:o:0:0:1:f"};
+    static const char *const wrong[] = {"", "x", ":::::::", "job_1:m:o:0:0:0:1:f"};
 
     assert_true(job_token_parse(token, 3, &back));
-    assert_true(slice_eq(back.id, job.id) && slice_eq(back.media_id, job.media_id));
+    assert_true(slice_eq(back.id, job.id) && slice_eq(back.subject_id, job.subject_id));
     assert_true(slice_eq(back.owner, job.owner) && slice_eq(back.lease, job.lease));
     assert_true(back.partition == 2 && back.kind == JOB_TRANSCODE && back.lane == LANE_ON_DEMAND);
     assert_int_equal(back.attempt, 3);
     assert_false(job_token_parse(token, 2, &back));
-    astray.media_id = id_new(arena, SLICE("media_"), 1);
+    astray.subject_id = id_new(arena, SLICE("media_"), 1);
     foreign.owner = id_new(arena, SLICE("user_"), 0);
+    otherwise.subject = SUBJECT_ACCOUNT;
+    assert_false(job_token_parse(job_token(arena, &otherwise), 3, &back));
+    otherwise.subject_id = job.owner;
+    assert_true(job_token_parse(job_token(arena, &otherwise), 3, &back));
+    assert_true(back.subject == SUBJECT_ACCOUNT && slice_eq(back.subject_id, job.owner));
     assert_false(job_token_parse(job_token(arena, &astray), 3, &back));
     assert_false(job_token_parse(job_token(arena, &foreign), 3, &back));
     for (size_t i = 0; i <= token.n - job.lease.n; i++)

@@ -92,7 +92,7 @@ static void regenerate(struct task *task, struct state *state)
     assert_int_equal(now.variants, 5);
     assert_int_equal(now.status, MEDIA_READY);
     assert_int_equal(job_claim(task, state, 1u << JOB_IMAGE, &job), OK);
-    assert_true(slice_eq(job.media_id, media.id) && slice_eq(job.sha256, SLICE(A)));
+    assert_true(slice_eq(job.subject_id, media.id) && slice_eq(job.sha256, SLICE(A)));
     assert_int_equal(job.lane, LANE_REGENERATION);
     /* Asked for by somebody who read it before. */
     assert_int_equal(media_regenerate(task, state, &media, 5, JOB_IMAGE), ERR_CONFLICT);

@@ -58,7 +58,7 @@ static void turns(struct task *task, struct state *state)
         assert_true(slice_eq(got.id, of_few ? second.id : first.id));
         if (of_few++)
             continue;
-        assert_true(slice_eq(got.media_id, media.id));
+        assert_true(slice_eq(got.subject_id, media.id));
         assert_true(slice_eq(got.sha256, media.sha256));
         assert_int_equal(got.kind, JOB_IMAGE);
         assert_int_equal(got.lane, LANE_FRESH);
@@ -145,7 +145,7 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(job_claim(task, state, ANY, &old), OK);
     assert_int_equal(old.kind, JOB_TRANSCODE);
     assert_true(slice_eq(old.id, next.id));
-    assert_true(slice_eq(old.media_id, media.id));
+    assert_true(slice_eq(old.subject_id, media.id));
 }
 
 struct work {
@@ -182,7 +182,7 @@ static void work_task(struct task *task, void *arg)
         work->err =
             media_park(task, work->state, &work->job, SLICE("damaged"), SLICE("is damaged"));
     else if (work->does == EDITS)
-        work->err = media_change(task, work->state, work->job.media_id, retitle, NULL, &media);
+        work->err = media_change(task, work->state, work->job.subject_id, retitle, NULL, &media);
     else
         work->err = media_processing(task, work->state, &work->job);
     --*work->running;
@@ -194,7 +194,7 @@ static struct job another(struct task *task, struct state *state, const struct m
     struct commit *commit = commit_new(task, state, media->partition);
     struct job job = {.kind = JOB_TRANSCODE,
                       .lane = LANE_FRESH,
-                      .media_id = media->id,
+                      .subject_id = media->id,
                       .owner = media->owner,
                       .sha256 = media->sha256};
 
@@ -297,6 +297,46 @@ static void media_gone(struct task *task, struct state *state)
     assert_int_equal(hand_remains_of_media(task, state), 0);
 }
 
+/* A job may be about an account as well: it is handed out while that is there. */
+static void about_an_account(struct task *task, struct state *state)
+{
+    struct account account = {.id = user(task, 0), .username = SLICE("ann")};
+    struct redis_value v;
+    struct job got;
+
+    for (unsigned round = 0; round < 2; round++) {
+        struct commit *commit = commit_new(task, state, 0);
+        struct job job = {.kind = JOB_IMAGE,
+                          .lane = LANE_FRESH,
+                          .subject = SUBJECT_ACCOUNT,
+                          .subject_id = account.id,
+                          .owner = account.id};
+
+        if (round == 0)
+            record_create(commit, &account);
+        job_enqueue(commit, &job);
+        assert_int_equal(commit_send(commit), OK);
+    }
+    assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_true(got.subject == SUBJECT_ACCOUNT && slice_eq(got.subject_id, account.id));
+    redis_command(task, state->durable, &v, SLICE("DEL"), record_key(task->arena, &account));
+    assert_int_equal(job_renew(task, state, &got), ERR_CONFLICT);
+    assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
+}
+
+/* A record from before subjects had kinds is about a media. */
+static void without_a_subject(struct task *task, struct state *state)
+{
+    struct job made, got;
+    struct media media = upload(task, state, user(task, 0), JOB_IMAGE, LANE_FRESH, &made);
+    struct redis_value v;
+
+    redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &made),
+                  SLICE("subject"));
+    assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_true(got.subject == SUBJECT_MEDIA && slice_eq(got.subject_id, media.id));
+}
+
 /* Looking for work where there is none, and renewing what is not held, writes nothing. */
 static void idle(struct task *task, struct state *state)
 {
@@ -320,9 +360,17 @@ static void idle(struct task *task, struct state *state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STATE_TEST(1, turns),    STATE_TEST(3, turns),      STATE_TEST(1, lanes),
-        STATE_TEST(1, fences),   STATE_TEST(3, fences),     STATE_TEST(1, two_jobs_at_once),
-        STATE_TEST(1, attempts), STATE_TEST(1, media_gone), STATE_TEST(1, idle),
+        STATE_TEST(1, turns),
+        STATE_TEST(3, turns),
+        STATE_TEST(1, lanes),
+        STATE_TEST(1, fences),
+        STATE_TEST(3, fences),
+        STATE_TEST(1, two_jobs_at_once),
+        STATE_TEST(1, attempts),
+        STATE_TEST(1, media_gone),
+        STATE_TEST(1, idle),
+        STATE_TEST(1, about_an_account),
+        STATE_TEST(1, without_a_subject),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);

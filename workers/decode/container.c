@@ -126,22 +126,6 @@ int container_orientation(const AVStream *stream)
     return b > 0 ? (c > 0 ? 5 : 6) : c > 0 ? 8 : 7;
 }
 
-static void read_size(const AVStream *video, struct wire_results *results)
-{
-    AVRational aspect = video->sample_aspect_ratio.num ? video->sample_aspect_ratio
-                                                       : video->codecpar->sample_aspect_ratio;
-    uint64_t width = video->codecpar->width > 0 ? (uint64_t)video->codecpar->width : 0;
-    uint64_t height = video->codecpar->height > 0 ? (uint64_t)video->codecpar->height : 0;
-
-    if (width > 65535 || height > 65535)
-        return;
-    if (aspect.num > 0 && aspect.den > 0 && aspect.num / aspect.den < 16)
-        width = (uint64_t)llround((double)width * av_q2d(aspect));
-    bool swapped = container_orientation(video) >= 5;
-    results->width = swapped ? height : width;
-    results->height = swapped ? width : height;
-}
-
 /* The first of the names, up to NULL, that is there. */
 static struct slice tag(const AVDictionary *tags, const char *const *names)
 {
@@ -171,7 +155,7 @@ static void read_tags(const AVDictionary *tags, struct found *found)
         found_altitude(found, place.altitude);
 }
 
-static void read_metadata(const struct container *container, struct decoding *decoding)
+void container_read(const struct container *container, struct decoding *decoding)
 {
     struct found found;
 
@@ -185,13 +169,4 @@ static void read_metadata(const struct container *container, struct decoding *de
         read_tags(container->format->streams[i]->metadata, &found);
     metadata_of_input(decoding, &found);
     metadata_put(&found, &decoding->results);
-}
-
-void container_read(const struct container *container, struct decoding *decoding)
-{
-    struct wire_results *results = &decoding->results;
-
-    if (container->streams.video)
-        read_size(container->streams.video, results);
-    read_metadata(container, decoding);
 }

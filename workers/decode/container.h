@@ -28,7 +28,7 @@ struct container {
 bool container_open(struct decoding *decoding, struct container *container);
 void container_close(struct container *container);
 
-/* Into the results: upright size in square pixels, and what is said of the recording. */
+/* Into the results: what is said of the recording. */
 void container_read(const struct container *container, struct decoding *decoding);
 /* How the picture must be turned and mirrored to be upright: 1 to 8, as EXIF counts it. */
 int container_orientation(const AVStream *stream);

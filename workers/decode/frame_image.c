@@ -3,6 +3,7 @@
 #include "decode/tone.h"
 
 #include <libswscale/swscale.h>
+#include <limits.h>
 #include <math.h>
 
 /* Colours as the frame declares them, else as its size and depth suggest; always to full range. */
@@ -59,15 +60,23 @@ static bool scale(const AVFrame *frame, enum tone tone, enum AVPixelFormat forma
     return rows == out->height;
 }
 
-static void size_upright(const AVFrame *frame, AVRational aspect, int edge, struct pixels *out)
+/* In square pixels, before it is turned. */
+static void fit(const AVFrame *frame, AVRational aspect, int edge, int *width, int *height)
 {
     double wide = frame->width, high = frame->height;
 
     if (aspect.num > 0 && aspect.den > 0 && av_q2d(aspect) < 16 && av_q2d(aspect) > 1. / 16)
         wide *= av_q2d(aspect);
     double scale = fmin(1, edge / fmax(wide, high));
-    out->width = (int)fmax(1, round(wide * scale));
-    out->height = (int)fmax(1, round(high * scale));
+    *width = (int)fmax(1, round(wide * scale));
+    *height = (int)fmax(1, round(high * scale));
+}
+
+void frame_size(const AVFrame *frame, const struct frame_look *look, int *width, int *height)
+{
+    bool swapped = look->orientation >= 5;
+
+    fit(frame, look->aspect, INT_MAX, swapped ? height : width, swapped ? width : height);
 }
 
 static enum tone tone_of(const AVFrame *frame, const struct frame_look *look)
@@ -125,7 +134,7 @@ VipsImage *frame_image(const AVFrame *frame, const struct frame_look *look, int 
     struct pixels pixels;
     VipsImage *image = NULL;
 
-    size_upright(frame, look->aspect, edge, &pixels);
+    fit(frame, look->aspect, edge, &pixels.width, &pixels.height);
     if (scale(&shown, tone, tone == TONE_SDR ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB48,
               tone == TONE_SDR ? 3 : 6, SWS_BICUBIC, &pixels)) {
         uint8_t *packed = pack(frame, tone, &pixels);

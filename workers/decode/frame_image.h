@@ -12,6 +12,9 @@ struct frame_look {
     enum AVColorTransferCharacteristic transfer; /* where the frame itself does not say */
 };
 
+/* As frame_image() would be without a bound. */
+void frame_size(const AVFrame *frame, const struct frame_look *look, int *width, int *height);
+
 /* No side is longer than `edge`. NULL: there is no memory, or no way from its pixel format. */
 VipsImage *frame_image(const AVFrame *frame, const struct frame_look *look, int edge);
 

@@ -149,15 +149,26 @@ static bool try_all_frames(struct poster *poster, int64_t duration_ms)
     return false;
 }
 
-static VipsImage *to_image(struct poster *poster, AVFrame *frame, int orientation)
+static struct frame_look look_of(const struct poster *poster, AVFrame *frame, int orientation)
 {
-    struct frame_look look = {
+    return (struct frame_look){
         .aspect = av_guess_sample_aspect_ratio(poster->container->format, poster->stream, frame),
         .orientation = orientation,
         .transfer = poster->stream->codecpar->color_trc,
     };
+}
 
-    return frame_image(frame, &look, MAX_EDGE);
+/* What the frames are counts, not what the container says of them. */
+static bool take_best(struct decoding *decoding, const struct poster *poster, VipsImage **out)
+{
+    struct frame_look look = look_of(poster, poster->best, container_orientation(poster->stream));
+    int width, height;
+
+    frame_size(poster->best, &look, &width, &height);
+    decoding->results.width = (uint64_t)width;
+    decoding->results.height = (uint64_t)height;
+    *out = frame_image(poster->best, &look, MAX_EDGE);
+    return *out || thumbnail_fail(decoding);
 }
 
 bool poster_of_video(struct decoding *decoding, struct container *container, uint64_t duration_ms,
@@ -176,10 +187,7 @@ bool poster_of_video(struct decoding *decoding, struct container *container, uin
         fine =
             decoding_fail(decoding, is_late(&poster) ? WIRE_REASON_TIMED_OUT : WIRE_REASON_DAMAGED,
                           "No picture of the video can be decoded.");
-    if (fine) {
-        *out = to_image(&poster, poster.best, container_orientation(container->streams.video));
-        fine = *out || thumbnail_fail(decoding);
-    }
+    fine = fine && take_best(decoding, &poster, out);
     poster_close(&poster);
     return fine;
 }
@@ -192,8 +200,11 @@ VipsImage *poster_of_cover(struct container *container)
     if (poster_open(&poster) &&
         avcodec_send_packet(poster.codec, &container->streams.cover->attached_pic) == 0 &&
         avcodec_send_packet(poster.codec, NULL) == 0 &&
-        avcodec_receive_frame(poster.codec, poster.frame) == 0)
-        image = to_image(&poster, poster.frame, 1);
+        avcodec_receive_frame(poster.codec, poster.frame) == 0) {
+        struct frame_look look = look_of(&poster, poster.frame, 1);
+
+        image = frame_image(poster.frame, &look, MAX_EDGE);
+    }
     poster_close(&poster);
     return image;
 }

@@ -7,7 +7,7 @@
 
 #include <vips/vips.h>
 
-/* The caller unrefs *out. False after decoding_fail(). */
+/* Notes the size too. The caller unrefs *out. False after decoding_fail(). */
 bool poster_of_video(struct decoding *decoding, struct container *container, uint64_t duration_ms,
                      VipsImage **out);
 /* NULL: the cover cannot be decoded, which fails nothing. */

@@ -62,15 +62,34 @@ static const char *newest(struct arena *arena, int root)
     return found;
 }
 
-static char *name_of_now(struct arena *arena)
+static char *name_of(struct arena *arena, time_t second)
 {
-    time_t now = (time_t)(clock_unix_ms() / 1000);
     struct tm utc;
     char *name = arena_alloc(arena, NAME_BYTES);
 
-    gmtime_r(&now, &utc);
+    gmtime_r(&second, &utc);
     strftime(name, NAME_BYTES, "%Y-%m-%dT%H-%M-%SZ", &utc);
     return name;
+}
+
+static bool is_taken(int root, const char *name)
+{
+    return faccessat(root, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Makes the folder while it is not finished; it has the name of this second, or of the first one
+ * after it that is free. */
+static bool make_part(struct arena *arena, struct backup_folder *folder)
+{
+    const char *part;
+    time_t second = (time_t)(clock_unix_ms() / 1000);
+
+    do {
+        folder->name = name_of(arena, second++);
+        part = arena_printf(arena, ".%s", folder->name).p;
+    } while (is_taken(folder->root, folder->name) ||
+             (mkdirat(folder->root, part, FOLDER_MODE) != 0 && errno == EEXIST));
+    return (folder->fd = open_folder(folder->root, part)) >= 0;
 }
 
 bool backup_folder_begin(struct arena *arena, struct slice root, struct backup_folder *out,
@@ -83,10 +102,9 @@ bool backup_folder_begin(struct arena *arena, struct slice root, struct backup_f
         return fail(arena, problem, "there can be no back-up in", path);
     const char *before = newest(arena, out->root);
     out->before = before ? open_folder(out->root, before) : -1;
-    out->name = name_of_now(arena);
+    bool made = make_part(arena, out);
     out->path = arena_printf(arena, "%s/%s", path, out->name);
-    const char *part = arena_printf(arena, ".%s", out->name).p;
-    if (mkdirat(out->root, part, FOLDER_MODE) != 0 || (out->fd = open_folder(out->root, part)) < 0)
+    if (!made)
         return fail(arena, problem, "there can be no back-up", out->path.p);
     if (!make_folder(out->fd, "store") || !make_folder(out->fd, "state") ||
         !make_folder(out->fd, BACKUP_STATE_FOLDER))

@@ -1,6 +1,5 @@
 /* backup_folder.h: where back-ups of a hub lie: a folder with one folder for each, named by its
- * time
- * ("2026-11-29T19-05-00Z"). In it:
+ * time ("2026-11-29T19-05-00Z"), or by the next second that is free. In it:
  *     mediahub-backup          "mediahub backup 1", the hub's id, the instant
  *     state/appendonlydir/     all of the state, in the form in which Redis starts with it
  *     store/                   as the hub's own

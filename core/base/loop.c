@@ -1,6 +1,7 @@
 #include "base/loop.h"
 
 #include "base/fiber.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/timer.h"
 
@@ -91,6 +92,12 @@ static void run_until_empty(uv_loop_t *loop)
     uv_run(loop, UV_RUN_NOWAIT);
 }
 
+static void tell_handle(uv_handle_t *handle, void *arg)
+{
+    log_event(LOG_ERROR, "handle_left", F("type", uv_handle_type_name(uv_handle_get_type(handle))),
+              F("closing", uv_is_closing(handle) ? 1 : 0));
+}
+
 bool loop_fini(void)
 {
     fiber_fini();
@@ -98,6 +105,8 @@ bool loop_fini(void)
     uv_close((uv_handle_t *)&home.async, NULL);
     run_until_empty(home.loop);
     bool clean = uv_loop_close(home.loop) == 0;
+    if (!clean)
+        uv_walk(home.loop, tell_handle, NULL);
     while (home.head) {
         struct post *post = home.head;
 

@@ -11,7 +11,8 @@ uv_loop_t *loop_init(size_t max_fibers);
 uv_loop_t *loop_get(void);
 
 /* Stops wheel and fibers, closes the handle of loop_post() and runs the loop until it is empty.
- * Everything else must have been closed; returns false when some handle was left open. */
+ * Everything else must have been closed; returns false, and tells the log of which type, when some
+ * handle was left open. */
 bool loop_fini(void);
 
 /* Any thread: runs fn(arg) on the loop thread, in order of posting. */

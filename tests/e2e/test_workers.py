@@ -12,6 +12,15 @@ from socket_client import SocketClient
 CLIPS = pathlib.Path("/usr/share/doc/opencv-doc/examples/data")
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory):
+    """Of 25 s: long enough to be met in the middle of its transcode."""
+    path = tmp_path_factory.mktemp("clips") / "long.avi"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", CLIPS / "vtest.avi", "-t", "25", "-c", "copy", path],
+                   check=True)
+    return path
+
+
 def wait_transcoding(hub, client, media_id):
     client.wait("event", channel="job_progress", resource_id=media_id)
     return wait_for(lambda: hub.pids("ffmpeg"), "a running ffmpeg")
@@ -26,11 +35,11 @@ def wait_rendition(hub, session, media_id):
 
 
 @pytest.mark.parametrize("victim", ["mediahub-worker", "ffmpeg", "mediahub-gateway"])
-def test_a_death_in_the_middle_of_a_transcode(hub, victim):
+def test_a_death_in_the_middle_of_a_transcode(hub, victim, long_clip):
     hub.expect_deaths()
     session = hub.session()
     client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
-    media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
+    media = hub.upload(session, long_clip).json()["data"]
     running = wait_transcoding(hub, client, media["id"])
     for pid in running if victim == "ffmpeg" else hub.pids(victim):
         os.kill(pid, signal.SIGKILL)
@@ -123,29 +132,29 @@ def test_a_failure_speaks_of_its_own_file_only(hub, photo):
     assert "png" in said[1] and said[0] and said[0] not in said[1], said
 
 
-def test_a_hung_ffmpeg_is_noticed(hub):
+def test_a_hung_ffmpeg_is_noticed(hub, long_clip):
     session = hub.session()
     client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
-    media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
+    media = hub.upload(session, long_clip).json()["data"]
     running = wait_transcoding(hub, client, media["id"])
     os.kill(running[0], signal.SIGSTOP)
     wait_for(lambda: not alive(running[0], "ffmpeg"), "its end", 25)
     wait_rendition(hub, session, media["id"])
 
 
-def test_a_deleted_video_stops_its_transcode(hub):
+def test_a_deleted_video_stops_its_transcode(hub, long_clip):
     session = hub.session()
     client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
-    media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
+    media = hub.upload(session, long_clip).json()["data"]
     wait_transcoding(hub, client, media["id"])
     session.delete(f"{hub.api}/media/{media['id']}", timeout=PATIENCE_S)
     wait_for(lambda: not hub.pids("ffmpeg"), "the end of ffmpeg")
 
 
-def test_progress_rises_and_the_last_event_names_the_variants(hub):
+def test_progress_rises_and_the_last_event_names_the_variants(hub, long_clip):
     session = hub.session()
     client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
-    media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
+    media = hub.upload(session, long_clip).json()["data"]
     updated = client.wait_event("media.updated", media["id"], 2 * PATIENCE_S)
     told = [m["data"]["percent"] for m in client.seen
             if m["type"] == "event" and m["channel"] == "job_progress"]

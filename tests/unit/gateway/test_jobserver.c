@@ -40,6 +40,9 @@ static struct {
     bool ending;
 } hub;
 
+/* Of 25 s: long enough to be met in the middle of its transcode. */
+static char long_clip[64];
+
 #define WAIT_LONG(condition)                                                                       \
     do {                                                                                           \
         uint64_t until_ms = clock_ms() + PATIENCE_MS;                                              \
@@ -400,7 +403,7 @@ static pid_t wait_ffmpeg(struct task *task)
 static void killed_worker(struct task *task)
 {
     start_worker();
-    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+    struct slice id = upload(task, long_clip, SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
     pid_t ffmpeg = wait_ffmpeg(task);
@@ -428,7 +431,7 @@ static void stopped_worker(struct task *task)
     size_t left_by_others = count_incoming(task);
 
     start_worker();
-    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+    struct slice id = upload(task, long_clip, SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
     pid_t ffmpeg = wait_ffmpeg(task);
@@ -468,7 +471,7 @@ static void test_killed_decoder(void **unused)
 static void killed_ffmpeg(struct task *task)
 {
     start_worker();
-    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+    struct slice id = upload(task, long_clip, SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
     kill(wait_ffmpeg(task), SIGKILL);
@@ -484,7 +487,7 @@ static void test_killed_ffmpeg(void **unused)
 static void successor(struct task *task)
 {
     start_worker();
-    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
+    struct slice id = upload(task, long_clip, SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
     pid_t ffmpeg = wait_ffmpeg(task);
@@ -659,6 +662,22 @@ static void test_tokens(void **unused)
     arena_free(arena);
 }
 
+static int start_all(void **state)
+{
+    char command[256];
+
+    snprintf(long_clip, sizeof long_clip, "/tmp/mediahub-clip-%d.avi", getpid());
+    snprintf(command, sizeof command,
+             "ffmpeg -v error -nostdin -y -i " OPENCV "vtest.avi -t 25 -c copy %s", long_clip);
+    return system(command) == 0 ? start_server(state) : -1; /* NOLINT(cert-env33-c): a test's own */
+}
+
+static int stop_all(void **state)
+{
+    unlink(long_clip);
+    return stop_server(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -671,5 +690,5 @@ int main(void)
         cmocka_unit_test(test_not_taken),
     };
 
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, start_all, stop_all);
 }

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "state/commit.h"
 
-enum { RECORD_TRIES = 16, RECORD_CHUNK = 500 };
+enum { RECORD_TRIES = 32, RECORD_CHUNK = 500 };
 
 struct record_shape;
 

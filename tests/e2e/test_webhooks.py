@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -216,6 +217,18 @@ def test_retry_after_holds_the_endpoint(hub, make_receiver, status):
 def metric(hub, name):
     text = requests.get(hub.url + "/metrics", timeout=PATIENCE_S).text
     return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
+
+
+def test_many_created_at_once_fill_the_room_there_is(hub):
+    headers = hub.session().headers
+
+    def post(number):
+        return requests.post(hub.api + "/webhooks", headers=headers, timeout=PATIENCE_S, json={
+            "url": f"https://example.com/{number}", "events": ["*"]}).status_code
+
+    with ThreadPoolExecutor(60) as pool:
+        assert set(pool.map(post, range(60))) == {201}
+        assert sorted(pool.map(post, range(60))) == [201] * 40 + [507] * 20
 
 
 def test_a_full_backlog_is_bounded_and_told(make_hub, make_receiver, photo):

@@ -279,7 +279,7 @@ static void many(struct task *task, struct state *state)
     assert_int_equal(record_load_many_as(task, state, &shape, things, &n), OK);
 }
 
-enum { CROWD = 24 };
+enum { CROWD = 48 };
 
 struct crowd {
     struct state *state;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "decode/colour.h"
+#include "decode/jpeg_baseline.h"
 #include "decode/jpeg_profile.h"
 #include "decode/thumbnail.h"
 
@@ -277,7 +278,11 @@ static bool read_picture(struct reader *reader, struct picture *picture, bool tu
         return false;
     picture->profile = jpeg_profile(reader->decoding->arena, jpeg);
     choose_scale(reader);
-    if (jpeg->jpeg_color_space == JCS_GRAYSCALE || jpeg->jpeg_color_space == JCS_YCbCr)
+    bool plain = jpeg->jpeg_color_space == JCS_GRAYSCALE || jpeg->jpeg_color_space == JCS_YCbCr;
+    if (plain && jpeg_baseline_read(reader->decoding->arena, jpeg, reader->decoding->give_up_ms,
+                                    &picture->planes))
+        return true;
+    if (plain)
         read_planes(reader, &picture->planes);
     else if (jpeg->jpeg_color_space == JCS_RGB || jpeg->num_components == COLOUR_CMYK)
         read_packed(reader, picture);

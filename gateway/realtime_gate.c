@@ -150,8 +150,7 @@ static void on_canary(void *arg, uint64_t written_ms)
 
 static void on_progress(void *arg, const struct progress *progress)
 {
-    realtime_progress(((struct gateway *)arg)->realtime, progress->media_id, progress->owner,
-                      progress->kind, progress->percent);
+    realtime_progress(((struct gateway *)arg)->realtime, progress);
 }
 
 static struct {

@@ -1,4 +1,4 @@
-/* latest.h: the latest progress of each running job, for clients that were too slow to hear all
+/* latest.h: the latest progress of each job, for clients that were too slow to hear all
  * of it. Bounded: past LATEST_MAX the one that has been silent longest is forgotten. */
 #pragma once
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "realtime/channel.h"
+#include "state/job_kind.h"
 
 #include <assert.h>
 
@@ -262,8 +263,7 @@ struct frame *message_event(const struct event *event, struct slice channel, str
     return end(&m);
 }
 
-struct frame *message_progress(struct slice media_id, struct slice owner, struct slice kind,
-                               unsigned percent)
+struct frame *message_progress(const struct progress *progress)
 {
     struct message m;
 
@@ -271,14 +271,16 @@ struct frame *message_progress(struct slice media_id, struct slice owner, struct
     jw_str_or_null(&m.w, "id", SLICE_NONE);
     jw_str_or_null(&m.w, "position", SLICE_NONE);
     jw_str(&m.w, "channel", channel_row(CHANNEL_JOB_PROGRESS)->name);
-    jw_str(&m.w, "resource_id", media_id);
+    jw_str(&m.w, "resource_id", progress->subject_id);
     jw_str(&m.w, "event", SLICE("job.progress"));
     jw_key(&m.w, "data");
     jw_object(&m.w);
-    jw_str(&m.w, "id", media_id);
-    jw_str(&m.w, "kind", kind);
-    jw_str(&m.w, "user_id", owner);
-    jw_int(&m.w, "percent", percent);
+    jw_str(&m.w, "id", progress->subject_id);
+    jw_str(&m.w, "job_id", progress->job_id);
+    jw_str(&m.w, "kind", progress->kind);
+    jw_str(&m.w, "user_id", progress->owner);
+    jw_str(&m.w, "status", job_status_name(progress->state));
+    jw_int(&m.w, "percent", progress->percent);
     jw_object_end(&m.w);
     jw_time(&m.w, "timestamp", clock_unix_ms());
     return end(&m);

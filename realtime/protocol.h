@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "realtime/frame.h"
 #include "state/event.h"
+#include "state/progress.h"
 
 enum { AUTH_TIMEOUT_S = 10, HEARTBEAT_S = 25, REFERENCE_MAX_BYTES = 128, NAME_MAX_BYTES = 128 };
 
@@ -54,5 +55,4 @@ struct frame *message_gap(struct slice channel, struct slice position, struct sl
 /* The frame of an event with a body; says where in its payload the position stands. */
 struct frame *message_event(const struct event *event, struct slice channel, struct slice position,
                             uint32_t *position_at);
-struct frame *message_progress(struct slice media_id, struct slice owner, struct slice kind,
-                               unsigned percent);
+struct frame *message_progress(const struct progress *progress);

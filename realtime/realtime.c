@@ -182,13 +182,14 @@ static void offer_progress(struct client *client, void *arg)
     client_offer(client, arg, CHANNEL_JOB_PROGRESS);
 }
 
-void realtime_progress(struct realtime *hub, struct slice media_id, struct slice owner,
-                       struct slice kind, unsigned percent)
+void realtime_progress(struct realtime *hub, const struct progress *progress)
 {
-    struct frame *frame = message_progress(media_id, owner, kind, percent);
+    struct frame *frame = message_progress(progress);
 
-    latest_note(&hub->latest, media_id, owner, kind, frame_ref(frame));
-    subscriptions_each(hub, CHANNEL_JOB_PROGRESS, owner, media_id, offer_progress, frame);
+    latest_note(&hub->latest, progress->subject_id, progress->owner, progress->kind,
+                frame_ref(frame));
+    subscriptions_each(hub, CHANNEL_JOB_PROGRESS, progress->owner, progress->subject_id,
+                       offer_progress, frame);
     frame_unref(frame);
 }
 

@@ -8,6 +8,7 @@
 #include "realtime/hooks.h"
 #include "state/event.h"
 #include "state/position.h"
+#include "state/progress.h"
 
 struct realtime;
 
@@ -19,9 +20,8 @@ void realtime_free(struct realtime *hub);
 void realtime_publish(struct realtime *hub, const struct event *event);
 void realtime_forked(struct realtime *hub, unsigned partition, const struct head *head);
 void realtime_canary(struct realtime *hub, uint64_t written_ms);
-/* Latest progress of a running job; volatile, no history (channel job_progress). */
-void realtime_progress(struct realtime *hub, struct slice media_id, struct slice owner,
-                       struct slice kind, unsigned percent);
+/* Latest progress of a job; volatile, no history (channel job_progress). */
+void realtime_progress(struct realtime *hub, const struct progress *progress);
 
 /* SIGTERM: every client gets close 4200 with a reconnect slot of its own in the window. */
 void realtime_drain(struct realtime *hub, uint64_t window_ms);

@@ -1,13 +1,15 @@
 """jobs.yaml -> jobs.def: JOB_SUBJECT(name, NAME) per subject and JOB_KIND(name, NAME, subject, media,
-runner, lane, outputs, result, next, loss, measure, start_ms, per_s, most_ms) per kind, in C's words; and
+runner, lane, outputs, result, next, loss, yields, measure, cost, deadline) per kind, in C's words; and
 job_words.h: the kinds as the words of a setting."""
 import re
 import sys
 
 import yaml
 
-KEYS = {"subject", "media", "runner", "lane", "outputs", "result", "next", "loss", "deadline"}
-DEADLINE = {"measure", "start_ms", "per_s", "most_ms"}
+KEYS = {"subject", "media", "runner", "lane", "outputs", "result", "next", "loss", "yields",
+        "measure", "cost", "deadline"}
+COST = {"start_ms", "per_s"}
+DEADLINE = {"start_ms", "per_s", "most_ms"}
 PRODUCTS = ["thumbnail", "rendition", "mask"]
 TYPES = ["image", "video", "audio", "document"]
 DEADLINE_MOST_MS = 86400000  # wire.yaml, job
@@ -41,7 +43,7 @@ class Schema:
             self.refuse(f"{name}: {key} is none of {', '.join(values)}")
 
     def check_kind(self, name, row):
-        if set(row) != KEYS or set(row["deadline"]) != DEADLINE:
+        if set(row) != KEYS or set(row["cost"]) != COST or set(row["deadline"]) != DEADLINE:
             self.refuse(f"{name} needs exactly {', '.join(sorted(KEYS))}")
         self.check_one_of(name, "subject", row["subject"], self.subjects)
         self.check_one_of(name, "lane", row["lane"], self.lanes)
@@ -52,23 +54,32 @@ class Schema:
                 self.check_one_of(name, key, value, values)
         for key in ("runner", "result"):
             self.check_name(row[key])
-        deadline = row["deadline"]
-        self.check_one_of(name, "measure", deadline["measure"], ["bytes", "pixels"])
+        self.check_one_of(name, "measure", row["measure"], ["bytes", "pixels"])
+        self.check_one_of(name, "yields", row["yields"], [True, False])
+        deadline, cost = row["deadline"], row["cost"]
         if not 0 < deadline["start_ms"] <= deadline["most_ms"] <= DEADLINE_MOST_MS or deadline["per_s"] < 1:
             self.refuse(f"{name}: its deadline is none")
+        if not 0 < cost["start_ms"] < deadline["start_ms"] or cost["per_s"] < deadline["per_s"]:
+            self.refuse(f"{name}: its cost is none, or above its deadline")
 
 
 def bits(prefix, names):
     return " | ".join(f"1u << {prefix}_{name.upper()}" for name in names) or "0u"
 
 
+def budget(row):
+    """Of core/base/budget.h, as one argument of a macro."""
+    return f"BUDGET({row['start_ms']}, {row['per_s']}, {row['most_ms']})"
+
+
 def kind_row(name, row):
-    upper, deadline = str.upper, row["deadline"]
+    upper = str.upper
+    cost = {**row["cost"], "most_ms": row["deadline"]["most_ms"]}
     following = "JOB_KIND_COUNT" if row["next"] == "none" else f"JOB_{upper(row['next'])}"
     words = [name, upper(name), f"SUBJECT_{upper(row['subject'])}", bits("MEDIA", row["media"]),
              row["runner"], f"LANE_{upper(row['lane'])}", bits("VARIANT", row["outputs"]), row["result"],
-             following, f"LOSS_{upper(row['loss'])}", f"MEASURE_{upper(deadline['measure'])}",
-             *(str(deadline[key]) for key in ("start_ms", "per_s", "most_ms"))]
+             following, f"LOSS_{upper(row['loss'])}", str(row["yields"]).lower(),
+             f"MEASURE_{upper(row['measure'])}", budget(cost), budget(row["deadline"])]
     return f"JOB_KIND({', '.join(words)})"
 
 

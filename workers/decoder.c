@@ -378,23 +378,26 @@ static enum decoder_end read_answer(struct task *task, const struct child *child
 }
 
 /* The last words of a library, or a sanitizer's report. */
-static void log_words(struct task *task, const struct child *child)
+static struct slice log_words(struct task *task, const struct child *child)
 {
     char *room = arena_alloc(task->arena, SAID_MAX_BYTES);
     ssize_t n = read(child->said, room, SAID_MAX_BYTES);
-    struct slice rest = {room, n > 0 ? (size_t)n : 0}, line;
+    struct slice all = {room, n > 0 ? (size_t)n : 0}, rest = all, line;
 
     while (rest.n && slice_split(rest, '\n', &line, &rest))
         log_event(LOG_WARN, "decoder_said", F("pid", child->pid), F("text", line));
+    size_t left_out = all.n > WORDS_MAX_BYTES ? all.n - WORDS_MAX_BYTES : 0;
+    return wire_clip(task->arena, slice_from_offset(all, left_out), WORDS_MAX_BYTES);
 }
 
 enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
                              const struct wire_decode *request, const int *fds, size_t n,
-                             struct wire_message *answer)
+                             struct wire_message *answer, struct slice *said)
 {
     struct child *child = &decoder->child;
     int theirs[2];
 
+    *said = SLICE_NONE;
     if (!decoder_wait_ready(decoder) || !open_ends(child, theirs))
         return DECODER_UNAVAILABLE;
     bool sent = send_request(decoder, request, fds, n, theirs);
@@ -406,7 +409,7 @@ enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
         kill_template(decoder);
     if (child->end == DECODER_ANSWERED)
         child->end = read_answer(task, child, answer);
-    log_words(task, child);
+    *said = log_words(task, child);
     close_ends(child);
     return child->end;
 }

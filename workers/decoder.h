@@ -27,10 +27,13 @@ struct decoder *decoder_start(void);
 /* Kills the processes; suspends until nothing of them is left, and frees. */
 void decoder_stop(struct task *task, struct decoder *decoder);
 
-/* fds: the original and the outputs, borrowed. The answer lives in the task's arena. Suspends. */
+/* fds: the original and the outputs, borrowed. The answer lives in the task's arena, and so does
+ * *said: the end of what the child wrote to its standard error, WORDS_MAX_BYTES at most. Suspends.
+ */
+enum { WORDS_MAX_BYTES = 1500 };
 enum decoder_end decoder_ask(struct task *task, struct decoder *decoder,
                              const struct wire_decode *request, const int *fds, size_t n,
-                             struct wire_message *answer);
+                             struct wire_message *answer, struct slice *said);
 /* Suspends until there is one that takes requests, for some seconds at most. */
 bool decoder_wait_ready(struct decoder *decoder);
 /* Of a decoder that has been ready: what holds its children, and whether the kernel can keep a

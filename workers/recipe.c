@@ -105,9 +105,9 @@ static uint64_t work_pixels(const struct wire_clip *clip)
 uint64_t recipe_deadline_ms(const struct wire_clip *clip)
 {
     static const struct budget deadlines[] = {
-#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, result, next, loss, measure,   \
-                 start_ms, per_s, most_ms)                                                         \
-    [WIRE_KIND_##NAME] = {start_ms, per_s, most_ms},
+#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, result, next, loss, yields,    \
+                 measure, cost, deadline)                                                          \
+    [WIRE_KIND_##NAME] = deadline,
 #include "jobs.def"
 #undef JOB_KIND
     };

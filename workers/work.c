@@ -139,7 +139,7 @@ static bool run_decode(struct task *task, struct work *work, struct files *files
                                   job->deadline_ms,   DECODE_MEMORY_BYTES};
     struct wire_message answer;
     enum decoder_end end =
-        decoder_ask(task, work->decoder, &request, files->fds, 1 + files->n, &answer);
+        decoder_ask(task, work->decoder, &request, files->fds, 1 + files->n, &answer, &work->log);
 
     return from_decoder(work, end, &answer) && keep_made(task, files);
 }
@@ -179,7 +179,8 @@ static bool probe(struct task *task, struct work *work, const struct files *file
                                   .deadline_ms =
                                       job->deadline_ms < PROBE_MS ? job->deadline_ms : PROBE_MS};
     struct wire_message answer;
-    enum decoder_end end = decoder_ask(task, work->decoder, &request, files->fds, 1, &answer);
+    enum decoder_end end =
+        decoder_ask(task, work->decoder, &request, files->fds, 1, &answer, &work->log);
 
     if (!from_decoder(work, end, &answer))
         return false;
@@ -224,6 +225,7 @@ static bool run_transcode(struct task *task, struct work *work, struct files *fi
         struct slice message;
         enum transcode_end end = transcode_run(task, &request, &message);
 
+        work->log = message;
         if (!from_transcoder(work, end, message))
             return false;
     }

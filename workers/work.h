@@ -18,7 +18,7 @@ struct work {
     /* The outcome, in the task's arena: */
     struct wire_results results;
     enum wire_reason reason;
-    struct slice message;
+    struct slice message, log;
     bool retryable, counts; /* see wire.yaml, failed */
 };
 

@@ -115,9 +115,9 @@ static void report(struct task *task, struct worker *worker, struct link *link,
 
 static struct wire_message failure(const struct wire_job *job, const struct work *work)
 {
-    return (struct wire_message){
-        .type = WIRE_FAILED,
-        .failed = {job->lease, work->reason, work->message, work->retryable, work->counts}};
+    return (struct wire_message){.type = WIRE_FAILED,
+                                 .failed = {job->lease, work->reason, work->message, work->log,
+                                            work->retryable, work->counts}};
 }
 
 static struct wire_message do_work(struct task *task, struct worker *worker, struct link *link,

@@ -9,4 +9,9 @@ struct budget {
     uint64_t most_ms;
 };
 
+#define BUDGET(...)                                                                                \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
 uint64_t budget_ms(const struct budget *budget, uint64_t units);

@@ -46,9 +46,9 @@ void commit_refuse(struct commit *commit, enum err why);
 void commit_event(struct commit *commit, struct event *event);
 
 /* One write; its first argument after the name is a key of this partition. The commands, in capital
- * letters, and their shapes stand in SHAPES in functions.lua; three are ours: UNREF key (DECR, and
- * the key goes at 0), ZADDNX key score member.., and TALLY key field increment.. (HINCRBY of each
- * field, if the hash is there). */
+ * letters, and their shapes stand in SHAPES in functions.lua; ours are UNREF key (DECR, and the key
+ * goes at 0), JOB_* key (job.c alone), ZADDNX key score member.., and TALLY key field increment..
+ * (HINCRBY of each field, if the hash is there). */
 void commit_writev(struct commit *commit, const struct slice *argv, size_t argc);
 #define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))

@@ -40,7 +40,12 @@ local SHAPES = {
     RPUSH = {least = 2, holds = 'list'},
     LPUSH = {least = 2, holds = 'list'},
     LREM = {least = 3, most = 3, holds = 'list', integer = 2},
+    JOB_ENTER = {least = 1, most = 1, holds = 'hash'},
+    JOB_END = {least = 1, most = 1, holds = 'hash'},
+    JOB_PARK = {least = 1, most = 1, holds = 'hash'},
+    JOBS_END = {least = 1, most = 1, holds = 'set'},
 }
+local job_writes = {} -- by name: jobs.lua
 
 -- These are no commands of Redis.
 local function run_write(write)
@@ -54,6 +59,8 @@ local function run_write(write)
                 redis.call('HINCRBY', write[2], write[i], write[i + 1])
             end
         end
+    elseif job_writes[write[1]] then
+        job_writes[write[1]](write[2])
     elseif write[1] == 'ZADDNX' then
         redis.call('ZADD', write[2], 'NX', unpack(write, 3))
     else
@@ -294,163 +301,6 @@ local function usage_count(keys, args)
     return {recorded[1] or '', recorded[2] or '', counted[1], counted[2]}
 end
 
--- Jobs: see job.h.
-
-local LANES = {'fresh', 'on_demand', 'regeneration'}
-local SKIPS_MAX = 200
-local EXPIRES_MAX = 100
-
-local function now_ms()
-    local time = redis.call('TIME')
-    return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function job_fields(tag, id)
-    local f = redis.call('HMGET', tag .. 'job:' .. id, 'state', 'lane', 'kind', 'owner', 'media',
-        'lease', 'deaths', 'subject')
-    if not f[1] then
-        return nil
-    end
-    return {id = id, key = tag .. 'job:' .. id, state = f[1], place = f[2] .. ':' .. f[3],
-        owner = f[4], lease = f[6], deaths = tonumber(f[7]),
-        subject = tag .. (f[8] or 'media') .. ':' .. f[5]}
-end
-
--- A change of the record, which whoever has loaded it must notice (see record.h).
-local function change_job(key, ...)
-    redis.call('HSET', key, ...)
-    redis.call('HINCRBY', key, 'rev', 1)
-end
-
-local function drop_job(tag, id)
-    redis.call('DEL', tag .. 'job:' .. id)
-    redis.call('ZREM', tag .. 'leases', id)
-end
-
-local function subject_exists(job)
-    return redis.call('EXISTS', job.subject) == 1
-end
-
--- The kind whose next owner has waited longest, and that owner.
-local function next_place(tag, lane, kinds)
-    local place, owner, since
-    for _, kind in ipairs(kinds) do
-        local at = lane .. ':' .. kind
-        local first = redis.call('ZRANGE', tag .. 'ring:' .. at, 0, 0, 'WITHSCORES')
-        if first[1] and (not since or tonumber(first[2]) < since) then
-            place, owner, since = at, first[1], tonumber(first[2])
-        end
-    end
-    return place, owner
-end
-
--- Pops the owner's next job; the owner goes to the end of the ring, or out of it.
-local function pop_job(tag, place, owner)
-    local queue = tag .. 'jobs:' .. place .. ':' .. owner
-    local id = redis.call('LPOP', queue)
-    if redis.call('EXISTS', queue) == 1 then
-        redis.call('ZADD', tag .. 'ring:' .. place, now_us(), owner)
-    else
-        redis.call('ZREM', tag .. 'ring:' .. place, owner)
-    end
-    return id
-end
-
-local function push_back(tag, job)
-    redis.call('LPUSH', tag .. 'jobs:' .. job.place .. ':' .. job.owner, job.id)
-    redis.call('ZADD', tag .. 'ring:' .. job.place, 'NX', now_us(), job.owner)
-    redis.call('ZREM', tag .. 'leases', job.id)
-    change_job(job.key, 'state', 'queued', 'lease', '')
-end
-
-local function claim_in_lane(tag, lane, kinds)
-    for _ = 1, SKIPS_MAX do
-        local place, owner = next_place(tag, lane, kinds)
-        if not place then
-            return nil
-        end
-        local id = pop_job(tag, place, owner)
-        local job = id and job_fields(tag, id)
-        if job and job.state == 'queued' then
-            if subject_exists(job) then
-                return job
-            end
-            drop_job(tag, id)
-        end
-    end
-    return nil
-end
-
--- job_claim {pN}:head lease milliseconds kinds.. -> the job's fields, or nothing.
-local function job_claim(keys, args)
-    local tag = tag_of(keys[1])
-    local kinds = {unpack(args, 3)}
-    for _, lane in ipairs(LANES) do
-        local job = claim_in_lane(tag, lane, kinds)
-        if job then
-            change_job(job.key, 'state', 'leased', 'lease', args[1])
-            redis.call('ZADD', tag .. 'leases', now_ms() + tonumber(args[2]), job.id)
-            return redis.call('HGETALL', job.key)
-        end
-    end
-    return {}
-end
-
-local function held_job(tag, id, lease)
-    local job = job_fields(tag, id)
-    return job and job.state == 'leased' and job.lease == lease and job or nil
-end
-
--- job_renew {pN}:head id lease milliseconds -> 1, or 0 when the lease is lost.
-local function job_renew(keys, args)
-    local tag = tag_of(keys[1])
-    local job = held_job(tag, args[1], args[2])
-    if not job then
-        return 0
-    end
-    if not subject_exists(job) then
-        drop_job(tag, job.id)
-        return 0
-    end
-    redis.call('ZADD', tag .. 'leases', now_ms() + tonumber(args[3]), job.id)
-    return 1
-end
-
--- job_release {pN}:head id lease deaths_max(0: does not count) reason
--- -> 1, 0 when the lease is lost, 2 when this is the last death (nothing is done).
-local function job_release(keys, args)
-    local tag = tag_of(keys[1])
-    local job = held_job(tag, args[1], args[2])
-    local deaths_max = tonumber(args[3])
-    if not job then
-        return 0
-    end
-    if deaths_max > 0 then
-        if job.deaths + 1 >= deaths_max then
-            return 2
-        end
-        change_job(job.key, 'deaths', job.deaths + 1, 'reason', args[4])
-    end
-    push_back(tag, job)
-    return 1
-end
-
--- job_expire {pN}:head -> how many went back to their queues.
-local function job_expire(keys, args)
-    local tag = tag_of(keys[1])
-    local ids = redis.call('ZRANGEBYSCORE', tag .. 'leases', '-inf', now_ms(), 'LIMIT', 0,
-        EXPIRES_MAX)
-    for _, id in ipairs(ids) do
-        local job = job_fields(tag, id)
-        if job and job.state == 'leased' then
-            push_back(tag, job)
-        else
-            redis.call('ZREM', tag .. 'leases', id)
-        end
-    end
-    return #ids
-end
-
 -- canary {pN}:head milliseconds -> 1. Kept out of the AOF and away from replicas: an idle hub's disk
 -- rests, and a canary of yesterday proves nothing.
 local function canary(keys, args)
@@ -469,8 +319,4 @@ register('commit_full', commit)
 register('head_open', head_open)
 register('swap', swap)
 register('usage_count', usage_count)
-register('job_claim', job_claim)
-register('job_renew', job_renew)
-register('job_release', job_release)
-register('job_expire', job_expire)
 register('canary', canary)

@@ -5,20 +5,19 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "state/id.h"
+#include "state/job_kind.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
-enum { LEASE_BYTES = 12, US_PER_MS = 1000 };
-
-static struct slice place_key(struct arena *arena, const struct job *job, const char *what,
-                              struct slice owner)
-{
-    return state_key(arena, job->partition, "%s:%.*s:%.*s%s%.*s", what,
-                     SLICE_ARG(job_lane_name(job->lane)), SLICE_ARG(job_kind_name(job->kind)),
-                     owner.n ? ":" : "", SLICE_ARG(owner));
-}
+enum { LEASE_BYTES = 12 };
 
 /* -- In commits ------------------------------------------------------------------------------- */
+
+static void write_by_record(struct commit *commit, const char *write, const struct job *job)
+{
+    commit_write(commit, slice_from(write), record_key(commit_arena(commit), job));
+}
 
 void job_enqueue(struct commit *commit, struct job *job)
 {
@@ -32,28 +31,21 @@ void job_enqueue(struct commit *commit, struct job *job)
     job->lease = SLICE_NONE;
     job->state = JOB_QUEUED;
     record_create(commit, job);
-    commit_write(commit, SLICE("RPUSH"), place_key(arena, job, "jobs", job->owner), job->id);
-    commit_write(commit, SLICE("ZADDNX"), place_key(arena, job, "ring", SLICE_NONE),
-                 record_number(arena, job->created_ms * US_PER_MS), job->owner);
-}
-
-static void require_lease(struct commit *commit, const struct job *job)
-{
-    assert(job->lease.n && job->partition == commit_partition(commit));
-    commit_require_field(commit, record_key(commit_arena(commit), job), SLICE("lease"), job->lease);
-}
-
-static void end_lease(struct commit *commit, const struct job *job)
-{
-    commit_write(commit, SLICE("ZREM"), state_key(commit_arena(commit), job->partition, "leases"),
-                 job->id);
+    write_by_record(commit, "JOB_ENTER", job);
 }
 
 void job_complete(struct commit *commit, const struct job *job)
 {
-    require_lease(commit, job);
-    commit_write(commit, SLICE("DEL"), record_key(commit_arena(commit), job));
-    end_lease(commit, job);
+    assert(job->lease.n && job->partition == commit_partition(commit));
+    commit_require_field(commit, record_key(commit_arena(commit), job), SLICE("lease"), job->lease);
+    write_by_record(commit, "JOB_END", job);
+}
+
+void job_end_all(struct commit *commit, struct slice subject_id)
+{
+    commit_write(commit, SLICE("JOBS_END"),
+                 state_key(commit_arena(commit), commit_partition(commit), "jobs_about:%.*s",
+                           SLICE_ARG(subject_id)));
 }
 
 enum err job_load_held(struct task *task, struct state *state, const struct job *job,
@@ -68,19 +60,33 @@ enum err job_load_held(struct task *task, struct state *state, const struct job 
     return err;
 }
 
-void job_park(struct commit *commit, const struct job *held, struct slice reason)
+void job_park(struct commit *commit, const struct job *held, struct slice code, struct slice reason,
+              struct slice log)
 {
-    struct arena *arena = commit_arena(commit);
     struct job parked = *held;
 
     parked.state = JOB_PARKED;
     parked.lease = SLICE_NONE;
     parked.deaths = held->attempt;
     parked.reason = reason;
+    parked.code = code;
+    parked.log = log;
+    parked.parked_ms = clock_unix_ms();
     record_save(commit, held, &parked);
-    commit_write(commit, SLICE("ZADD"), state_key(arena, held->partition, "jobs_parked"),
-                 record_number(arena, clock_unix_ms()), held->id);
-    end_lease(commit, held);
+    write_by_record(commit, "JOB_PARK", held);
+}
+
+void job_unpark(struct commit *commit, const struct job *parked)
+{
+    struct job queued = *parked;
+
+    queued.state = JOB_QUEUED;
+    queued.deaths = 0;
+    queued.reason = queued.code = queued.log = SLICE_NONE;
+    queued.parked_ms = 0;
+    queued.announced = false;
+    record_save(commit, parked, &queued);
+    write_by_record(commit, "JOB_ENTER", parked);
 }
 
 /* -- By functions ----------------------------------------------------------------------------- */
@@ -101,18 +107,36 @@ static struct slice new_lease(struct arena *arena)
     return text_base64url(arena, (struct slice){random, sizeof random});
 }
 
-enum err job_claim(struct task *task, struct state *state, unsigned kinds, struct job *out)
+/* lanes, then kind, pool and bound of each kind that is wished for. */
+static size_t claim_arguments(struct arena *arena, const struct job_wish *wish, struct slice *argv)
 {
-    struct slice argv[2 + JOB_KIND_COUNT];
-    unsigned first = (unsigned)random_below(state->partitions);
-    size_t argc = 0;
+    size_t n = 0;
 
-    assert(kinds && kinds < 1u << JOB_KIND_COUNT);
-    argv[argc++] = new_lease(task->arena);
-    argv[argc++] = record_number(task->arena, JOB_OFFER_MS);
-    for (unsigned i = 0; i < JOB_KIND_COUNT; i++)
-        if (kinds & 1u << i)
-            argv[argc++] = job_kind_name((enum job_kind)i);
+    argv[n++] = new_lease(arena);
+    argv[n++] = record_number(arena, JOB_OFFER_MS);
+    argv[n++] = record_number(arena, JOB_LANE_COUNT);
+    for (unsigned i = 0; i < JOB_LANE_COUNT; i++)
+        argv[n++] = job_lane_name((enum job_lane)i);
+    for (unsigned i = 0; i < JOB_KIND_COUNT; i++) {
+        const struct job_kind_row *row = job_kind_row((enum job_kind)i);
+
+        if (!(wish->kinds & 1u << i))
+            continue;
+        argv[n++] = job_kind_name((enum job_kind)i);
+        argv[n++] = row->pool;
+        argv[n++] = wish->brief && row->yields ? record_number(arena, wish->brief_ms) : SLICE("");
+    }
+    return n;
+}
+
+enum err job_claim(struct task *task, struct state *state, const struct job_wish *wish,
+                   struct job *out)
+{
+    struct slice argv[3 + JOB_LANE_COUNT + 3 * JOB_KIND_COUNT];
+    unsigned first = (unsigned)random_below(state->partitions);
+    size_t argc = claim_arguments(task->arena, wish, argv);
+
+    assert(wish->kinds && wish->kinds < 1u << JOB_KIND_COUNT);
     for (unsigned i = 0; i < state->partitions; i++) {
         unsigned partition = (first + i) % state->partitions;
         struct redis_value fields;
@@ -131,6 +155,26 @@ enum err job_claim(struct task *task, struct state *state, unsigned kinds, struc
         return err;
     }
     return ERR_NOT_FOUND;
+}
+
+/* All places where the owner may wait for the same pool. */
+enum err job_charge(struct task *task, struct state *state, const struct job *job, int64_t more_ms)
+{
+    struct slice argv[3 + JOB_LANE_COUNT * JOB_KIND_COUNT], pool = job_kind_row(job->kind)->pool;
+    struct redis_value reply;
+    size_t argc = 0;
+
+    argv[argc++] = pool;
+    argv[argc++] = job->owner;
+    argv[argc++] = arena_printf(task->arena, "%" PRId64, more_ms);
+    for (unsigned kind = 0; kind < JOB_KIND_COUNT; kind++)
+        for (unsigned lane = 0;
+             lane < JOB_LANE_COUNT && slice_eq(job_kind_row((enum job_kind)kind)->pool, pool);
+             lane++)
+            argv[argc++] = arena_printf(task->arena, "%.*s:%.*s",
+                                        SLICE_ARG(job_lane_name((enum job_lane)lane)),
+                                        SLICE_ARG(job_kind_name((enum job_kind)kind)));
+    return job_call(task, state, "job_charge", job->partition, argv, argc, &reply);
 }
 
 enum err job_renew(struct task *task, struct state *state, const struct job *job)
@@ -166,6 +210,20 @@ enum err job_expire_leases(struct task *task, struct state *state)
 
         if (err != OK)
             return err;
+    }
+    return OK;
+}
+
+enum err job_adopt(struct task *task, struct state *state, bool *all)
+{
+    *all = true;
+    for (unsigned i = 0; i < state->partitions; i++) {
+        struct redis_value reply;
+        enum err err = job_call(task, state, "job_adopt", i, NULL, 0, &reply);
+
+        if (err != OK)
+            return err;
+        *all = *all && reply.number == 1;
     }
     return OK;
 }

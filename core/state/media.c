@@ -35,6 +35,7 @@ static struct commit *creation(struct task *task, struct state *state, struct me
                  SLICE("1"));
     if (job) {
         job->subject_id = media->id;
+        job->cost_ms = job_kind_cost_ms(job->kind, media);
         job->owner = media->owner;
         job->sha256 = media->sha256;
         job_enqueue(commit, job);
@@ -152,6 +153,7 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     commit_allow_full(commit);
     commit_event(commit, &event);
     record_remove(commit, media);
+    job_end_all(commit, media->id);
     media_index_remove(commit, media);
     usage_remove(commit, media->owner, media->size);
     commit_write(commit, SLICE("UNREF"), blob_key(task->arena, media->partition, media->sha256));
@@ -204,6 +206,7 @@ static enum err regenerate(struct commit *commit, const void *was, void *record,
         return ERR_CONFLICT;
     struct job job = {.kind = regeneration->kind,
                       .lane = LANE_REGENERATION,
+                      .cost_ms = job_kind_cost_ms(regeneration->kind, now),
                       .subject_id = now->id,
                       .owner = now->owner,
                       .sha256 = now->sha256};
@@ -258,6 +261,7 @@ static enum err finish(struct commit *commit, const void *before, void *record, 
     job_complete(commit, finish->job);
     if (next) {
         next->subject_id = now->id;
+        next->cost_ms = job_kind_cost_ms(next->kind, now);
         next->owner = now->owner;
         next->sha256 = now->sha256;
         job_enqueue(commit, next);
@@ -279,7 +283,7 @@ struct parking {
     struct task *task;
     struct state *state;
     const struct job *job;
-    struct slice code, message;
+    struct slice code, message, log;
 };
 
 static enum err park(struct commit *commit, const void *was, void *record, void *arg)
@@ -299,19 +303,55 @@ static enum err park(struct commit *commit, const void *was, void *record, void 
     now->rendition_failed = now->rendition_failed || of_rendition;
     now->failure_code = parking->code;
     now->failure_message = parking->message;
-    job_park(commit, &held, parking->message);
+    job_park(commit, &held, parking->code, parking->message, parking->log);
     add_result_event(commit, now, fatal ? EVENT_MEDIA_FAILED : EVENT_MEDIA_UPDATED, SLICE_NONE);
     return OK;
 }
 
 enum err media_park(struct task *task, struct state *state, const struct job *job,
-                    struct slice code, struct slice message)
+                    struct slice code, struct slice message, struct slice log)
 {
-    struct parking parking = {task, state, job, code, message};
+    struct parking parking = {task, state, job, code, message, log};
     struct media now = {.id = job->subject_id};
     enum err err = record_change(task, state, &now, park, &parking);
 
     return err == ERR_NOT_FOUND ? ERR_CONFLICT : err;
+}
+
+struct retrial {
+    struct task *task;
+    struct state *state;
+    struct slice job_id;
+};
+
+static enum err retry(struct commit *commit, const void *was, void *record, void *arg)
+{
+    const struct retrial *retrial = arg;
+    struct job job = {.id = retrial->job_id};
+    struct media *now = record;
+    enum err err = record_load(retrial->task, retrial->state, &job);
+
+    if (err == OK && job.state != JOB_PARKED)
+        err = ERR_CONFLICT;
+    if (err != OK)
+        return err;
+    if (now->status == MEDIA_FAILED)
+        now->status = MEDIA_PROCESSING;
+    now->rendition_failed = false;
+    now->failure_code = now->failure_message = SLICE_NONE;
+    job_unpark(commit, &job);
+    add_result_event(commit, now, EVENT_MEDIA_UPDATED, SLICE_NONE);
+    return OK;
+}
+
+enum err media_retry(struct task *task, struct state *state, struct slice job_id)
+{
+    struct retrial retrial = {task, state, job_id};
+    struct job job = {.id = job_id};
+    enum err err = record_load(task, state, &job);
+    struct media now = {.id = job.subject_id};
+
+    return err == OK ? record_change(task, state, &now, retry, &retrial) : err;
 }
 
 static enum err announce_once(struct task *task, struct state *state, void *arg)

@@ -46,12 +46,15 @@ typedef struct media_outcome media_result_fn(struct media *now, void *arg);
 enum err media_finish(struct task *task, struct state *state, const struct job *job,
                       media_result_fn *fn, void *arg);
 
-/* The job cannot succeed: it is parked with this message, and the media has failed with them
- * (media.failed); but a transcode's failure, or that of making anew what was ready, leaves the
+/* The job cannot succeed: it is parked with this message and log, and the media has failed with
+ * them (media.failed); but a transcode's failure, or that of making anew what was ready, leaves the
  * media as it was (media.updated), because what is there serves. ERR_CONFLICT: the lease is no
  * longer valid, or the media is deleted. */
 enum err media_park(struct task *task, struct state *state, const struct job *job,
-                    struct slice code, struct slice message);
+                    struct slice code, struct slice message, struct slice log);
+/* A parked job of a media is queued again, and the media is as before it failed (media.updated).
+ * ERR_CONFLICT: it is not parked (any more); ERR_NOT_FOUND: there is none, or its media is gone. */
+enum err media_retry(struct task *task, struct state *state, struct slice job_id);
 
 /* A worker has accepted the job: emits media.processing, once per job however often it is called
  * (OK). ERR_CONFLICT: the lease is no longer valid. */

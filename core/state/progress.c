@@ -16,14 +16,16 @@ struct progress_feed {
     bool closed;
 };
 
-void progress_publish(struct state *state, const struct progress *progress)
+void progress_publish(struct state *state, const struct job *job, enum job_state job_state,
+                      unsigned percent)
 {
     struct arena *arena = arena_new();
 
     redis_post(state->volatile_redis, SLICE("XADD"), stream_key, SLICE("MAXLEN"), SLICE("~"),
-               arena_printf(arena, "%d", KEPT), SLICE("*"), SLICE("media"), progress->media_id,
-               SLICE("owner"), progress->owner, SLICE("kind"), progress->kind, SLICE("percent"),
-               arena_printf(arena, "%u", progress->percent));
+               arena_printf(arena, "%d", KEPT), SLICE("*"), SLICE("media"), job->subject_id,
+               SLICE("owner"), job->owner, SLICE("kind"), job_kind_name(job->kind), SLICE("job"),
+               job->id, SLICE("state"), job_state_name(job_state), SLICE("percent"),
+               arena_printf(arena, "%u", percent));
     arena_free(arena);
 }
 
@@ -44,11 +46,13 @@ static void take(struct progress_feed *feed, const struct redis_value *entry)
         return;
     const struct redis_value *fields = &entry->items[1];
     struct progress progress = {
-        .media_id = redis_field(fields, SLICE("media")),
+        .subject_id = redis_field(fields, SLICE("media")),
+        .job_id = redis_field(fields, SLICE("job")),
         .owner = redis_field(fields, SLICE("owner")),
         .kind = redis_field(fields, SLICE("kind")),
     };
-    if (!slice_to_u64(redis_field(fields, SLICE("percent")), &percent) || percent > 100)
+    if (!job_state_parse(redis_field(fields, SLICE("state")), &progress.state) ||
+        !slice_to_u64(redis_field(fields, SLICE("percent")), &percent) || percent > 100)
         return;
     progress.percent = (unsigned)percent;
     feed->fn(feed->arg, &progress);

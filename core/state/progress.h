@@ -1,16 +1,19 @@
-/* progress.h: how far running jobs are, from whichever gateway hears it to all of them: a short
- * stream "hub:progress" on the volatile server. Nothing of it is kept: a reader begins with what
- * comes next, and a server that is away leaves a gap that nobody needs filled. */
+/* progress.h: how far running jobs are, and which were parked or queued again, from whichever
+ * gateway hears it to all of them: a short stream "hub:progress" on the volatile server. Nothing of
+ * it is kept: a reader begins with what comes next, and a server that is away leaves a gap that
+ * nobody needs filled. */
 #pragma once
 
-#include "state/state.h"
+#include "records.h"
 
 struct progress {
-    struct slice media_id, owner, kind;
+    struct slice subject_id, owner, kind, job_id;
+    enum job_state state;
     unsigned percent;
 };
 
-void progress_publish(struct state *state, const struct progress *progress);
+void progress_publish(struct state *state, const struct job *job, enum job_state job_state,
+                      unsigned percent);
 
 struct progress_feed;
 

@@ -15,6 +15,8 @@ enum { POLL_MS = 10, LOAD_AGAIN_MS = 100, STEP_MS = 100 };
 
 static const char own_functions[] = {
 #include "functions.lua.inc"
+    ,
+#include "jobs.lua.inc"
 };
 static const char webhook_functions[] = {
 #include "webhooks.lua.inc"

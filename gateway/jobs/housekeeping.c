@@ -20,6 +20,7 @@ struct housekeeping {
     struct timer timer;
     struct arena *arena;
     struct slice holder; /* names this process in the lease */
+    bool adopted;        /* what an older version has left of jobs */
     bool running;        /* a round is under way on a fiber */
     bool stopping;
 };
@@ -43,6 +44,8 @@ static void run_round(struct task *task, void *arg)
     if (lease_take(task, housekeeping->gateway->state, SLICE("hub:housekeeping"),
                    housekeeping->holder, TURN_MS) == OK) {
         enum err err = job_expire_leases(task, housekeeping->gateway->state);
+        if (err == OK && !housekeeping->adopted)
+            err = job_adopt(task, housekeeping->gateway->state, &housekeeping->adopted);
         if (err == OK)
             err = logins_end_left(task, housekeeping->gateway->state, clock_unix_ms());
         if (err == OK && !housekeeping->stopping)

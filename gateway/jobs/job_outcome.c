@@ -24,6 +24,7 @@ enum {
     /* 200 megapixel phones and wide panoramas pass, claims of 64250 x 64250 do not. */
     MAX_PIXELS = 270 * 1000 * 1000,
     METADATA_MAX_BYTES = 4096,
+    JOB_COST_MAX_MS = 86400000, /* wire.yaml, job */
 };
 
 /* ---- tokens ---- */
@@ -122,6 +123,7 @@ enum err job_describe(struct task *task, struct gateway *gateway, const struct j
         .media = job->subject_id,
         .kind = (enum wire_kind)job->kind,
         .attempt = job->attempt,
+        .cost_ms = job->cost_ms < JOB_COST_MAX_MS ? job->cost_ms : JOB_COST_MAX_MS,
         .lease = job_token(task->arena, job),
         .input = media.sha256,
         .params = {.max_pixels = MAX_PIXELS, .duration_ms = media.duration_ms},
@@ -315,17 +317,29 @@ enum err job_done(struct task *task, struct gateway *gateway, const struct job *
 
 /* ---- failed ---- */
 
+/* Whoever watches sees that nothing more comes of it. */
+static enum err park(struct task *task, struct gateway *gateway, const struct job *job,
+                     const struct wire_failed *failed)
+{
+    enum err err = media_park(task, gateway->state, job, wire_reason_name(failed->reason),
+                              failed->message, failed->log);
+
+    if (err == OK)
+        progress_publish(gateway->state, job, JOB_PARKED, 0);
+    return err;
+}
+
 enum err job_failed(struct task *task, struct gateway *gateway, const struct job *job,
                     const struct wire_failed *failed)
 {
     struct slice code = wire_reason_name(failed->reason);
 
     if (!failed->retryable)
-        return media_park(task, gateway->state, job, code, failed->message);
+        return park(task, gateway, job, failed);
     enum err err = job_release(task, gateway->state, job, failed->counts, code);
     if (err != ERR_UNPROCESSABLE)
         return err;
     log_event(LOG_WARN, "job_gave_up", F("job", job->id), F("kind", job_kind_name(job->kind)),
               F("subject", job->subject_id), F("reason", code));
-    return media_park(task, gateway->state, job, code, failed->message);
+    return park(task, gateway, job, failed);
 }

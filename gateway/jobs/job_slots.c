@@ -89,15 +89,23 @@ size_t slots_parked(const struct slots *slots)
     return n;
 }
 
-struct slot *slots_find_parked(struct slots *slots, unsigned kinds)
+static bool goes_before(const struct slot *a, const struct slot *b)
+{
+    if (a->wish.brief != b->wish.brief)
+        return b->wish.brief;
+    return a->since_ms < b->since_ms;
+}
+
+struct slot *slots_find_parked(struct slots *slots,
+                               bool (*said)(const struct slot *slot, const void *arg),
+                               const void *arg)
 {
     struct slot *best = NULL;
 
     for (size_t i = 0; i < SLOTS; i++) {
         struct slot *slot = &slots->slot[i];
 
-        if (slot->step == SLOT_PARKED && (slot->kinds & kinds) &&
-            (!best || slot->since_ms < best->since_ms))
+        if (slot->step == SLOT_PARKED && said(slot, arg) && (!best || goes_before(slot, best)))
             best = slot;
     }
     return best;

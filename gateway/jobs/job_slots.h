@@ -1,9 +1,10 @@
 /* job_slots.h: the job server's nng socket: a REP context per request of a worker, from its arrival
- * to its answer, and which pipes are open. Knows nng and the wire's bytes; must not know jobs or
- * Redis. nng's callbacks run on its threads and only post to the loop, where everything here is
- * called. Embedded in its owner. */
+ * to its answer, and which pipes are open. Knows nng and the wire's bytes; of jobs
+ * only what a worker wishes for, and nothing of Redis. nng's callbacks run on its threads and only
+ * post to the loop, where everything here is called. Embedded in its owner. */
 #pragma once
 
+#include "state/job.h"
 #include "wire/wire.h"
 
 #include <nng/nng.h>
@@ -30,7 +31,7 @@ struct slot {
     /* While parked: */
     char worker[65], boot[65];
     uint64_t sequence, since_ms;
-    unsigned kinds;
+    struct job_wish wish;
 };
 
 struct slots {
@@ -58,6 +59,9 @@ void slot_answer_bare(struct slot *slot, enum wire_type type);
 void slot_answer_none(struct slot *slot, uint64_t wait_ms);
 
 size_t slots_parked(const struct slots *slots);
-/* The parked one that can use one of these kinds and has waited longest; NULL: none. */
-struct slot *slots_find_parked(struct slots *slots, unsigned kinds);
+/* Of the parked that this is said of, the one who has waited longest, but one who takes everything
+ * before one who has a job already; NULL: none. */
+struct slot *slots_find_parked(struct slots *slots,
+                               bool (*said)(const struct slot *slot, const void *arg),
+                               const void *arg);
 bool slots_pipe_open(const struct slots *slots, uint32_t pipe);

@@ -23,6 +23,7 @@ enum {
     COMING_MS = 30000,           /* the first worker, after the start */
     SILENT_MS = PARK_MS + 15000, /* the idlest one asks again within PARK_MS */
     TOKEN_MAX = 200,             /* wire.yaml, lease */
+    WISHES_MAX = 32, /* different ones that are tried at a time; the rest at the next tick */
 };
 
 /* A job that a worker of this gateway has, or was offered. */
@@ -32,7 +33,8 @@ struct lease {
     char worker[65], boot[65]; /* as long as it is only offered */
     uint32_t pipe;
     bool accepted;
-    uint64_t silent_until_ms; /* the next word is due by then */
+    uint64_t cost_ms, begun_ms; /* begun 0: not yet, or by another gateway */
+    uint64_t silent_until_ms;   /* the next word is due by then */
     uint64_t deadline_ms;
 };
 
@@ -108,9 +110,19 @@ static void lease_drop(struct jobserver *server, struct slice token)
     }
 }
 
+/* A job's owner has been charged with what it was thought to take; what it took beyond that. */
+static int64_t overrun_ms(const struct lease *lease)
+{
+    if (!lease || !lease->cost_ms)
+        return 0;
+    uint64_t took_ms = lease->begun_ms ? clock_ms() - lease->begun_ms : 0;
+    return (int64_t)took_ms - (int64_t)lease->cost_ms;
+}
+
 struct release {
     struct jobserver *server;
     bool counts;
+    int64_t overrun_ms;
     char token[TOKEN_MAX + 1];
 };
 
@@ -129,8 +141,10 @@ static void run_release(struct task *task, void *arg)
 
     /* On failure the lease runs out by itself. */
     if (job_token_parse(slice_from(release->token), server->gateway->state->partitions, &job) &&
-        job_failed(task, server->gateway, &job, &why) == OK)
+        job_failed(task, server->gateway, &job, &why) == OK) {
+        job_charge(task, server->gateway->state, &job, release->overrun_ms);
         jobserver_wake(server);
+    }
     mem_free(release);
     unref(server);
 }
@@ -142,6 +156,7 @@ static void give_back(struct jobserver *server, struct lease *lease, bool counts
 
     release->server = server;
     release->counts = counts;
+    release->overrun_ms = overrun_ms(lease);
     memcpy(release->token, lease->token, sizeof(release->token));
     log_event(LOG_INFO, "lease_ended", F("lease", lease->token), F("accepted", lease->accepted),
               F("late", counts));
@@ -164,6 +179,15 @@ static struct lease *lease_of_pipe(struct jobserver *server, uint32_t pipe, stru
 
 /* ---- handing out ---- */
 
+static bool takes(const struct slot *slot, const void *arg)
+{
+    const struct job *job = arg;
+
+    return (slot->wish.kinds & 1u << job->kind) &&
+           (!slot->wish.brief || !job_kind_row(job->kind)->yields ||
+            job->cost_ms <= slot->wish.brief_ms);
+}
+
 static void offer(struct task *task, struct jobserver *server, const struct job *job)
 {
     struct wire_message message = {.type = WIRE_JOB};
@@ -172,30 +196,52 @@ static void offer(struct task *task, struct jobserver *server, const struct job 
     if (err == ERR_NOT_FOUND)
         return;
     struct slot *slot =
-        err == OK && !server->stopping ? slots_find_parked(&server->slots, 1u << job->kind) : NULL;
+        err == OK && !server->stopping ? slots_find_parked(&server->slots, takes, job) : NULL;
     if (!slot) {
         job_release(task, server->gateway->state, job, false, SLICE_NONE);
         return;
     }
     struct lease *lease = lease_add(server, message.job.lease, slot->pipe, message.job.deadline_ms);
+    lease->cost_ms = job->cost_ms;
     memcpy(lease->worker, slot->worker, sizeof(lease->worker));
     memcpy(lease->boot, slot->boot, sizeof(lease->boot));
     slot_answer(slot, &message);
 }
 
+/* Wishes that nothing fulfils just now. */
+struct wishes {
+    struct job_wish list[WISHES_MAX];
+    size_t n;
+};
+
+static bool is_promising(const struct slot *slot, const void *arg)
+{
+    const struct wishes *vain = arg;
+
+    for (size_t i = 0; i < vain->n; i++) {
+        const struct job_wish *wish = &vain->list[i];
+
+        if ((slot->wish.kinds & ~wish->kinds) == 0 &&
+            (!wish->brief || (slot->wish.brief && slot->wish.brief_ms <= wish->brief_ms)))
+            return false;
+    }
+    return true;
+}
+
 /* Until the parked have work or the queues are empty. */
 static void hand_out(struct task *task, struct jobserver *server)
 {
-    unsigned empty = 0; /* kinds of which nothing waits */
+    struct wishes vain = {0};
     struct slot *slot;
 
-    while (!server->stopping && (slot = slots_find_parked(&server->slots, ~empty))) {
-        unsigned kinds = slot->kinds & ~empty;
+    while (!server->stopping && vain.n < WISHES_MAX &&
+           (slot = slots_find_parked(&server->slots, is_promising, &vain))) {
+        struct job_wish wish = slot->wish;
         struct job job;
-        enum err err = job_claim(task, server->gateway->state, kinds, &job);
+        enum err err = job_claim(task, server->gateway->state, &wish, &job);
 
         if (err == ERR_NOT_FOUND)
-            empty |= kinds;
+            vain.list[vain.n++] = wish;
         else if (err == OK)
             offer(task, server, &job);
         else
@@ -278,7 +324,7 @@ static void on_ready(struct slot *slot, const struct wire_ready *ready)
     set_text(slot->worker, ready->worker);
     set_text(slot->boot, ready->boot);
     slot->sequence = ready->sequence;
-    slot->kinds = ready->kinds;
+    slot->wish = (struct job_wish){ready->kinds, ready->has_brief_ms, ready->brief_ms};
     slot->since_ms = clock_ms();
     slot->step = SLOT_PARKED;
     jobserver_wake(server);
@@ -295,6 +341,8 @@ static void note_word(struct slot *slot, struct slice token, enum job_kind kind)
         lease = lease_add(server, token, slot->pipe, job_kind_row(kind)->deadline.most_ms);
     }
     lease->pipe = slot->pipe;
+    if (!lease->accepted)
+        lease->begun_ms = clock_ms();
     lease->accepted = true;
     lease->silent_until_ms = clock_ms() + JOB_LEASE_MS;
 }
@@ -338,10 +386,8 @@ static void on_progress(struct task *task, struct slot *slot, const struct wire_
     if (err == OK)
         note_word(slot, progress->lease, job->kind);
     answer_by(slot, progress->lease, err);
-    const struct progress noted = {job->subject_id, job->owner, job_kind_name(job->kind),
-                                   (unsigned)progress->percent};
     if (err == OK)
-        progress_publish(gateway->state, &noted);
+        progress_publish(gateway->state, job, JOB_LEASED, (unsigned)progress->percent);
 }
 
 /* The end of a job, good or bad. */
@@ -355,11 +401,14 @@ static void on_result(struct task *task, struct slot *slot, const struct wire_me
                        ? job_done(task, server->gateway, job, &message->done.results)
                        : job_failed(task, server->gateway, job, &message->failed);
     FAULT_POINT(RESULT_AFTER_COMMIT);
+    int64_t more_ms = overrun_ms(lease_find(server, token));
     if (err == OK)
         lease_drop(server, token);
     else if (err != ERR_STATE_UNAVAILABLE && err != ERR_OVERTAKEN)
         log_event(LOG_WARN, "result_refused", F("job", job->id), F("error", err_row(err)->slug));
     answer_by(slot, token, err);
+    if (err == OK && more_ms)
+        job_charge(task, server->gateway->state, job, more_ms);
     jobserver_wake(server); /* the next step of this media, or another try */
 }
 

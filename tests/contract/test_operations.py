@@ -326,6 +326,46 @@ def check_media_delete(contract, stranger):
     contract.call("media_content", 404, path=path)
 
 
+@pytest.fixture(scope="session")
+def parked(hub, token):
+    """A job that cannot be done."""
+    session = hub.session(token)
+    answer = session.post(hub.api + "/media/upload", timeout=PATIENCE_S,
+                          files={"file": ("a.jpg", PHOTO.read_bytes()[:1000])})
+    assert answer.status_code == 201, answer.text
+    media = answer.json()["data"]["id"]
+    hub.wait_status(session, media, "failed")
+    found = session.get(hub.api + "/jobs", params={"status": "parked", "per_page": 100},
+                        timeout=PATIENCE_S).json()["data"]
+    return next(job for job in found if job["subject"]["id"] == media)
+
+
+def check_jobs_list(contract, parked, stranger):
+    everybody = {"scope": "all", "status": "parked", "per_page": 100}
+    for query in ({"status": "parked", "per_page": 100}, everybody):
+        assert parked["id"] in [job["id"] for job in
+                                contract.call("jobs_list", params=query).json()["data"]]
+    assert contract.call("jobs_list", token=stranger).json()["data"] == []
+    contract.call("jobs_list", 403, params=everybody, token=stranger)
+    assert refused_fields(contract.call("jobs_list", 400, params={"status": "no"})) == ["status"]
+
+
+def check_jobs_get(contract, parked, stranger):
+    path = {"id": parked["id"]}
+    assert contract.call("jobs_get", path=path).json()["data"]["subject"] == parked["subject"]
+    contract.call("jobs_get", 404, path=path, token=stranger)
+    contract.call("jobs_get", 404, path={"id": "job_01H1QW8N5JZJ8X4Q2K7B3C9D6E"})
+    contract.call("jobs_get", 401, path=path, token=None)
+
+
+def check_jobs_retry(contract, hub, parked, stranger):
+    path = {"id": parked["id"]}
+    contract.call("jobs_retry", 404, path=path, token=stranger)
+    contract.call("jobs_retry", 202, path=path)
+    wait_for(lambda: contract.call("jobs_get", path=path).json()["data"]["status"] == "parked",
+             "its end")
+
+
 def check_media_content(contract, media, stranger):
     path, whole = {"id": media["id"]}, PHOTO.read_bytes()
     full = contract.call("media_content", path=path)

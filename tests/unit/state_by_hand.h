@@ -122,6 +122,57 @@ static inline void hand_end_lease(struct task *task, struct state *state, const 
               SLICE("1"), job->id);
 }
 
+/* It was queued so much earlier. place: "<lane>:<kind>". */
+static inline void hand_age_job(struct task *task, struct state *state, const char *place,
+                                struct slice owner, struct slice id, uint64_t ms)
+{
+    hand_call(task, state->durable, SLICE("ZINCRBY"),
+              state_key(task->arena, 0, "queue:%s:%.*s", place, SLICE_ARG(owner)),
+              arena_printf(task->arena, "-%llu", (unsigned long long)ms), id);
+}
+
+/* It has waited too long. */
+static inline void hand_make_late(struct task *task, struct state *state, const char *place,
+                                  struct slice id)
+{
+    hand_call(task, state->durable, SLICE("ZADD"), state_key(task->arena, 0, "late:%s", place),
+              SLICE("1"), id);
+}
+
+/* A job in no index, as older versions had it. */
+static inline void hand_forget_index(struct task *task, struct state *state, const struct job *job)
+{
+    hand_call(task, state->durable, SLICE("DEL"), state_key(task->arena, 0, "jobs_all"),
+              state_key(task->arena, 0, "jobs_of:%.*s", SLICE_ARG(job->owner)),
+              state_key(task->arena, 0, "jobs_parked:%.*s", SLICE_ARG(job->owner)),
+              state_key(task->arena, 0, "jobs_about:%.*s", SLICE_ARG(job->subject_id)));
+}
+
+/* A queued job as they had it: in a list, and without a cost. */
+static inline void hand_queue_as_before(struct task *task, struct state *state, const char *place,
+                                        const struct job *job)
+{
+    struct slice owner = job->owner;
+
+    hand_forget_index(task, state, job);
+    hand_call(task, state->durable, SLICE("DEL"),
+              state_key(task->arena, 0, "queue:%s:%.*s", place, SLICE_ARG(owner)),
+              state_key(task->arena, 0, "turn:%s", place),
+              state_key(task->arena, 0, "late:%s", place));
+    hand_call(task, state->durable, SLICE("HDEL"), record_key(task->arena, job), SLICE("due"),
+              SLICE("cost"), SLICE("subject"));
+    hand_call(task, state->durable, SLICE("RPUSH"),
+              state_key(task->arena, 0, "jobs:%s:%.*s", place, SLICE_ARG(owner)), job->id);
+    hand_call(task, state->durable, SLICE("ZADD"), state_key(task->arena, 0, "ring:%s", place),
+              SLICE("1"), owner);
+}
+
+/* Keys of jobs, their queues and indexes; not what their owners have used. */
+static inline size_t hand_remains_of_jobs(struct task *task, struct state *state)
+{
+    return hand_call(task, state->durable, SLICE("KEYS"), SLICE("{p0}:[jlqrt]*")).n;
+}
+
 /* Keys of blobs, jobs, leases, media and what is ready. */
 static inline size_t hand_remains_of_media(struct task *task, struct state *state)
 {

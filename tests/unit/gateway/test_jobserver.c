@@ -549,10 +549,10 @@ static struct wire_message ask_accepted(struct task *task, struct link *link, st
 
 static struct wire_message ask_failed(struct task *task, struct link *link, struct slice lease)
 {
-    return ask(
-        task, link,
-        (struct wire_message){.type = WIRE_FAILED,
-                              .failed = {lease, WIRE_REASON_CRASHED, SLICE("boom"), true, true}});
+    return ask(task, link,
+               (struct wire_message){.type = WIRE_FAILED,
+                                     .failed = {lease, WIRE_REASON_CRASHED, SLICE("boom"),
+                                                SLICE("last words"), true, true}});
 }
 
 static void poison(struct task *task)

@@ -472,19 +472,31 @@ static void control_and_answers_pass_a_full_queue(void **unused)
     disconnect(s);
 }
 
+static void progress(const char *media, const char *owner, unsigned percent)
+{
+    const struct progress told = {.subject_id = slice_from(media),
+                                  .owner = slice_from(owner),
+                                  .kind = SLICE("transcode"),
+                                  .job_id = SLICE("job_1"),
+                                  .state = JOB_LEASED,
+                                  .percent = percent};
+
+    realtime_progress(hub, &told);
+}
+
 static void progress_is_the_latest_of_each_job(void **unused)
 {
     struct socket *s = log_in("ann", "{\"type\":\"subscribe\",\"channel\":\"job_progress\"}");
 
-    realtime_progress(hub, SLICE("media_1"), SLICE("user_ann"), SLICE("transcode"), 3);
-    RUN_UNTIL(socket_has(s, "\"percent\":3}"));
+    progress("media_1", "user_ann", 3);
+    RUN_UNTIL(socket_has(s, "\"status\":\"running\",\"percent\":3}"));
     assert_true(socket_has(s, "\"position\":null,\"channel\":\"job_progress\","
                               "\"resource_id\":\"media_1\",\"event\":\"job.progress\""));
     s->blocked = true;
     for (unsigned i = 0; i < 100; i++) {
-        realtime_progress(hub, SLICE("media_1"), SLICE("user_ann"), SLICE("transcode"), i);
-        realtime_progress(hub, SLICE("media_2"), SLICE("user_ann"), SLICE("transcode"), i);
-        realtime_progress(hub, SLICE("media_3"), SLICE("user_bob"), SLICE("transcode"), i);
+        progress("media_1", "user_ann", i);
+        progress("media_2", "user_ann", i);
+        progress("media_3", "user_bob", i);
         run_some();
     }
     socket_forget(s);

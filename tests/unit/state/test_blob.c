@@ -91,14 +91,16 @@ static void regenerate(struct task *task, struct state *state)
     assert_int_equal(media_load(task, state, media.id, &now), OK);
     assert_int_equal(now.variants, 5);
     assert_int_equal(now.status, MEDIA_READY);
-    assert_int_equal(job_claim(task, state, 1u << JOB_IMAGE, &job), OK);
+    assert_int_equal(job_claim(task, state, &(struct job_wish){.kinds = 1u << JOB_IMAGE}, &job),
+                     OK);
     assert_true(slice_eq(job.subject_id, media.id) && slice_eq(job.sha256, SLICE(A)));
     assert_int_equal(job.lane, LANE_REGENERATION);
     /* Asked for by somebody who read it before. */
     assert_int_equal(media_regenerate(task, state, &media, 5, JOB_IMAGE), ERR_CONFLICT);
     assert_int_equal(delete_media(task, state, &now), OK);
     assert_int_equal(media_regenerate(task, state, &now, 1, JOB_IMAGE), ERR_NOT_FOUND);
-    assert_int_equal(job_claim(task, state, 1u << JOB_IMAGE, &job), ERR_NOT_FOUND);
+    assert_int_equal(job_claim(task, state, &(struct job_wish){.kinds = 1u << JOB_IMAGE}, &job),
+                     ERR_NOT_FOUND);
 }
 
 int main(void)

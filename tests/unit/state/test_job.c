@@ -12,6 +12,11 @@
 
 enum { ANY = (1 << JOB_KIND_COUNT) - 1 };
 
+static enum err claim(struct task *task, struct state *state, unsigned kinds, struct job *out)
+{
+    return job_claim(task, state, &(struct job_wish){.kinds = kinds}, out);
+}
+
 static struct media upload(struct task *task, struct state *state, struct slice owner,
                            enum job_kind kind, enum job_lane lane, struct job *job)
 {
@@ -41,7 +46,7 @@ static void turns(struct task *task, struct state *state)
     struct job made, got;
     unsigned of_few = 0;
 
-    assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
+    assert_int_equal(claim(task, state, ANY, &got), ERR_NOT_FOUND);
     for (unsigned i = 0; i < 20; i++)
         upload(task, state, many, JOB_IMAGE, LANE_FRESH, &made);
     struct job first, second;
@@ -50,7 +55,7 @@ static void turns(struct task *task, struct state *state)
 
     /* One of the many, then one of the few, and so on. */
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(job_claim(task, state, ANY, &got), OK);
+        assert_int_equal(claim(task, state, ANY, &got), OK);
         assert_true(got.lease.n > 0);
         assert_int_equal(got.partition, last);
         if (!slice_eq(got.owner, few))
@@ -67,8 +72,8 @@ static void turns(struct task *task, struct state *state)
     assert_int_equal(of_few, 2);
     /* The few have no more; the others follow without a gap. */
     for (unsigned i = 0; i < 18; i++)
-        assert_int_equal(job_claim(task, state, ANY, &got), OK);
-    assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
+        assert_int_equal(claim(task, state, ANY, &got), OK);
+    assert_int_equal(claim(task, state, ANY, &got), ERR_NOT_FOUND);
 }
 
 static void lanes(struct task *task, struct state *state)
@@ -79,13 +84,13 @@ static void lanes(struct task *task, struct state *state)
     upload(task, state, a, JOB_IMAGE, LANE_REGENERATION, &slow);
     upload(task, state, a, JOB_VIDEO, LANE_FRESH, &video);
     upload(task, state, a, JOB_IMAGE, LANE_ON_DEMAND, &fresh);
-    assert_int_equal(job_claim(task, state, 1 << JOB_TRANSCODE, &got), ERR_NOT_FOUND);
-    assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), OK);
+    assert_int_equal(claim(task, state, 1 << JOB_TRANSCODE, &got), ERR_NOT_FOUND);
+    assert_int_equal(claim(task, state, 1 << JOB_IMAGE, &got), OK);
     assert_true(slice_eq(got.id, fresh.id));
-    assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), OK);
+    assert_int_equal(claim(task, state, 1 << JOB_IMAGE, &got), OK);
     assert_true(slice_eq(got.id, slow.id));
-    assert_int_equal(job_claim(task, state, 1 << JOB_IMAGE, &got), ERR_NOT_FOUND);
-    assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_int_equal(claim(task, state, 1 << JOB_IMAGE, &got), ERR_NOT_FOUND);
+    assert_int_equal(claim(task, state, ANY, &got), OK);
     assert_true(slice_eq(got.id, video.id));
 }
 
@@ -111,14 +116,14 @@ static void fences(struct task *task, struct state *state)
     struct job made, old, new, next = {.kind = JOB_TRANSCODE, .lane = LANE_FRESH};
     struct media media = upload(task, state, user(task, last), JOB_VIDEO, LANE_FRESH, &made);
 
-    assert_int_equal(job_claim(task, state, ANY, &old), OK);
+    assert_int_equal(claim(task, state, ANY, &old), OK);
     assert_int_equal(job_renew(task, state, &old), OK);
     assert_int_equal(job_expire_leases(task, state), OK); /* not due: stays */
-    assert_int_equal(job_claim(task, state, ANY, &new), ERR_NOT_FOUND);
+    assert_int_equal(claim(task, state, ANY, &new), ERR_NOT_FOUND);
 
     lease_over(task, state, &old);
     assert_int_equal(job_renew(task, state, &old), ERR_CONFLICT);
-    assert_int_equal(job_claim(task, state, ANY, &new), OK);
+    assert_int_equal(claim(task, state, ANY, &new), OK);
     assert_true(slice_eq(new.id, old.id));
     assert_false(slice_eq(new.lease, old.lease));
     assert_int_equal(new.attempt, 1); /* losing a lease does not count */
@@ -127,7 +132,8 @@ static void fences(struct task *task, struct state *state)
     uint64_t events = hand_count_events(task, state, last);
     assert_int_equal(media_finish(task, state, &old, found, &next), ERR_CONFLICT);
     assert_int_equal(media_processing(task, state, &old), ERR_CONFLICT);
-    assert_int_equal(media_park(task, state, &old, SLICE("x"), SLICE("y")), ERR_CONFLICT);
+    assert_int_equal(media_park(task, state, &old, SLICE("x"), SLICE("y"), SLICE("z")),
+                     ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &old), ERR_CONFLICT);
     assert_int_equal(job_release(task, state, &old, true, SLICE("")), ERR_CONFLICT);
     assert_int_equal(hand_count_events(task, state, last), events);
@@ -142,7 +148,7 @@ static void fences(struct task *task, struct state *state)
     assert_int_equal(media_load(task, state, media.id, &media), OK);
     assert_int_equal(media.status, MEDIA_READY);
     assert_int_equal(media.width, 640);
-    assert_int_equal(job_claim(task, state, ANY, &old), OK);
+    assert_int_equal(claim(task, state, ANY, &old), OK);
     assert_int_equal(old.kind, JOB_TRANSCODE);
     assert_true(slice_eq(old.id, next.id));
     assert_true(slice_eq(old.subject_id, media.id));
@@ -179,8 +185,8 @@ static void work_task(struct task *task, void *arg)
     if (work->does == FINISHES)
         work->err = media_finish(task, work->state, &work->job, add_variant, work);
     else if (work->does == PARKS)
-        work->err =
-            media_park(task, work->state, &work->job, SLICE("damaged"), SLICE("is damaged"));
+        work->err = media_park(task, work->state, &work->job, SLICE("damaged"), SLICE("is damaged"),
+                               SLICE_NONE);
     else if (work->does == EDITS)
         work->err = media_change(task, work->state, work->job.subject_id, retitle, NULL, &media);
     else
@@ -200,7 +206,7 @@ static struct job another(struct task *task, struct state *state, const struct m
 
     job_enqueue(commit, &job);
     assert_int_equal(commit_send(commit), OK);
-    assert_int_equal(job_claim(task, state, 1 << JOB_TRANSCODE, &job), OK);
+    assert_int_equal(claim(task, state, 1 << JOB_TRANSCODE, &job), OK);
     return job;
 }
 
@@ -216,7 +222,7 @@ static void two_jobs_at_once(struct task *task, struct state *state)
         struct redis_value v;
         unsigned running = 4;
 
-        assert_int_equal(job_claim(task, state, 1 << JOB_VIDEO, &job), OK);
+        assert_int_equal(claim(task, state, 1 << JOB_VIDEO, &job), OK);
         redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &media),
                       SLICE("rev"));
         redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &job),
@@ -249,32 +255,33 @@ static void attempts(struct task *task, struct state *state)
     struct media media = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &made);
 
     upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &behind);
-    assert_int_equal(job_claim(task, state, ANY, &job), OK);
+    assert_int_equal(claim(task, state, ANY, &job), OK);
     /* Given back without counting, as often as it likes, always to the head. */
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(job_release(task, state, &job, false, SLICE("")), OK);
-        assert_int_equal(job_claim(task, state, ANY, &job), OK);
+        assert_int_equal(claim(task, state, ANY, &job), OK);
         assert_true(slice_eq(job.id, made.id));
         assert_int_equal(job.attempt, 1);
     }
     for (uint64_t i = 1; i < JOB_ATTEMPTS; i++) {
         assert_int_equal(job.attempt, i);
         assert_int_equal(job_release(task, state, &job, true, SLICE("crashed")), OK);
-        assert_int_equal(job_claim(task, state, ANY, &job), OK);
+        assert_int_equal(claim(task, state, ANY, &job), OK);
         assert_true(slice_eq(job.id, made.id));
     }
     assert_int_equal(job.attempt, JOB_ATTEMPTS);
     assert_int_equal(job_release(task, state, &job, true, SLICE("crashed")), ERR_UNPROCESSABLE);
-    assert_int_equal(media_park(task, state, &job, SLICE("decoder_died"), SLICE("three times")),
+    assert_int_equal(media_park(task, state, &job, SLICE("decoder_died"), SLICE("three times"),
+                                SLICE("the last words")),
                      OK);
-    assert_int_equal(media_park(task, state, &job, SLICE("decoder_died"), SLICE("x")),
+    assert_int_equal(media_park(task, state, &job, SLICE("decoder_died"), SLICE("x"), SLICE_NONE),
                      ERR_CONFLICT);
     assert_int_equal(media_load(task, state, media.id, &media), OK);
     assert_int_equal(media.status, MEDIA_FAILED);
     assert_true(slice_eq(media.failure_code, SLICE("decoder_died")));
     assert_int_equal(hand_parked_jobs(task, state), 1);
     assert_int_equal(hand_leased_jobs(task, state), 0);
-    assert_int_equal(job_claim(task, state, ANY, &job), OK);
+    assert_int_equal(claim(task, state, ANY, &job), OK);
     assert_true(slice_eq(job.id, behind.id));
 }
 
@@ -286,14 +293,14 @@ static void media_gone(struct task *task, struct state *state)
     struct media a = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &running);
     struct media b = upload(task, state, owner, JOB_IMAGE, LANE_FRESH, &queued);
 
-    assert_int_equal(job_claim(task, state, ANY, &job), OK);
+    assert_int_equal(claim(task, state, ANY, &job), OK);
     assert_int_equal(delete_media(task, state, &a), OK);
     assert_int_equal(delete_media(task, state, &a), ERR_NOT_FOUND);
     assert_int_equal(delete_media(task, state, &b), OK);
     assert_int_equal(media_finish(task, state, &job, found, NULL), ERR_NOT_FOUND);
     assert_int_equal(media_processing(task, state, &job), ERR_CONFLICT);
     assert_int_equal(job_renew(task, state, &job), ERR_CONFLICT);
-    assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
+    assert_int_equal(claim(task, state, ANY, &job), ERR_NOT_FOUND);
     assert_int_equal(hand_remains_of_media(task, state), 0);
 }
 
@@ -317,11 +324,11 @@ static void about_an_account(struct task *task, struct state *state)
         job_enqueue(commit, &job);
         assert_int_equal(commit_send(commit), OK);
     }
-    assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_int_equal(claim(task, state, ANY, &got), OK);
     assert_true(got.subject == SUBJECT_ACCOUNT && slice_eq(got.subject_id, account.id));
     redis_command(task, state->durable, &v, SLICE("DEL"), record_key(task->arena, &account));
     assert_int_equal(job_renew(task, state, &got), ERR_CONFLICT);
-    assert_int_equal(job_claim(task, state, ANY, &got), ERR_NOT_FOUND);
+    assert_int_equal(claim(task, state, ANY, &got), ERR_NOT_FOUND);
 }
 
 /* A record from before subjects had kinds is about a media. */
@@ -333,7 +340,7 @@ static void without_a_subject(struct task *task, struct state *state)
 
     redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &made),
                   SLICE("subject"));
-    assert_int_equal(job_claim(task, state, ANY, &got), OK);
+    assert_int_equal(claim(task, state, ANY, &got), OK);
     assert_true(got.subject == SUBJECT_MEDIA && slice_eq(got.subject_id, media.id));
 }
 
@@ -345,7 +352,7 @@ static void idle(struct task *task, struct state *state)
 
     redis_command(task, state->durable, &before, SLICE("INFO"), SLICE("persistence"));
     for (unsigned i = 0; i < 20; i++) {
-        assert_int_equal(job_claim(task, state, ANY, &job), ERR_NOT_FOUND);
+        assert_int_equal(claim(task, state, ANY, &job), ERR_NOT_FOUND);
         assert_int_equal(job_expire_leases(task, state), OK);
     }
     redis_command(task, state->durable, &after, SLICE("INFO"), SLICE("persistence"));

@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 
     process_init("fork-cost");
     decode_libraries_init();
+    sandbox_prepare_decoder();
     for (int i = 0; i < rounds; i++) {
         plain += round_us(false);
         sandboxed += round_us(true);

@@ -156,6 +156,9 @@ static bool decode_family(struct decoding *decoding, struct slice file, unsigned
         return true;
     if (!video_decode(decoding))
         return false;
+    if (decoding->results.nature != WIRE_NATURE_VIDEO)
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "There is no picture in it.");
+    decoding->results.nature = WIRE_NATURE_IMAGE;
     decoding->results.duration_ms = 0;
     return true;
 }

@@ -1,6 +1,6 @@
-/* jpeg_baseline.h: the way through most photos: baseline JPEG with Huffman codes (ITU-T T.81, annex F)
- * in one scan, made an eighth or a quarter as large. Of the 63 coefficients of a block that are no
- * mean, three count there at most; the others are stepped over, several at a time. That is what
+/* jpeg_baseline.h: the way through most photos: baseline JPEG with Huffman codes (ITU-T T.81, annex
+ * F) in one scan, made an eighth or a quarter as large. Of the 63 coefficients of a block that are
+ * no mean, three count there at most; the others are stepped over, several at a time. That is what
  * libjpeg, which takes every one of them apart, spends most of its time on.
  * Takes only what is right to the last bit: anything else is left to libjpeg and its judgement. */
 #pragma once

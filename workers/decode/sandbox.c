@@ -1,9 +1,12 @@
 #include "decode/sandbox.h"
 
+#include "base/memory.h"
 #include "decode/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -12,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Everything that a decoder may ask of the kernel; anything else fails with EPERM. Calls that are
@@ -176,12 +180,12 @@ static bool allow_calls(scmp_filter_ctx filter, const int *calls, size_t n)
     return true;
 }
 
-/* What both may do: open descriptors, memory, threads of their own. */
-static bool allow_decoding(scmp_filter_ctx filter)
+/* What both may do: open descriptors, memory, threads of their own, signals to itself. */
+static bool allow_decoding(scmp_filter_ctx filter, int itself)
 {
     bool fine = allow_threads(filter) &&
                 rule_for_int(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 0, PR_SET_NAME) &&
-                rule_for_int(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 0, getpid()) &&
+                rule_for_int(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 0, itself) &&
                 allow_calls(filter, decoder_calls, sizeof(decoder_calls) / sizeof(*decoder_calls));
 
     for (size_t i = 0; fine && i < sizeof(decoder_fcntls) / sizeof(*decoder_fcntls); i++)
@@ -189,33 +193,75 @@ static bool allow_decoding(scmp_filter_ctx filter)
     return fine;
 }
 
-static bool load(scmp_filter_ctx filter, bool fine)
+/* -- The decoder's filter: made once, loaded by every child -- */
+
+/* Stands for the child's own number where the filter is made before the child is. No process has
+ * it: Linux gives at most 2^22. */
+enum { WHOEVER_LOADS = 0x5ead1e55 };
+
+static struct sock_fprog decoder_filter;
+
+/* As the kernel takes it, out of a file in memory: the library gives it no other way. */
+static bool read_program(int file, struct sock_fprog *out)
 {
-    fine = fine && seccomp_load(filter) == 0;
+    struct stat info;
+
+    if (file < 0 || fstat(file, &info) != 0)
+        return false;
+    size_t n = (size_t)info.st_size;
+    out->filter = mem_alloc(n);
+    out->len = (unsigned short)(n / sizeof(*out->filter));
+    return pread(file, out->filter, n, 0) == (ssize_t)n;
+}
+
+bool sandbox_prepare_decoder(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int file = memfd_create("filter", MFD_CLOEXEC);
+    struct sock_fprog program = {0};
+    bool fine = filter && allow_decoding(filter, WHOEVER_LOADS) &&
+                allow_without_exec(filter, SCMP_SYS(mmap)) &&
+                allow_without_exec(filter, SCMP_SYS(mprotect)) &&
+                seccomp_export_bpf(filter, file) == 0 && read_program(file, &program);
+
     seccomp_release(filter);
+    if (file >= 0)
+        close(file);
+    if (fine)
+        decoder_filter = program;
+    else
+        mem_free(program.filter);
     return fine;
 }
 
 static bool filter_decoder(void)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!decoder_filter.filter && !sandbox_prepare_decoder())
+        return false;
+    for (unsigned short i = 0; i < decoder_filter.len; i++) {
+        struct sock_filter *step = &decoder_filter.filter[i];
 
-    return load(filter, filter && allow_decoding(filter) &&
-                            allow_without_exec(filter, SCMP_SYS(mmap)) &&
-                            allow_without_exec(filter, SCMP_SYS(mprotect)));
+        if (step->code == (BPF_JMP | BPF_JEQ | BPF_K) && step->k == WHOEVER_LOADS)
+            step->k = (uint32_t)getpid();
+    }
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &decoder_filter) == 0;
 }
+
+/* -- The transcoder's -- */
 
 /* Its own limits can be read, not set. */
 static bool filter_transcoder(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    bool fine = filter && allow_decoding(filter, getpid()) &&
+                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+                                 SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0)) == 0 &&
+                allow_calls(filter, transcoder_calls,
+                            sizeof(transcoder_calls) / sizeof(*transcoder_calls)) &&
+                seccomp_load(filter) == 0;
 
-    return load(filter,
-                filter && allow_decoding(filter) &&
-                    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-                                     SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0)) == 0 &&
-                    allow_calls(filter, transcoder_calls,
-                                sizeof(transcoder_calls) / sizeof(*transcoder_calls)));
+    seccomp_release(filter);
+    return fine;
 }
 
 static struct sandbox_level begin(rlim_t max_file_bytes)

@@ -19,6 +19,10 @@ struct sandbox_level {
 /* All three are the whole; files or calls alone are a part. */
 enum wire_hold sandbox_hold(struct sandbox_level level);
 
+/* Makes what sandbox_enter_decoder() loads, so that it costs each child of this process less;
+ * without it every child makes its own. False: it cannot be made. */
+bool sandbox_prepare_decoder(void);
+
 /* For the child that decodes: no file is opened, no socket made, nothing exec'd or forked, no
  * memory made executable, and no more than memory_bytes of it taken. Open descriptors go on
  * working; threads may start. */

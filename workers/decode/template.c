@@ -138,8 +138,9 @@ void template_serve(int socket)
     struct wire_message message = {
         .type = WIRE_SANDBOX,
         .sandbox = {level.landlock, level.seccomp, level.no_new_privileges, sandbox_hold(level)}};
-    bool going = send_message(socket, &message, NULL, 0);
 
+    sandbox_prepare_decoder();
+    bool going = send_message(socket, &message, NULL, 0);
     while (going) {
         ssize_t n = parcel_receive(socket, request.room, sizeof(request.room), request.fds,
                                    &request.fd_count);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 83, HEIGHT = 61, MUTANTS = 3000 };
+enum { WIDTH = 83, HEIGHT = 61, MOST_BYTES = 64 << 10, MUTANTS = 3000 };
 
 struct shape {
     int components, across, down; /* sampling factors of the luma */
@@ -43,12 +43,12 @@ static int value_at(int x, int y, int channel, unsigned *state)
     return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-static struct slice make_file(const struct shape *shape)
+static struct slice make_file(struct arena *arena, const struct shape *shape)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
-    unsigned char *bytes = NULL, row[WIDTH * 3];
-    unsigned long n = 0;
+    unsigned char *bytes = arena_alloc(arena, MOST_BYTES), row[WIDTH * 3];
+    unsigned long n = MOST_BYTES;
     unsigned state = 1;
 
     jpeg.err = jpeg_std_error(&errors);
@@ -76,11 +76,6 @@ static struct slice make_file(const struct shape *shape)
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
     return (struct slice){(char *)bytes, n};
-}
-
-static void free_file(struct slice file)
-{
-    free((void *)(uintptr_t)file.p);
 }
 
 /* -- libjpeg -- */
@@ -181,23 +176,22 @@ static void is_right(struct arena *arena, struct slice file, int size, const str
 static void test_every_shape(void **state)
 {
     for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-        struct slice file = make_file(&shapes[i]);
-
         for (unsigned size = 1; size <= 2; size++) {
             struct arena *arena = arena_new();
+            struct slice file = make_file(arena, &shapes[i]);
             struct planes planes;
 
             assert_true(read_short(arena, file, size, &planes));
             is_right(arena, file, (int)size, &planes);
             arena_free(arena);
         }
-        free_file(file);
     }
 }
 
 static void test_no_cut_is_taken(void **state)
 {
-    struct slice file = make_file(&shapes[0]);
+    struct arena *all = arena_new();
+    struct slice file = make_file(all, &shapes[0]);
 
     for (size_t n = 2; n < file.n; n += n < file.n - 40 ? 7 : 1) {
         struct arena *arena = arena_new();
@@ -208,7 +202,7 @@ static void test_no_cut_is_taken(void **state)
         assert_false(read_short(arena, (struct slice){cut, n}, 2, &planes));
         arena_free(arena);
     }
-    free_file(file);
+    arena_free(all);
 }
 
 /* Changed bits may make another picture of the same length: then it is the one that libjpeg sees.
@@ -219,7 +213,7 @@ static void test_mutants(void **state)
 
     for (int i = 0; i < MUTANTS; i++) {
         struct arena *arena = arena_new();
-        struct slice file = make_file(&shapes[i % 7]);
+        struct slice file = make_file(arena, &shapes[i % 7]);
         unsigned char *bytes = (unsigned char *)(uintptr_t)file.p;
         struct planes planes;
         int size = 1 + i % 2;
@@ -230,7 +224,6 @@ static void test_mutants(void **state)
             is_right(arena, file, size, &planes);
             taken++;
         }
-        free_file(file);
         arena_free(arena);
     }
     assert_in_range(taken, MUTANTS / 100, MUTANTS - MUTANTS / 100);
@@ -238,14 +231,13 @@ static void test_mutants(void **state)
 
 static void test_other_kinds_are_left_alone(void **state)
 {
-    struct slice file = make_file(&shapes[0]);
     struct arena *arena = arena_new();
+    struct slice file = make_file(arena, &shapes[0]);
     struct planes planes;
 
     for (unsigned size = 3; size <= 8; size++)
         assert_false(read_short(arena, file, size, &planes));
     arena_free(arena);
-    free_file(file);
 }
 
 int main(void)

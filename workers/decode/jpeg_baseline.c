@@ -20,6 +20,7 @@ struct step {
     uint8_t code, bits, ahead, symbol;
     uint8_t run_bits, run_ahead;
     bool last;
+    uint8_t filler; /* what has eight bytes is found by a shift */
 };
 
 /* T.81, annexes C and F.2.2.3. */
@@ -215,7 +216,7 @@ static inline bool next_step(struct bits *bits, const struct codes *codes, struc
 
 /* -- Blocks -- */
 
-static bool read_dc(struct bits *bits, struct component *component)
+static inline bool read_dc(struct bits *bits, struct component *component)
 {
     struct step step;
 
@@ -268,7 +269,7 @@ static inline uint8_t pixel(int eighths)
 
 /* A.3.3 for two points, whose cosines are all the same. The lowest frequencies alone are what is
  * left of a block in a picture of a quarter. */
-static bool read_block_of_four(struct bits *bits, struct component *component, uint8_t *out)
+static inline bool read_block_of_four(struct bits *bits, struct component *component, uint8_t *out)
 {
     static const uint8_t places[WANTED + 1] = {0, 1, 2, WANTED, 3}; /* one is not wanted */
     int found[WANTED + 1] = {0};

@@ -1,7 +1,8 @@
 /* link.h: one connection to one gateway's job server: an nng REQ socket of its own (results must go
- * where the job came from) with two lanes, so that a heartbeat passes a parked request. Reconnects
- * by itself. Requests are never sent again on their own: who asks decides (resending hands the same
- * job out twice). nng's callbacks come on its threads and only post to the loop. */
+ * where the job came from) with lanes, so that a heartbeat passes a parked request, and a long job
+ * has its own. Reconnects by itself. Requests are never sent again on their own: who asks decides
+ * (resending hands the same job out twice). nng's callbacks come on its threads and only post to
+ * the loop. */
 #pragma once
 
 #include "base/task.h"
@@ -9,7 +10,7 @@
 
 struct link;
 
-enum link_lane { LINK_PULL, LINK_TALK, LINK_LANES };
+enum link_lane { LINK_PULL, LINK_TALK, LINK_LONG, LINK_LONG_TALK, LINK_LANES };
 
 /* Starts to dial in the background. NULL with a line in *problem: the URL is no good. */
 struct link *link_open(struct slice url, const char **problem);

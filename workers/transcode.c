@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <uv.h>
 
@@ -18,6 +19,7 @@ enum {
     STALL_MS = 15000, /* without a line of progress and without a byte written */
     LINE_MAX_BYTES = 1024,
     TAIL_MAX_BYTES = 1500, /* of the log, kept for the message */
+    NICENESS = 10,
 };
 static const uint64_t MAX_RESIDENT_BYTES = 3ULL << 30;
 
@@ -32,7 +34,9 @@ struct run {
     int64_t status;
     enum transcode_end killed_as;  /* TRANSCODE_DONE: not killed */
     uint64_t started_ms, alive_ms; /* clock_ms() */
-    struct timespec written;       /* the output's mtime when last looked at */
+    uint64_t looked_ms;
+    bool paused;
+    struct timespec written; /* the output's mtime when last looked at */
     struct transcode_progress told;
     struct buf line, tail;
     char room[4096];
@@ -84,12 +88,26 @@ static bool has_written(struct run *run)
     return true;
 }
 
+static void heed_pause(struct run *run, uint64_t now_ms)
+{
+    if (run->paused) {
+        run->started_ms += now_ms - run->looked_ms;
+        run->alive_ms += now_ms - run->looked_ms;
+    }
+    run->looked_ms = now_ms;
+    if (run->exited || run->paused == *run->transcode->paused)
+        return;
+    run->paused = !run->paused;
+    uv_process_kill(&run->process, run->paused ? SIGSTOP : SIGCONT);
+}
+
 static void on_watch(struct timer *timer)
 {
     struct run *run = CONTAINER_OF(timer, struct run, watch);
     uint64_t now_ms = clock_ms();
 
     timer_start(timer, WATCH_MS, on_watch);
+    heed_pause(run, now_ms);
     if (has_written(run))
         run->alive_ms = now_ms;
     if (*run->transcode->cancelled)
@@ -208,7 +226,9 @@ static int spawn(struct task *task, struct run *run)
 
 static void begin(struct run *run)
 {
-    run->started_ms = run->alive_ms = clock_ms();
+    run->started_ms = run->alive_ms = run->looked_ms = clock_ms();
+    /* Thumbnails that are made meanwhile go first. */
+    setpriority(PRIO_PROCESS, (id_t)run->process.pid, NICENESS);
     timer_start(&run->watch, WATCH_MS, on_watch);
     uv_read_start((uv_stream_t *)&run->progress, on_room, on_progress);
     uv_read_start((uv_stream_t *)&run->log, on_room, on_log);

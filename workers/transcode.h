@@ -9,7 +9,7 @@ struct transcode {
     int input, output;                 /* descriptors, borrowed */
     struct recipe recipe;              /* how it is made */
     uint64_t deadline_ms;              /* how long it may take at most */
-    const bool *cancelled;             /* read now and then */
+    const bool *cancelled, *paused;    /* read now and then; a pause does not count as time */
     unsigned *percent;                 /* of the whole job, written while it runs: this run leads */
     unsigned percent_from, percent_to; /* from the one to just before the other */
 };

@@ -131,6 +131,16 @@ static bool from_decoder(struct work *work, enum decoder_end end, const struct w
     return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
 }
 
+static enum decoder_end ask_decoder(struct task *task, struct work *work,
+                                    const struct wire_decode *request, const int *fds, size_t n,
+                                    struct wire_message *answer)
+{
+    work->decoding = true;
+    enum decoder_end end = decoder_ask(task, work->decoder, request, fds, n, answer, &work->log);
+    work->decoding = false;
+    return end;
+}
+
 static bool run_decode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
@@ -138,8 +148,7 @@ static bool run_decode(struct task *task, struct work *work, struct files *files
                                   job->outputs_count, job->params.max_pixels,
                                   job->deadline_ms,   DECODE_MEMORY_BYTES};
     struct wire_message answer;
-    enum decoder_end end =
-        decoder_ask(task, work->decoder, &request, files->fds, 1 + files->n, &answer, &work->log);
+    enum decoder_end end = ask_decoder(task, work, &request, files->fds, 1 + files->n, &answer);
 
     return from_decoder(work, end, &answer) && keep_made(task, files);
 }
@@ -179,8 +188,7 @@ static bool probe(struct task *task, struct work *work, const struct files *file
                                   .deadline_ms =
                                       job->deadline_ms < PROBE_MS ? job->deadline_ms : PROBE_MS};
     struct wire_message answer;
-    enum decoder_end end =
-        decoder_ask(task, work->decoder, &request, files->fds, 1, &answer, &work->log);
+    enum decoder_end end = ask_decoder(task, work, &request, files->fds, 1, &answer);
 
     if (!from_decoder(work, end, &answer))
         return false;
@@ -210,6 +218,8 @@ static bool run_transcode(struct task *task, struct work *work, struct files *fi
 
     if (!probe(task, work, files) || !may_transcode(work))
         return false;
+    if (work->on_converting)
+        work->on_converting(work);
     uint64_t deadline_ms = recipe_deadline_ms(clip);
     for (size_t i = 0; i < files->n; i++) {
         struct transcode request = {
@@ -218,6 +228,7 @@ static bool run_transcode(struct task *task, struct work *work, struct files *fi
             .recipe = {clip, job->outputs[i].size},
             .deadline_ms = deadline_ms < job->deadline_ms ? deadline_ms : job->deadline_ms,
             .cancelled = &work->cancelled,
+            .paused = &work->paused,
             .percent = &work->percent,
             .percent_from = (unsigned)(100 * i / files->n),
             .percent_to = (unsigned)(100 * (i + 1) / files->n),
@@ -264,5 +275,6 @@ bool work_run(struct task *task, struct work *work)
 void work_cancel(struct work *work)
 {
     work->cancelled = true;
-    decoder_cancel(work->decoder);
+    if (work->decoding)
+        decoder_cancel(work->decoder);
 }

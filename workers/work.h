@@ -14,6 +14,10 @@ struct work {
     struct decoder *decoder;
     bool sandbox_off; /* transcodes also where the kernel has no Landlock */
     bool cancelled;   /* set by who no longer wants it, see work_cancel() */
+    bool paused;      /* set by who has something more urgent to do; of a conversion alone */
+    bool decoding;    /* the decoder is at this work */
+    /* Called once, when the decoder is no longer needed and a conversion begins; or NULL. */
+    void (*on_converting)(struct work *work);
     unsigned percent;
     /* The outcome, in the task's arena: */
     struct wire_results results;

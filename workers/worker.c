@@ -25,7 +25,17 @@ enum {
     BEAT_MS = 5000,    /* a lease is 15 s */
     LOOK_MS = 500,     /* new percentages go out twice a second at most */
     REPORT_TRIES = 20, /* of telling a result, RETRY_MS apart and longer */
+    BRIEF_PART = 4,    /* what takes a fourth of a long job passes it */
 };
+
+/* Kinds that let others pass, as bits. */
+static const unsigned yielding = 0
+#define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, result, next, loss, yields,    \
+                 measure, cost, deadline)                                                          \
+    | ((yields) ? 1u << WIRE_KIND_##NAME : 0u)
+#include "jobs.def"
+#undef JOB_KIND
+    ;
 
 struct pull {
     struct worker *worker;
@@ -44,14 +54,28 @@ struct worker {
     size_t n, running; /* pulls, and those whose fiber lives */
     struct work *work; /* what is done now, or NULL */
     bool busy, stopping;
+    /* A conversion beside that, until its result is told. */
+    bool long_busy;
+    struct work *long_work;    /* NULL: it is over */
+    uint64_t brief_ms;         /* what takes no longer passes it, */
+    uint64_t interruptible_ms; /* from this time (clock_ms()) on */
+    unsigned wishes;           /* counts changes of what is asked for */
     void (*on_end)(void *arg);
     void *on_end_arg;
 };
 
 /* ---- a job ---- */
 
+/* A job at work. */
+struct seat {
+    struct work work;
+    struct pull *pull;
+    bool aside; /* it has left the worker free for others */
+};
+
 struct beat {
     struct link *link;
+    enum link_lane lane;
     struct work *work;
     struct fiber_wait finish, over;
 };
@@ -72,7 +96,7 @@ static void keep_beating(struct task *task, void *arg)
 
         told = beat->work->percent;
         told_ms = clock_ms();
-        if (link_ask(task, beat->link, LINK_TALK, &question, TALK_LIMIT_MS, &answer) &&
+        if (link_ask(task, beat->link, beat->lane, &question, TALK_LIMIT_MS, &answer) &&
             answer.type == WIRE_CANCEL)
             work_cancel(beat->work);
         arena_reset(task->arena);
@@ -97,12 +121,12 @@ static uint64_t talk_limit_ms(const struct worker *worker)
 
 /* A result is told until it is noted or refused; should nobody hear it, the lease runs out and the
  * job is done again. */
-static void report(struct task *task, struct worker *worker, struct link *link,
+static void report(struct task *task, struct worker *worker, struct link *link, enum link_lane lane,
                    const struct wire_message *result)
 {
     for (int i = 0; i < REPORT_TRIES; i++) {
         struct wire_message answer;
-        bool heard = link_ask(task, link, LINK_PULL, result, talk_limit_ms(worker), &answer);
+        bool heard = link_ask(task, link, lane, result, talk_limit_ms(worker), &answer);
 
         if (heard && answer.type != WIRE_AGAIN)
             return;
@@ -120,33 +144,58 @@ static struct wire_message failure(const struct wire_job *job, const struct work
                                             work->retryable, work->counts}};
 }
 
-static struct wire_message do_work(struct task *task, struct worker *worker, struct link *link,
-                                   const struct wire_job *job)
+static bool yields(enum wire_kind kind)
 {
-    struct work work = {.job = job,
-                        .store = worker->store,
-                        .decoder = worker->decoder,
-                        .sandbox_off = worker->sandbox_off};
-    struct beat beat = {.link = link, .work = &work};
-    uint64_t started_ms = clock_ms();
-    bool beating = task_spawn(keep_beating, &beat);
+    return yielding & 1u << kind;
+}
 
-    worker->work = &work;
-    bool fine = work_run(task, &work);
-    worker->work = NULL;
-    fiber_resume(&beat.finish);
-    link_cancel(link, LINK_TALK);
-    if (beating)
-        fiber_await(&beat.over, FIBER_FOREVER);
+static struct wire_message tell_outcome(const struct seat *seat, bool fine, uint64_t took_ms)
+{
+    const struct wire_job *job = seat->work.job;
+
     if (!fine) {
         log_event(LOG_WARN, "job_failed", F("job", job->id), F("kind", wire_kind_name(job->kind)),
-                  F("media", job->media), F("reason", wire_reason_name(work.reason)),
-                  F("message", work.message));
-        return failure(job, &work);
+                  F("media", job->media), F("reason", wire_reason_name(seat->work.reason)),
+                  F("message", seat->work.message));
+        return failure(job, &seat->work);
     }
     log_event(LOG_INFO, "job_done", F("job", job->id), F("kind", wire_kind_name(job->kind)),
-              F("media", job->media), F("took_ms", (long long)(clock_ms() - started_ms)));
-    return (struct wire_message){.type = WIRE_DONE, .done = {job->lease, work.results}};
+              F("media", job->media), F("took_ms", (long long)took_ms));
+    return (struct wire_message){.type = WIRE_DONE, .done = {job->lease, seat->work.results}};
+}
+
+/* Of two conversions the shorter one runs, and then the other for as long at least. */
+static void pause_long(struct worker *worker, bool pause, uint64_t for_ms)
+{
+    if (!worker->long_work)
+        return;
+    worker->long_work->paused = pause;
+    if (!pause)
+        worker->interruptible_ms = clock_ms() + for_ms;
+}
+
+static struct wire_message do_work(struct task *task, struct seat *seat)
+{
+    struct worker *worker = seat->pull->worker;
+    struct beat beat = {.link = seat->pull->link, .lane = LINK_TALK, .work = &seat->work};
+    uint64_t started_ms = clock_ms();
+    bool passes = worker->long_busy && yields(seat->work.job->kind);
+
+    if (seat->work.on_converting)
+        beat.lane = LINK_LONG_TALK;
+    bool beating = task_spawn(keep_beating, &beat);
+    worker->work = &seat->work;
+    if (passes)
+        pause_long(worker, true, 0);
+    bool fine = work_run(task, &seat->work);
+    *(seat->aside ? &worker->long_work : &worker->work) = NULL;
+    if (passes)
+        pause_long(worker, false, clock_ms() - started_ms);
+    fiber_resume(&beat.finish);
+    link_cancel(beat.link, beat.lane);
+    if (beating)
+        fiber_await(&beat.over, FIBER_FOREVER);
+    return tell_outcome(seat, fine, clock_ms() - started_ms);
 }
 
 /* ---- pulling ---- */
@@ -175,28 +224,86 @@ static void refuse_job(struct task *task, struct pull *pull, const struct wire_j
     link_ask(task, pull->link, LINK_PULL, &question, talk_limit_ms(pull->worker), &answer);
 }
 
-static void take_job(struct task *task, struct pull *pull, const struct wire_job *job)
+static void keep_pulling(struct task *task, void *arg);
+
+/* All that is asked for is asked for anew. */
+static void change_wish(struct worker *worker)
+{
+    worker->wishes++;
+    for (size_t i = 0; i < worker->n && !worker->busy; i++)
+        link_cancel(worker->pulls[i].link, LINK_PULL);
+    wake_others(worker);
+}
+
+/* A long job needs the decoder no more: another fiber goes on asking. */
+static void step_aside(struct work *work)
+{
+    struct seat *seat = CONTAINER_OF(work, struct seat, work);
+    struct worker *worker = seat->pull->worker;
+
+    if (worker->stopping || !task_spawn(keep_pulling, seat->pull))
+        return;
+    worker->running++;
+    seat->aside = true;
+    worker->busy = false;
+    worker->work = NULL;
+    worker->long_busy = true;
+    worker->long_work = work;
+    worker->brief_ms = work->job->cost_ms / BRIEF_PART;
+    worker->interruptible_ms = clock_ms();
+    change_wish(worker);
+}
+
+static bool has_room(const struct worker *worker, const struct wire_job *job)
+{
+    return !worker->busy && !worker->stopping &&
+           (!worker->long_busy || !yields(job->kind) || job->cost_ms <= worker->brief_ms);
+}
+
+static void finish_job(struct task *task, struct seat *seat, const struct wire_message *result)
+{
+    struct worker *worker = seat->pull->worker;
+
+    FAULT_POINT(RESULT_BEFORE_REPORT);
+    report(task, worker, seat->pull->link, seat->aside ? LINK_LONG : LINK_PULL, result);
+    FAULT_POINT(RESULT_AFTER_REPORT);
+    if (seat->aside)
+        worker->long_busy = false;
+}
+
+/* False: another fiber has gone on asking in this one's place. */
+static bool take_job(struct task *task, struct pull *pull, const struct wire_job *job)
 {
     struct worker *worker = pull->worker;
+    struct seat seat = {.work = {.job = job,
+                                 .store = worker->store,
+                                 .decoder = worker->decoder,
+                                 .sandbox_off = worker->sandbox_off},
+                        .pull = pull};
 
-    if (worker->busy || worker->stopping) {
+    if (!has_room(worker, job)) {
         refuse_job(task, pull, job);
-        return;
+        return true;
     }
+    if (yields(job->kind) && !worker->long_busy)
+        seat.work.on_converting = step_aside;
     worker->busy = true;
     take_back_others(worker, pull);
     bool accepted = accept_job(task, pull->link, job);
     if (accepted && worker->stopping) {
         refuse_job(task, pull, job);
     } else if (accepted) {
-        struct wire_message result = do_work(task, worker, pull->link, job);
+        struct wire_message result = do_work(task, &seat);
 
-        FAULT_POINT(RESULT_BEFORE_REPORT);
-        report(task, worker, pull->link, &result);
-        FAULT_POINT(RESULT_AFTER_REPORT);
+        finish_job(task, &seat, &result);
     }
-    worker->busy = false;
-    wake_others(worker);
+    if (seat.aside) {
+        change_wish(worker);
+    } else {
+        worker->busy = false;
+        wake_others(worker);
+    }
+    return !seat.aside;
 }
 
 /* After the `ready` was cancelled: the gateway must not offer a job to nobody. */
@@ -216,28 +323,55 @@ static void nap(struct worker *worker, uint64_t ms)
         fiber_sleep(ms);
 }
 
-static void pull_once(struct task *task, struct pull *pull)
+/* What is asked for now, and for how long. */
+static struct wire_ready wish(struct worker *worker, uint64_t *limit_ms)
+{
+    struct wire_ready ready = {.worker = slice_from(worker->name),
+                               .boot = slice_from(worker->boot),
+                               .sequence = ++worker->sequence,
+                               .kinds = worker->kinds,
+                               .hold = decoder_hold(worker->decoder)};
+    uint64_t now_ms = clock_ms();
+
+    *limit_ms = PULL_LIMIT_MS;
+    if (!worker->long_busy)
+        return ready;
+    if (now_ms >= worker->interruptible_ms) {
+        ready.has_brief_ms = true;
+        ready.brief_ms = worker->brief_ms;
+        return ready;
+    }
+    ready.kinds &= ~yielding;
+    if (worker->interruptible_ms - now_ms < PULL_LIMIT_MS)
+        *limit_ms = worker->interruptible_ms - now_ms;
+    return ready;
+}
+
+/* False: another fiber pulls now. */
+static bool pull_once(struct task *task, struct pull *pull)
 {
     struct worker *worker = pull->worker;
+    uint64_t limit_ms;
 
     if (!decoder_wait_ready(worker->decoder) || worker->stopping || worker->busy)
-        return; /* it may have changed meanwhile */
-    struct wire_message answer,
-        question = {.type = WIRE_READY,
-                    .ready = {slice_from(worker->name), slice_from(worker->boot),
-                              ++worker->sequence, worker->kinds, decoder_hold(worker->decoder)}};
-    bool heard = link_ask(task, pull->link, LINK_PULL, &question, PULL_LIMIT_MS, &answer);
+        return true; /* it may have changed meanwhile */
+    unsigned wishes = worker->wishes;
+    struct wire_message answer, question = {.type = WIRE_READY, .ready = wish(worker, &limit_ms)};
+    bool heard = link_ask(task, pull->link, LINK_PULL, &question, limit_ms, &answer);
 
     if (!heard && worker->busy)
         say_busy(task, pull);
+    else if (!heard && (wishes != worker->wishes || limit_ms < PULL_LIMIT_MS))
+        return true;
     else if (!heard)
         nap(worker, RETRY_MS); /* NOLINT(bugprone-branch-clone): two reasons, each in its place */
     else if (answer.type == WIRE_JOB)
-        take_job(task, pull, &answer.job);
+        return take_job(task, pull, &answer.job);
     else if (answer.type == WIRE_NONE && answer.none.wait_ms)
         nap(worker, answer.none.wait_ms);
     else if (answer.type != WIRE_NONE)
         nap(worker, RETRY_MS); /* drain: another gateway may take its place */
+    return true;
 }
 
 static void finish_stop(struct task *task, struct worker *worker)
@@ -257,14 +391,15 @@ static void keep_pulling(struct task *task, void *arg)
 {
     struct pull *pull = arg;
     struct worker *worker = pull->worker;
+    bool goes_on = true;
 
-    while (!worker->stopping) {
+    while (goes_on && !worker->stopping) {
         arena_reset(task->arena);
         if (worker->busy) {
             pull->idle = (struct fiber_wait){0};
             fiber_await(&pull->idle, FIBER_FOREVER);
         } else {
-            pull_once(task, pull);
+            goes_on = pull_once(task, pull);
         }
     }
     if (--worker->running == 0)
@@ -372,6 +507,8 @@ void worker_stop(struct worker *worker, void (*on_end)(void *arg), void *arg)
     worker->on_end_arg = arg;
     if (worker->work)
         work_cancel(worker->work);
+    if (worker->long_work)
+        work_cancel(worker->long_work);
     for (size_t i = 0; i < worker->n; i++) {
         if (!worker->busy)
             link_cancel(worker->pulls[i].link, LINK_PULL);

@@ -1,5 +1,7 @@
-/* worker.h: asks gateways for jobs and does them, one at a time. A `ready` waits at every gateway
- * while there is nothing to do; as soon as one answers with a job the others are taken back. */
+/* worker.h: asks gateways for jobs and does them, one at a time, and beside it one long conversion.
+ * A `ready` waits at every gateway while there is nothing to do; as soon as one answers with a job
+ * the others are taken back. Who converts goes on asking, for thumbnails and for much shorter
+ * conversions: those the long one lets pass, as long as it has half of the time. */
 #pragma once
 
 #include "base/slice.h"

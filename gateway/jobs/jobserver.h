@@ -4,8 +4,9 @@
  * deadline passes. Messages: schemas/wire.yaml. nng's callbacks run on its threads: they only post
  * to the loop; everything that asks Redis runs on a fiber.
  *
- * There are 256 contexts, opened before listening, of which a worker holds two at most: good for
- * 120 workers per gateway, beyond which `ready` is answered with "ask again in a second". */
+ * There are 256 contexts, opened before listening, of which a worker holds four at most, one of
+ * them parked: good for 120 workers per gateway and more, beyond which `ready` is answered with
+ * "ask again in a second". */
 #pragma once
 
 #include "base/slice.h"

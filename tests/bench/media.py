@@ -185,7 +185,7 @@ def bench_transcode(hub, session, folder):
         clip, = copies(folder, [long], 1, f"transcode-{i}")
         ours, command = transcode_s(hub, session, clip)
         command[command.index("-i") + 1], command[-1] = str(clip), str(folder / "bare.mp4")
-        pairs.append((ours, spent_s([command])))
+        pairs.append((ours, spent_s([["nice", "-n", "10", *command]])))    # as ours is
     report("transcode of 10 s of 1080p to 720p, speed by CPU time",
            f"{spread([bare / ours for ours, bare in pairs])} x",
            f"of the bare ffmpeg command ({statistics.median(bare for _, bare in pairs):.1f} s)")

@@ -1,10 +1,10 @@
 """Files that chance has changed, of every format, through a hub's real decoders: each ends ready, with
 thumbnails that are pictures, or failed with a reason of its own, and nothing of it is left behind.
 
-MEDIAHUB_MUTANTS=1000 sends so many of each; MEDIAHUB_MUTANTS_SEED repeats those of one run, and
-MEDIAHUB_MUTANTS_ONLY=jpeg,png:17 sends some formats or single ones.
-MEDIAHUB_MUTANTS_KINDS=image,video leaves the transcodes out, which take most of the time. What went wrong lies in the test's folder. mutants/ has what
-was found so far."""
+MEDIAHUB_MUTANTS=1000 sends so many of each; MEDIAHUB_MUTANTS_SEED repeats those of one run;
+MEDIAHUB_MUTANTS_ONLY=jpeg,png:17 sends some formats or single ones; MEDIAHUB_MUTANTS_KINDS=image,video
+leaves the transcodes out, which take most of the time. What went wrong lies in the test's folder.
+mutants/ has what was found so far."""
 import collections
 import json
 import os

@@ -1,7 +1,7 @@
 /* jpeg.h: the decoder of JPEG (ITU-T T.81, JFIF 1.02): what most photos are. The cosine transform
  * itself makes the picture n/8 as large, with n as small as the largest thumbnail allows, and its
  * planes go to the thumbnails as they are; what needs another way (RGB, CMYK, profiles) takes it on
- * the small picture. */
+ * the small picture. Most photos' scans are read by jpeg_baseline.h, all others by libjpeg. */
 #pragma once
 
 #include "decode/decoding.h"

@@ -388,6 +388,7 @@ int sandbox_try(void (*fn)(void *arg, struct slice line, enum trial_end end), vo
 
     if (!make_file())
         return -1;
+    sandbox_prepare_decoder(); /* as the template does */
     for (size_t i = 0; i < sizeof(trials) / sizeof(*trials); i++) {
         char line[160];
         enum trial_end end = end_of(&trials[i]);

@@ -14,7 +14,7 @@ from raw_client import RawSocket, connect, read_answer
 from traffic import make_clip, make_photo, with_free_box
 
 SLACK_S = 5
-DECODE_S = 65             # 60 for an image and 2 for its bytes (schemas/jobs.yaml), 2 of grace (workers/decoder.c)
+DECODE_S = 62             # 60 for a small image (schemas/jobs.yaml), 2 of grace (workers/decoder.c)
 LEASE_S = 15              # core/state/job.h
 TRANSFER_S = 15           # webhooks/transfer.h
 IDLE_S = 75               # a kept connection (gateway/http/exchange.c)

@@ -1,10 +1,10 @@
 #include "supervisor/plan.h"
 
 #include "base/fault.h"
+#include "base/machine.h"
 #include "base/process.h"
 #include "base/tls.h"
 #include "job_words.h"
-#include "supervisor/machine.h"
 
 #include <assert.h>
 #include <inttypes.h>

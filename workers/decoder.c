@@ -41,6 +41,7 @@ struct child {
 
 struct decoder {
     enum state state;
+    const struct reader_user *user;
     uv_process_t process;
     uv_poll_t poll;
     int socket;
@@ -61,11 +62,11 @@ const char *decoder_program(struct arena *arena)
     return process_sibling(arena, "mediahub-decode");
 }
 
-char **decoder_environment(struct arena *arena)
+char **decoder_environment(struct arena *arena, const struct reader_user *user)
 {
     static const char *const names[] = {"PATH", "MEDIAHUB_LOG_LEVEL", "ASAN_OPTIONS",
                                         "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-    char **list = ARENA_ARRAY(arena, char *, sizeof(names) / sizeof(*names) + 1);
+    char **list = ARENA_ARRAY(arena, char *, sizeof(names) / sizeof(*names) + 2);
     size_t n = 0;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -74,6 +75,10 @@ char **decoder_environment(struct arena *arena)
         if (value)
             list[n++] = (char *)(uintptr_t)arena_printf(arena, "%s=%s", names[i], value).p;
     }
+    if (user->other)
+        list[n++] =
+            (char *)(uintptr_t)arena_printf(arena, READER_VARIABLE "=%u:%u", user->uid, user->gid)
+                .p;
     return list;
 }
 
@@ -152,7 +157,7 @@ static void on_watch(struct timer *timer)
     else if (late)
         kill_template(decoder);
     else if (decoder->state == STATE_BUSY && child->pidfd >= 0 && !child->killed &&
-             watch_resident_bytes(child->pid) > child->memory_bytes)
+             watch_own_bytes(child->pid) > child->memory_bytes)
         kill_child(decoder, DECODER_OUT_OF_MEMORY);
 }
 
@@ -181,7 +186,8 @@ static void take_end(struct decoder *decoder, const struct wire_ended *ended)
     if (!child->killed)
         child->end = ends[ended->fate];
     log_event(LOG_DEBUG, "decode_ended", F("pid", child->pid),
-              F("fate", wire_fate_name(ended->fate)), F("peak_bytes", ended->peak_bytes));
+              F("fate", wire_fate_name(ended->fate)), F("peak_bytes", ended->peak_bytes),
+              F("cpu_ms", ended->cpu_ms));
     timer_stop(&decoder->watch);
     decoder->state = STATE_READY;
     fiber_resume(&decoder->over);
@@ -239,7 +245,7 @@ static int spawn(struct decoder *decoder, int its_socket)
     uv_process_options_t options = {
         .file = arguments[0],
         .args = arguments,
-        .env = decoder_environment(arena),
+        .env = decoder_environment(arena, decoder->user),
         .exit_cb = on_exit_of_template,
         .stdio = stdio,
         .stdio_count = 4,
@@ -278,10 +284,11 @@ static void start(struct decoder *decoder)
     uv_poll_start(&decoder->poll, UV_READABLE, on_readable);
 }
 
-struct decoder *decoder_start(void)
+struct decoder *decoder_start(const struct reader_user *user)
 {
     struct decoder *decoder = MEM_NEW(struct decoder);
 
+    decoder->user = user;
     start(decoder);
     return decoder;
 }
@@ -371,7 +378,8 @@ static enum decoder_end read_answer(struct task *task, const struct child *child
     enum wire_fault fault =
         wire_decode(task->arena, (struct slice){room, n > 0 ? (size_t)n : 0}, answer);
 
-    if (fault == WIRE_FINE && (answer->type == WIRE_DECODED || answer->type == WIRE_UNDECODABLE))
+    if (fault == WIRE_FINE && (answer->type == WIRE_DECODED || answer->type == WIRE_UNDECODABLE ||
+                               answer->type == WIRE_NEEDS))
         return DECODER_ANSWERED;
     log_event(LOG_WARN, "decoder_speaks_nonsense", F("fault", wire_fault_name(fault)));
     return DECODER_CRASHED;

@@ -5,11 +5,12 @@
 
 #include "base/task.h"
 #include "wire/wire.h"
+#include "workers/reader.h"
 
 struct decoder;
 
 enum decoder_end {
-    DECODER_ANSWERED,    /* `decoded` or `undecodable` */
+    DECODER_ANSWERED,    /* `decoded`, `undecodable` or `needs` */
     DECODER_UNAVAILABLE, /* no child could be had: says nothing about the file */
     DECODER_CRASHED,
     DECODER_TIMED_OUT,
@@ -20,10 +21,11 @@ enum decoder_end {
 /* The path of a program beside this one. In the arena. */
 const char *decoder_program(struct arena *arena);
 /* What it may know of the environment, which can hold secrets of the operator's: where programs lie
- * and how to report. Ends with NULL; in the arena. */
-char **decoder_environment(struct arena *arena);
+ * and how to report; and as whom to go on. Ends with NULL; in the arena. */
+char **decoder_environment(struct arena *arena, const struct reader_user *user);
 
-struct decoder *decoder_start(void);
+/* user: borrowed as long as the decoder lives. */
+struct decoder *decoder_start(const struct reader_user *user);
 /* Kills the processes; suspends until nothing of them is left, and frees. */
 void decoder_stop(struct task *task, struct decoder *decoder);
 

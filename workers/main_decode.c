@@ -1,7 +1,8 @@
 /* mediahub-decode: what a worker decodes with. Without arguments it is the template that forks a
  * sandboxed child for each request on descriptor 3, until that is closed; as "mediahub-decode
  * transcode RECIPE..." it becomes ffmpeg; as "mediahub-decode sandbox-check" it proves the
- * sandboxes. */
+ * sandboxes, and as "mediahub-decode sandbox-level" it says how far they go here. */
+#include "base/log.h"
 #include "base/process.h"
 #include "decode/decode.h"
 #include "decode/sandbox_trial.h"
@@ -9,6 +10,7 @@
 #include "decode/transcode.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,15 @@ static void print_line(void *arg, struct slice line, enum trial_end end)
     printf("%.*s\n", SLICE_ARG(line));
 }
 
+/* One word, for the hub's start line. */
+static int tell_level(void)
+{
+    struct slice word = wire_hold_name(sandbox_hold(sandbox_probe()));
+
+    printf("%.*s\n", SLICE_ARG(word));
+    return 0;
+}
+
 /* Exit status 0: the whole sandbox, and all that it should deny is denied. */
 static int check_sandbox(void)
 {
@@ -43,11 +54,26 @@ static int check_sandbox(void)
     return sandbox_hold(level) == WIRE_HOLD_WHOLE && wrong == 0 ? 0 : 1;
 }
 
+/* Another user, if the worker says so, in no group but his own; not as root in a place that has no
+ * other users. */
+static bool become_reader(void)
+{
+    const char *said = getenv("MEDIAHUB_READER");
+    unsigned uid, gid;
+
+    if (!said || sscanf(said, "%u:%u", &uid, &gid) != 2)
+        return true;
+    return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+           setresuid(uid, uid, uid) == 0;
+}
+
 int main(int argc, char **argv)
 {
     process_init("decode");
     process_ignore_hangup();
-    /* Whoever started it, it dies with its worker. */
+    if (!become_reader())
+        log_event(LOG_WARN, "reader_not_another_user", F("why", strerror(errno)));
+    /* Whoever started it, it dies with its worker; a change of user would forget that. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (argc > 2 && strcmp(argv[1], "transcode") == 0) {
         close_from(TRANSCODE_OUTPUT + 1);
@@ -56,6 +82,8 @@ int main(int argc, char **argv)
     }
     if (argc == 2 && strcmp(argv[1], "sandbox-check") == 0)
         return check_sandbox();
+    if (argc == 2 && strcmp(argv[1], "sandbox-level") == 0)
+        return tell_level();
     if (argc != 1)
         process_fail("mediahub-decode is started by mediahub-worker");
     /* The filter forbids memory that is executable, which liborc would compile into. */

@@ -44,6 +44,9 @@ int main(int argc, char **argv)
         .urls = setting_or(arena, config, "jobs", "ipc://", "run/jobs-0.ipc"),
         .store = setting_or(arena, config, "store", "", "store"),
         .kinds = config_text(config, "kinds"),
+        .data = config_text(config, "data"),
+        .user = config_text(config, "workers.user"),
+        .memory_bytes = config_number(config, "workers.memory"),
         .sandbox_off = slice_eq(config_text(config, "sandbox"), SLICE("off")),
     };
     struct worker *worker = worker_start(&settings, &problem);

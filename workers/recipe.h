@@ -15,5 +15,7 @@ const char **recipe_arguments(struct arena *arena, const struct recipe *recipe);
 
 /* A budget of pixels times frames: what a slow machine does in this time, and the start. */
 uint64_t recipe_deadline_ms(const struct wire_clip *clip);
+/* What ffmpeg takes at most, with as many threads as there are cores. */
+uint64_t recipe_memory_bytes(const struct wire_clip *clip, unsigned cores);
 /* Past it a video is not converted at all: four hours of 4K at 30 frames a second. */
 bool recipe_affordable(const struct wire_clip *clip);

@@ -6,8 +6,10 @@
 #include "base/memory.h"
 #include "base/timer.h"
 #include "workers/decoder.h"
+#include "workers/tail.h"
 #include "workers/watch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,10 +20,9 @@ enum {
     WATCH_MS = 250,
     STALL_MS = 15000, /* without a line of progress and without a byte written */
     LINE_MAX_BYTES = 1024,
-    TAIL_MAX_BYTES = 1500, /* of the log, kept for the message */
+    LOG_MAX_BYTES = 4096, /* the last of what it says */
     NICENESS = 10,
 };
-static const uint64_t MAX_RESIDENT_BYTES = 3ULL << 30;
 
 struct run {
     const struct transcode *transcode;
@@ -39,6 +40,7 @@ struct run {
     struct timespec written; /* the output's mtime when last looked at */
     struct transcode_progress told;
     struct buf line, tail;
+    bool lent; /* the files, to another user */
     char room[4096];
 };
 
@@ -115,7 +117,7 @@ static void on_watch(struct timer *timer)
     else if (now_ms - run->alive_ms > STALL_MS ||
              now_ms - run->started_ms > run->transcode->deadline_ms)
         kill_run(run, TRANSCODE_STALLED);
-    else if (watch_resident_bytes(run->process.pid) > MAX_RESIDENT_BYTES)
+    else if (watch_own_bytes(run->process.pid) > run->transcode->memory_bytes)
         kill_run(run, TRANSCODE_OUT_OF_MEMORY);
 }
 
@@ -181,10 +183,10 @@ static void on_log(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
         return;
     }
     struct slice text = {bytes->base, (size_t)n};
-    if (text.n > TAIL_MAX_BYTES)
-        text = slice_from_offset(text, text.n - TAIL_MAX_BYTES);
-    if (run->tail.n + text.n > TAIL_MAX_BYTES)
-        buf_consume(&run->tail, run->tail.n + text.n - TAIL_MAX_BYTES);
+    if (text.n > LOG_MAX_BYTES)
+        text = slice_from_offset(text, text.n - LOG_MAX_BYTES);
+    if (run->tail.n + text.n > LOG_MAX_BYTES)
+        buf_consume(&run->tail, run->tail.n + text.n - LOG_MAX_BYTES);
     buf_add(&run->tail, text);
 }
 
@@ -203,8 +205,21 @@ static char **command_line(struct task *task, const struct run *run, const char 
     return arguments;
 }
 
+/* Where files cannot be lent ffmpeg stays who we are, behind Landlock and the filter alone. */
+static void lend(struct run *run)
+{
+    const struct transcode *transcode = run->transcode;
+
+    if (!transcode->user->other)
+        return;
+    run->lent = reader_user_lend(transcode->user, transcode->input, transcode->output);
+    if (!run->lent)
+        log_event(LOG_WARN, "transcoder_not_another_user", F("why", strerror(errno)));
+}
+
 static int spawn(struct task *task, struct run *run)
 {
+    static const struct reader_user nobody_else = {.other = false};
     const char *program = decoder_program(task->arena);
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
@@ -216,7 +231,7 @@ static int spawn(struct task *task, struct run *run)
     uv_process_options_t options = {
         .file = program,
         .args = command_line(task, run, program),
-        .env = decoder_environment(task->arena),
+        .env = decoder_environment(task->arena, run->lent ? run->transcode->user : &nobody_else),
         .exit_cb = on_exit_of_ffmpeg,
         .stdio = stdio,
         .stdio_count = 5,
@@ -243,11 +258,11 @@ static void fail_to_begin(struct run *run, int failed)
     uv_close((uv_handle_t *)&run->log, on_closed);
 }
 
-static enum transcode_end judge(struct task *task, struct run *run, struct slice *message)
+static enum transcode_end judge(struct task *task, struct run *run, struct slice *words)
 {
     struct stat status;
 
-    *message = wire_clip(task->arena, buf_slice(&run->tail), TAIL_MAX_BYTES);
+    *words = tail_for_people(task->arena, buf_slice(&run->tail));
     if (run->killed_as != TRANSCODE_DONE)
         return run->killed_as;
     if (run->status < 0)
@@ -259,7 +274,7 @@ static enum transcode_end judge(struct task *task, struct run *run, struct slice
 }
 
 enum transcode_end transcode_run(struct task *task, const struct transcode *transcode,
-                                 struct slice *message)
+                                 struct slice *words)
 {
     struct run *run = MEM_NEW(struct run);
 
@@ -268,16 +283,19 @@ enum transcode_end transcode_run(struct task *task, const struct transcode *tran
     run->process.data = run->progress.data = run->log.data = run;
     run->open_handles = 3;
     buf_init(&run->line, LINE_MAX_BYTES + sizeof(run->room));
-    buf_init(&run->tail, TAIL_MAX_BYTES);
+    buf_init(&run->tail, LOG_MAX_BYTES);
     uv_pipe_init(loop_get(), &run->progress, 0);
     uv_pipe_init(loop_get(), &run->log, 0);
+    lend(run);
     int failed = spawn(task, run);
     if (failed)
         fail_to_begin(run, failed);
     else
         begin(run);
     fiber_await(&run->over, FIBER_FOREVER); /* the watch ends it */
-    enum transcode_end end = judge(task, run, message);
+    if (run->lent)
+        reader_user_take_back(transcode->user, transcode->output);
+    enum transcode_end end = judge(task, run, words);
     buf_fini(&run->line);
     buf_fini(&run->tail);
     mem_free(run);

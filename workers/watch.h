@@ -3,5 +3,5 @@
 
 #include <stdint.h>
 
-/* Resident memory of a process in bytes; 0 when it is gone. */
-uint64_t watch_resident_bytes(int pid);
+/* Resident memory of a process without the files that it maps, in bytes; 0 when it is gone. */
+uint64_t watch_own_bytes(int pid);

@@ -4,14 +4,19 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "store/store_content.h"
+#include "workers/tail.h"
 #include "workers/transcode.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
-enum { MAX_OUTPUTS = 16, PROBE_MS = 300 * 1000 };
-static const uint64_t DECODE_MEMORY_BYTES = 1536ULL << 20;
+enum {
+    MAX_OUTPUTS = 16,
+    PROBE_MS = 300 * 1000,
+    PATIENCE_MS = 30 * 1000, /* for memory; then it is another's turn */
+};
 
 struct files {
     struct work *work;
@@ -106,6 +111,14 @@ static bool keep_made(struct task *task, struct files *files)
     return !files->failed || fail_storage(work);
 }
 
+/* Behind our own sentence. */
+static void add_words(struct arena *arena, struct work *work)
+{
+    if (work->log.n)
+        work->message = arena_printf(arena, "%.*s Its last words: %.*s", SLICE_ARG(work->message),
+                                     SLICE_ARG(work->log));
+}
+
 static bool from_decoder(struct work *work, enum decoder_end end, const struct wire_message *answer)
 {
     switch (end) {
@@ -114,6 +127,9 @@ static bool from_decoder(struct work *work, enum decoder_end end, const struct w
             work->results = answer->decoded.results;
             return true;
         }
+        if (answer->type == WIRE_NEEDS) /* and has what it asked for */
+            return fail(work, WIRE_REASON_OUT_OF_MEMORY, "Decoding takes too much memory.", false,
+                        false);
         fail(work, answer->undecodable.reason, "", false, false);
         work->message = answer->undecodable.message;
         return false;
@@ -131,38 +147,72 @@ static bool from_decoder(struct work *work, enum decoder_end end, const struct w
     return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
 }
 
-static enum decoder_end ask_decoder(struct task *task, struct work *work,
-                                    const struct wire_decode *request, const int *fds, size_t n,
-                                    struct wire_message *answer)
+static bool fail_crowded(struct work *work)
 {
+    if (work->cancelled)
+        return fail(work, WIRE_REASON_CANCELLED, "The work was called off.", true, false);
+    return fail(work, WIRE_REASON_BUSY, "Others have the memory of the workers.", true, false);
+}
+
+/* In a share of the memory; false: there was none. */
+static bool ask_within(struct task *task, struct work *work, struct wire_decode *request,
+                       const int *fds, size_t n, struct wire_message *answer, enum decoder_end *end)
+{
+    struct slice said;
+
+    if (!lane_enter(work->lane, LANE_PICTURE, request->memory_bytes, &work->cancelled, PATIENCE_MS))
+        return false;
     work->decoding = true;
-    enum decoder_end end = decoder_ask(task, work->decoder, request, fds, n, answer, &work->log);
+    *end = decoder_ask(task, work->decoder, request, fds, n, answer, &said);
     work->decoding = false;
-    return end;
+    work->log = tail_for_people(task->arena, said);
+    lane_leave(work->lane);
+    return true;
+}
+
+/* With the least memory first, which shows what it takes; what takes more is asked for again. */
+static bool ask(struct task *task, struct work *work, struct wire_decode *request, const int *fds,
+                size_t n)
+{
+    struct wire_message answer;
+    enum decoder_end end;
+
+    request->memory_bytes = LANE_LEAST_BYTES;
+    if (!ask_within(task, work, request, fds, n, &answer, &end))
+        return fail_crowded(work);
+    if (end == DECODER_ANSWERED && answer.type == WIRE_NEEDS) {
+        request->memory_bytes = answer.needs.memory_bytes;
+        if (request->memory_bytes > lane_most_bytes(work->lane))
+            return fail(work, WIRE_REASON_OUT_OF_MEMORY,
+                        "This takes more memory than the workers may have here.", false, false);
+        if (!ask_within(task, work, request, fds, n, &answer, &end))
+            return fail_crowded(work);
+    }
+    bool fine = from_decoder(work, end, &answer);
+    if (end != DECODER_ANSWERED)
+        add_words(task->arena, work);
+    return fine;
 }
 
 static bool run_decode(struct task *task, struct work *work, struct files *files)
 {
     const struct wire_job *job = work->job;
-    struct wire_decode request = {job->kind,          job->outputs,
-                                  job->outputs_count, job->params.max_pixels,
-                                  job->deadline_ms,   DECODE_MEMORY_BYTES};
-    struct wire_message answer;
-    enum decoder_end end = ask_decoder(task, work, &request, files->fds, 1 + files->n, &answer);
+    struct wire_decode request = {.kind = job->kind,
+                                  .outputs = job->outputs,
+                                  .outputs_count = job->outputs_count,
+                                  .max_pixels = job->params.max_pixels,
+                                  .deadline_ms = job->deadline_ms};
 
-    return from_decoder(work, end, &answer) && keep_made(task, files);
+    return ask(task, work, &request, files->fds, 1 + files->n) && keep_made(task, files);
 }
 
-static bool from_transcoder(struct work *work, enum transcode_end end, struct slice message)
+static bool from_transcoder(struct work *work, enum transcode_end end)
 {
     switch (end) {
     case TRANSCODE_DONE:
         return true;
     case TRANSCODE_REFUSED:
-        fail(work, WIRE_REASON_DAMAGED, "The video cannot be converted.", false, false);
-        if (message.n)
-            work->message = message;
-        return false;
+        return fail(work, WIRE_REASON_DAMAGED, "The video cannot be converted.", false, false);
     case TRANSCODE_CRASHED:
         return fail(work, WIRE_REASON_CRASHED, "The converter crashed on this file.", true, true);
     case TRANSCODE_STALLED:
@@ -184,13 +234,10 @@ static bool probe(struct task *task, struct work *work, const struct files *file
     const struct wire_job *job = work->job;
     struct wire_decode request = {.kind = job->kind,
                                   .max_pixels = job->params.max_pixels,
-                                  .memory_bytes = DECODE_MEMORY_BYTES,
                                   .deadline_ms =
                                       job->deadline_ms < PROBE_MS ? job->deadline_ms : PROBE_MS};
-    struct wire_message answer;
-    enum decoder_end end = ask_decoder(task, work, &request, files->fds, 1, &answer);
 
-    if (!from_decoder(work, end, &answer))
+    if (!ask(task, work, &request, files->fds, 1))
         return false;
     if (!work->results.has_clip)
         return fail(work, WIRE_REASON_INTERNAL, "The probe found no clip.", false, false);
@@ -211,35 +258,51 @@ static bool may_transcode(struct work *work)
 }
 
 /* Renditions are made one after the other, each with a run of its own. */
-static bool run_transcode(struct task *task, struct work *work, struct files *files)
+static bool make_renditions(struct task *task, struct work *work, struct files *files,
+                            uint64_t memory_bytes)
 {
     const struct wire_job *job = work->job;
     const struct wire_clip *clip = &work->results.clip;
-
-    if (!probe(task, work, files) || !may_transcode(work))
-        return false;
-    if (work->on_converting)
-        work->on_converting(work);
     uint64_t deadline_ms = recipe_deadline_ms(clip);
+
     for (size_t i = 0; i < files->n; i++) {
         struct transcode request = {
             .input = files->fds[0],
             .output = files->fds[1 + i],
+            .user = work->user,
             .recipe = {clip, job->outputs[i].size},
             .deadline_ms = deadline_ms < job->deadline_ms ? deadline_ms : job->deadline_ms,
+            .memory_bytes = memory_bytes,
             .cancelled = &work->cancelled,
             .paused = &work->paused,
             .percent = &work->percent,
             .percent_from = (unsigned)(100 * i / files->n),
             .percent_to = (unsigned)(100 * (i + 1) / files->n),
         };
-        struct slice message;
-        enum transcode_end end = transcode_run(task, &request, &message);
-
-        work->log = message;
-        if (!from_transcoder(work, end, message))
+        if (!from_transcoder(work, transcode_run(task, &request, &work->log))) {
+            add_words(task->arena, work);
             return false;
+        }
     }
+    return true;
+}
+
+static bool run_transcode(struct task *task, struct work *work, struct files *files)
+{
+    const struct wire_job *job = work->job;
+    if (!probe(task, work, files) || !may_transcode(work))
+        return false;
+    if (work->on_converting)
+        work->on_converting(work);
+    uint64_t memory_bytes = recipe_memory_bytes(&work->results.clip, uv_available_parallelism());
+    if (memory_bytes > lane_most_bytes(work->lane))
+        memory_bytes = lane_most_bytes(work->lane);
+    if (!lane_enter(work->lane, LANE_TRANSCODE, memory_bytes, &work->cancelled, PATIENCE_MS))
+        return fail_crowded(work);
+    bool fine = make_renditions(task, work, files, memory_bytes);
+    lane_leave(work->lane);
+    if (!fine)
+        return false;
     work->results.variants = job->outputs;
     work->results.variants_count = job->outputs_count;
     return keep_made(task, files);

@@ -7,11 +7,14 @@
 #include "store/store.h"
 #include "wire/wire.h"
 #include "workers/decoder.h"
+#include "workers/lane.h"
 
 struct work {
     const struct wire_job *job;
     struct store *store;
     struct decoder *decoder;
+    struct lane *lane;
+    const struct reader_user *user;
     bool sandbox_off; /* transcodes also where the kernel has no Landlock */
     bool cancelled;   /* set by who no longer wants it, see work_cancel() */
     bool paused;      /* set by who has something more urgent to do; of a conversion alone */

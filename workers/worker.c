@@ -48,6 +48,8 @@ struct worker {
     bool sandbox_off;
     struct store *store;
     struct decoder *decoder;
+    struct lane *lanes[2]; /* of what is done, and of what passes a conversion */
+    struct reader_user user;
     char name[64], boot[33];
     uint64_t sequence;
     struct pull pulls[MAX_GATEWAYS];
@@ -156,7 +158,7 @@ static struct wire_message tell_outcome(const struct seat *seat, bool fine, uint
     if (!fine) {
         log_event(LOG_WARN, "job_failed", F("job", job->id), F("kind", wire_kind_name(job->kind)),
                   F("media", job->media), F("reason", wire_reason_name(seat->work.reason)),
-                  F("message", seat->work.message));
+                  F("message", seat->work.message), F("took_ms", (long long)took_ms));
         return failure(job, &seat->work);
     }
     log_event(LOG_INFO, "job_done", F("job", job->id), F("kind", wire_kind_name(job->kind)),
@@ -278,6 +280,8 @@ static bool take_job(struct task *task, struct pull *pull, const struct wire_job
     struct seat seat = {.work = {.job = job,
                                  .store = worker->store,
                                  .decoder = worker->decoder,
+                                 .lane = worker->lanes[worker->long_busy],
+                                 .user = &worker->user,
                                  .sandbox_off = worker->sandbox_off},
                         .pull = pull};
 
@@ -383,6 +387,8 @@ static void finish_stop(struct task *task, struct worker *worker)
     for (size_t i = 0; i < worker->n; i++)
         link_close(worker->pulls[i].link);
     store_close(worker->store);
+    for (size_t i = 0; i < 2; i++)
+        lane_close(worker->lanes[i]);
     mem_free(worker);
     on_end(arg);
 }
@@ -480,6 +486,12 @@ struct worker *worker_start(const struct worker_settings *settings, char **probl
         mem_free(worker);
         return NULL;
     }
+    const char *why;
+    if (!reader_user_find(settings->user, &worker->user, &why)) {
+        *problem = problem_text("%s", why);
+        mem_free(worker);
+        return NULL;
+    }
     worker->store = store_join(settings->store, problem);
     if (!worker->store || !open_links(worker, settings->urls, problem)) {
         for (size_t i = 0; i < worker->n; i++)
@@ -489,7 +501,9 @@ struct worker *worker_start(const struct worker_settings *settings, char **probl
         mem_free(worker);
         return NULL;
     }
-    worker->decoder = decoder_start();
+    for (size_t i = 0; i < 2; i++)
+        worker->lanes[i] = lane_open(settings->data, settings->memory_bytes);
+    worker->decoder = decoder_start(&worker->user);
     for (size_t i = 0; i < worker->n; i++) {
         bool spawned = task_spawn(keep_pulling, &worker->pulls[i]);
 

@@ -9,10 +9,13 @@
 struct worker;
 
 struct worker_settings {
-    struct slice urls;  /* of the gateways' job servers, separated by commas */
-    struct slice store; /* its folder */
-    struct slice kinds; /* names of wire.yaml, separated by commas */
-    bool sandbox_off;   /* transcodes also where the kernel has no Landlock */
+    struct slice urls;     /* of the gateways' job servers, separated by commas */
+    struct slice store;    /* its folder */
+    struct slice kinds;    /* names of wire.yaml, separated by commas */
+    struct slice data;     /* folder, in which the workers of a host share their memory */
+    uint64_t memory_bytes; /* of them all; 0: half of the machine's */
+    struct slice user;     /* whom strangers' files are read as, if we are root (reader.h) */
+    bool sandbox_off;      /* transcodes also where the kernel has no Landlock */
 };
 
 /* NULL with a line in *problem (mem_free). */

@@ -1,6 +1,7 @@
 #include "decode/container.h"
 
 #include "base/clock.h"
+#include "decode/excess.h"
 #include "decode/iso6709.h"
 #include "decode/metadata.h"
 
@@ -82,9 +83,22 @@ static bool open_failed(struct decoding *decoding, const struct container *conta
                          "This is not a clip or recording that can be read here.");
 }
 
+static bool is_excessive(struct decoding *decoding)
+{
+    struct slice file;
+
+    if (!decoding_map(decoding, &file))
+        return false;
+    bool found = excess_found(decoding, file);
+    decoding_unmap(file);
+    return found;
+}
+
 bool container_open(struct decoding *decoding, struct container *container)
 {
     *container = (struct container){.fd = decoding->input, .give_up_ms = decoding->give_up_ms};
+    if (is_excessive(decoding))
+        return false;
     lseek(container->fd, 0, SEEK_SET); /* where it was opened before */
     if (!make_context(container))
         return decoding_fail(decoding, WIRE_REASON_OUT_OF_MEMORY,

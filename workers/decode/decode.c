@@ -76,6 +76,8 @@ struct wire_message decode_run(struct decoding *decoding)
 {
     if (run(decoding) && private_write(decoding))
         return (struct wire_message){.type = WIRE_DECODED, .decoded = {decoding->results}};
+    if (decoding->needs_bytes)
+        return (struct wire_message){.type = WIRE_NEEDS, .needs = {decoding->needs_bytes}};
     return (struct wire_message){.type = WIRE_UNDECODABLE,
                                  .undecodable = {decoding->reason, decoding->message}};
 }

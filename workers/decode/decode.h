@@ -9,5 +9,5 @@ void decode_libraries_init(void);
 /* The exit status of a child that a library ended for want of memory. */
 enum { DECODE_NO_MEMORY = 3 };
 
-/* `decoded` or `undecodable`; its texts live in the decoding's arena. */
+/* `decoded`, `undecodable` or `needs`; its texts live in the decoding's arena. */
 struct wire_message decode_run(struct decoding *decoding);

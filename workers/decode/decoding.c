@@ -10,23 +10,10 @@ bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const cha
     return false;
 }
 
-/* Progressive JPEG and interlaced PNG are held in memory whole (6 bytes a pixel for the former):
- * 100 megapixels of them are what the memory watchdog lets pass. */
-enum { MAX_PIXELS_HELD = 100 * 1000 * 1000 };
-
-bool decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned,
-                        bool held_whole)
+void decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned)
 {
-    uint64_t limit = decoding->request.max_pixels;
-
-    if (held_whole && limit > MAX_PIXELS_HELD)
-        limit = MAX_PIXELS_HELD;
-    if (width > limit || width * height > limit)
-        return decoding_fail(decoding, WIRE_REASON_TOO_MANY_PIXELS,
-                             "The picture has more pixels than are taken here.");
     decoding->results.width = turned ? height : width;
     decoding->results.height = turned ? width : height;
-    return true;
 }
 
 void decoding_made(struct decoding *decoding, size_t i)

@@ -15,6 +15,7 @@ struct decoding {
     struct wire_results results; /* out */
     enum wire_reason reason;     /* out, on failure */
     struct slice message;        /* for people */
+    uint64_t needs_bytes; /* out, on failure: it may succeed with so much memory; 0: not so */
 };
 
 /* The original in memory, until decoding_unmap(); false when it cannot be mapped. */
@@ -24,10 +25,8 @@ void decoding_unmap(struct slice file);
 /* Notes why the decoding failed and returns false. */
 bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
 
-/* Notes the size of the picture as it is shown, `turned` on its side or not; fails when that is
- * more than is taken here. held_whole: the decoder needs all of it in memory. */
-bool decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned,
-                        bool held_whole);
+/* Notes the size of the picture as it is shown, `turned` on its side or not. */
+void decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned);
 
 /* Notes that output i is made. */
 void decoding_made(struct decoding *decoding, size_t i);

@@ -1,6 +1,8 @@
 /* Header first, then limits, then one decode that shrinks while loading. */
 #include "decode/image.h"
 
+#include "decode/appraisal.h"
+#include "decode/excess.h"
 #include "decode/jpeg.h"
 #include "decode/metadata.h"
 #include "decode/nclx.h"
@@ -8,10 +10,14 @@
 #include "decode/tiff_pictures.h"
 #include "decode/upright.h"
 #include "decode/video.h"
+#include "decode/webp.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include <vips/vips.h>
+
+enum { PAGE_BYTES = 4096 };
 
 static bool is_set(VipsImage *header, const char *field)
 {
@@ -21,13 +27,44 @@ static bool is_set(VipsImage *header, const char *field)
            value != 0;
 }
 
-static bool check_size(struct decoding *decoding, VipsImage *header, unsigned orientation)
+/* How libvips decodes what it has opened. */
+static enum appraisal_way way_of(VipsImage *header)
 {
-    bool interlaced = is_set(header, "jpeg-multiscan") || is_set(header, "interlaced");
+    static const struct {
+        const char *loader;
+        enum appraisal_way way;
+    } ways[] = {{"heif", APPRAISAL_HEIF}, {"gif", APPRAISAL_GIF}};
+    const char *loader = "";
 
-    return decoding_take_size(decoding, (uint64_t)vips_image_get_width(header),
-                              (uint64_t)vips_image_get_height(header), upright_swaps(orientation),
-                              interlaced);
+    if (vips_image_get_typeof(header, VIPS_META_LOADER))
+        vips_image_get_string(header, VIPS_META_LOADER, &loader);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (strncmp(loader, ways[i].loader, strlen(ways[i].loader)) == 0)
+            return ways[i].way;
+    return is_set(header, "interlaced") ? APPRAISAL_INTERLACED : APPRAISAL_ROWS;
+}
+
+/* Before libvips, which makes room for the whole picture when it is asked for the header. */
+static bool admit_webp(struct decoding *decoding, uint64_t width, uint64_t height)
+{
+    return appraisal_admit(decoding,
+                           &(struct appraisal){APPRAISAL_WEBP, width, height, width * height});
+}
+
+static bool admit(struct decoding *decoding, VipsImage *header, unsigned orientation)
+{
+    uint64_t width = (uint64_t)vips_image_get_width(header);
+    uint64_t height = (uint64_t)vips_image_get_height(header);
+    enum appraisal_way way = way_of(header);
+    uint64_t each = 1;
+
+    if (way == APPRAISAL_INTERLACED)
+        each = (uint64_t)header->Bands * (header->BandFmt == VIPS_FORMAT_USHORT ? 2 : 1);
+    decoding_take_size(decoding, width, height, upright_swaps(orientation));
+    return appraisal_admit(decoding, &(struct appraisal){.way = way,
+                                                         .width = width,
+                                                         .height = height,
+                                                         .units = width * height * each});
 }
 
 /* What is made thumbnails of. */
@@ -87,7 +124,7 @@ static bool decode_picture(struct decoding *decoding, struct picture *picture)
                                                    VIPS_ACCESS_SEQUENTIAL, NULL);
     if (!header)
         return thumbnail_fail(decoding);
-    bool fine = check_size(decoding, header, picture->orientation);
+    bool fine = admit(decoding, header, picture->orientation);
     g_object_unref(header);
     return fine && thumbnail_write_all(decoding, load_scaled, picture);
 }
@@ -144,17 +181,27 @@ static bool has_family_brand(struct slice file)
     return false;
 }
 
+/* In memory: the one page becomes our own. */
+static bool rename_brand(struct slice file)
+{
+    char *bytes = (char *)(uintptr_t)file.p;
+
+    if (mprotect(bytes, file.n < PAGE_BYTES ? file.n : PAGE_BYTES, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    memcpy(bytes + 8, memcmp(bytes + 8, "av", 2) == 0 ? "avif" : "mif1", 4);
+    return true;
+}
+
 /* As the kind that all know: its brand of pictures. What has none is a sequence of frames, of which
  * the first that can be seen is its picture. */
 static bool decode_family(struct decoding *decoding, struct slice file, unsigned orientation)
 {
-    struct slice copy = arena_dup(decoding->arena, file);
-    char *brand = (char *)(uintptr_t)copy.p + 8;
-
-    memcpy(brand, memcmp(brand, "av", 2) == 0 ? "avif" : "mif1", 4);
-    if (decode_by_libvips(decoding, copy, orientation))
+    if (!rename_brand(file))
+        return decoding_fail(decoding, WIRE_REASON_INTERNAL, "The file cannot be held.");
+    if (decode_by_libvips(decoding, file, orientation))
         return true;
-    if (!video_decode(decoding))
+    if (decoding->needs_bytes || decoding->reason == WIRE_REASON_TOO_MANY_PIXELS ||
+        !video_decode(decoding))
         return false;
     if (decoding->results.nature != WIRE_NATURE_VIDEO)
         return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "There is no picture in it.");
@@ -163,26 +210,33 @@ static bool decode_family(struct decoding *decoding, struct slice file, unsigned
     return true;
 }
 
-bool image_decode(struct decoding *decoding)
+static bool decode_file(struct decoding *decoding, struct slice file)
 {
     struct tiff_pictures pictures;
     struct found found;
-    struct slice file;
-    bool fine;
+    uint64_t width, height;
 
-    if (!decoding_map(decoding, &file))
-        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "This file is empty.");
     found_init(&found, decoding->arena);
     metadata_read(&found, file);
     metadata_put(&found, &decoding->results);
     if (jpeg_is(file))
-        fine = jpeg_decode(decoding, file, found.orientation);
-    else if (tiff_pictures(file, &pictures))
-        fine = decode_tiff(decoding, pictures, found.orientation);
-    else if (has_family_brand(file))
-        fine = decode_family(decoding, file, found.orientation);
-    else
-        fine = decode_by_libvips(decoding, file, found.orientation);
+        return jpeg_decode(decoding, file, found.orientation);
+    if (tiff_pictures(file, &pictures))
+        return decode_tiff(decoding, pictures, found.orientation);
+    if (has_family_brand(file))
+        return decode_family(decoding, file, found.orientation);
+    if (webp_size(file, &width, &height) && !admit_webp(decoding, width, height))
+        return false;
+    return decode_by_libvips(decoding, file, found.orientation);
+}
+
+bool image_decode(struct decoding *decoding)
+{
+    struct slice file;
+
+    if (!decoding_map(decoding, &file))
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "This file is empty.");
+    bool fine = !excess_found(decoding, file) && decode_file(decoding, file);
     decoding_unmap(file);
     return fine;
 }

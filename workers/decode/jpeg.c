@@ -1,6 +1,7 @@
 #include "decode/jpeg.h"
 
 #include "base/clock.h"
+#include "decode/appraisal.h"
 #include "decode/colour.h"
 #include "decode/jpeg_baseline.h"
 #include "decode/jpeg_profile.h"
@@ -18,6 +19,9 @@ enum {
     SCALES = DCTSIZE,       /* n/8 of the size */
 };
 
+/* Those of all scans together: 235 megapixels eleven times over, without subsampling. */
+static const uint64_t MAX_SAMPLES_READ = UINT64_C(8000) * 1000 * 1000;
+
 /* What comes out of the file, as it lies in it. */
 struct picture {
     int64_t width, height; /* whole */
@@ -31,6 +35,7 @@ struct reader {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
+    uint64_t samples;   /* of all components; 0: not known yet */
     bool ran_out;       /* the file has ended before the picture's end mark */
     bool lacks_picture; /* and before its last pixel */
 };
@@ -91,7 +96,9 @@ static void on_progress(j_common_ptr jpeg)
 {
     struct reader *reader = jpeg->client_data;
 
-    if (reader->jpeg.input_scan_number > MAX_SCANS)
+    uint64_t scans = (uint64_t)reader->jpeg.input_scan_number;
+
+    if (scans > MAX_SCANS || scans * reader->samples > MAX_SAMPLES_READ)
         give_up(reader, WIRE_REASON_DAMAGED, "The picture has too many scans.");
     if (clock_ms() > reader->decoding->give_up_ms)
         give_up(reader, WIRE_REASON_TIMED_OUT, "Decoding took too long.");
@@ -267,14 +274,37 @@ static void start(struct reader *reader, struct slice file)
     jpeg_read_header(jpeg, TRUE);
 }
 
+static uint64_t count_samples(const struct jpeg_decompress_struct *jpeg)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < jpeg->num_components; i++)
+        n += (uint64_t)jpeg->comp_info[i].width_in_blocks * jpeg->comp_info[i].height_in_blocks *
+             DCTSIZE2;
+    return n;
+}
+
+static bool admit(struct reader *reader)
+{
+    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    bool held = jpeg_has_multiple_scans(jpeg);
+
+    reader->samples = count_samples(jpeg);
+    return appraisal_admit(reader->decoding,
+                           &(struct appraisal){.way = held ? APPRAISAL_SCANS : APPRAISAL_ROWS,
+                                               .width = jpeg->image_width,
+                                               .height = jpeg->image_height,
+                                               .units = held ? reader->samples : 0});
+}
+
 static bool read_picture(struct reader *reader, struct picture *picture, bool turned)
 {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
 
     picture->width = jpeg->image_width;
     picture->height = jpeg->image_height;
-    if (!decoding_take_size(reader->decoding, jpeg->image_width, jpeg->image_height, turned,
-                            jpeg_has_multiple_scans(jpeg)))
+    decoding_take_size(reader->decoding, jpeg->image_width, jpeg->image_height, turned);
+    if (!admit(reader))
         return false;
     picture->profile = jpeg_profile(reader->decoding->arena, jpeg);
     choose_scale(reader);

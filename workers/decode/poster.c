@@ -1,10 +1,12 @@
 #include "decode/poster.h"
 
 #include "base/clock.h"
+#include "decode/appraisal.h"
 #include "decode/frame_image.h"
 #include "decode/thumbnail.h"
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/imgutils.h>
 
 enum {
     MAX_FRAME_PIXELS = 100 * 1000 * 1000, /* 8K is 33 million */
@@ -46,6 +48,22 @@ static bool poster_open(struct poster *poster)
     poster->codec->err_recognition = AV_EF_CRCCHECK;
     poster->codec->pkt_timebase = poster->stream->time_base;
     return avcodec_open2(poster->codec, decoder, NULL) == 0;
+}
+
+/* Frames of a size that nobody tells take what little there is. */
+static bool admit(struct decoding *decoding, const AVStream *stream)
+{
+    const AVCodecParameters *told = stream->codecpar;
+    const AVCodecDescriptor *codec = avcodec_descriptor_get(told->codec_id);
+    bool alone = codec && codec->props & AV_CODEC_PROP_INTRA_ONLY;
+    enum AVPixelFormat format = told->format < 0 ? AV_PIX_FMT_YUV420P : told->format;
+    int bytes = av_image_get_buffer_size(format, told->width, told->height, 1);
+
+    return appraisal_admit(
+        decoding, &(struct appraisal){.way = alone ? APPRAISAL_STILLS : APPRAISAL_FRAMES,
+                                      .width = told->width > 0 ? (uint64_t)told->width : 0,
+                                      .height = told->height > 0 ? (uint64_t)told->height : 0,
+                                      .units = bytes > 0 ? (uint64_t)bytes : 0});
 }
 
 static void poster_close(struct poster *poster)
@@ -175,9 +193,11 @@ bool poster_of_video(struct decoding *decoding, struct container *container, uin
                      VipsImage **out)
 {
     struct poster poster = {.container = container, .stream = container->streams.video};
-    bool fine = poster_open(&poster);
 
     *out = NULL;
+    if (!admit(decoding, poster.stream))
+        return false;
+    bool fine = poster_open(&poster);
     if (!fine)
         decoding_fail(decoding, WIRE_REASON_UNSUPPORTED,
                       "There is no decoder for this kind of video.");

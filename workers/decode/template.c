@@ -97,6 +97,11 @@ static enum wire_fate fate_of(int status)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? WIRE_FATE_FINE : WIRE_FATE_CRASHED;
 }
 
+static uint64_t milliseconds(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_usec / 1000;
+}
+
 static bool tell_end(int socket, pid_t child)
 {
     struct rusage used;
@@ -106,8 +111,10 @@ static bool tell_end(int socket, pid_t child)
         if (errno != EINTR)
             return false;
     }
-    struct wire_message message = {.type = WIRE_ENDED,
-                                   .ended = {fate_of(status), (uint64_t)used.ru_maxrss * 1024}};
+    struct wire_message message = {
+        .type = WIRE_ENDED,
+        .ended = {fate_of(status), (uint64_t)used.ru_maxrss * 1024,
+                  milliseconds(used.ru_utime) + milliseconds(used.ru_stime)}};
     return send_message(socket, &message, NULL, 0);
 }
 

@@ -1,4 +1,4 @@
-#include "supervisor/machine.h"
+#include "base/machine.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,0 +1,106 @@
+"""Whom strangers' files are read as, what the start line says of it, and what a failed one has said."""
+import json
+import os
+import pathlib
+import signal
+
+import pytest
+from harness import CLIPS, PATIENCE_S, wait_for
+from socket_client import SocketClient
+from test_sandbox import without_landlock
+from test_workers import upload_and_catch, wait_transcoding
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+NOBODYS = "61000"
+
+
+def who(pid):
+    """(user ids, group ids, other groups) of a process (proc(5))."""
+    rows = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+                if ":\t" in line)
+    return set(rows["Uid"].split()), set(rows["Gid"].split()), rows["Groups"].split(), rows["CapEff"]
+
+
+def usual():
+    import pwd
+    try:
+        user = pwd.getpwnam("mediahub-worker")
+        return str(user.pw_uid), str(user.pw_gid)
+    except KeyError:
+        return NOBODYS, NOBODYS
+
+
+def is_reader(pid, user=None):
+    uid, gid = user or usual()
+    return who(pid) == ({uid}, {gid}, [], "0" * 16)
+
+
+@ROOT_ONLY
+def test_root_reads_no_strangers_files(hub):
+    session = hub.session()
+    hub.wait_worker()
+    client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
+    template, = hub.pids("mediahub-decode")
+    assert is_reader(template), who(template)
+    media_id, child = upload_and_catch(hub, session)
+    assert is_reader(child), who(child)
+    os.kill(child, signal.SIGCONT)
+    hub.wait_status(session, media_id, "ready")
+    media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
+    for pid in wait_transcoding(hub, client, media["id"]):
+        assert is_reader(pid), who(pid)
+    wait_for(lambda: "720p" in session.get(f"{hub.api}/media/{media['id']}", timeout=PATIENCE_S).json()[
+        "data"]["variants"], "the rendition", 4 * PATIENCE_S)
+    for folder, _, files in os.walk(hub.data / "store"):
+        for name in [folder, *(os.path.join(folder, name) for name in files)]:
+            status = os.stat(name)
+            assert status.st_uid == 0 and not status.st_mode & 0o027, name
+            assert os.path.isfile(name) or status.st_mode & 0o777 == 0o700, name
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("setting, user", [("61234", ("61234", "61234")), ("root", ("0", "0"))])
+def test_the_user_is_a_setting(make_hub, photo, setting, user):
+    hub = make_hub("--workers-user", setting)
+    hub.wait_worker()
+    template, = hub.pids("mediahub-decode")
+    assert who(template)[:2] == ({user[0]}, {user[1]})
+    media = hub.upload(hub.session(), photo).json()["data"]
+    hub.wait_status(hub.session(), media["id"], "ready")
+
+
+@ROOT_ONLY
+def test_a_user_that_is_not_there_is_told(make_hub):
+    hub = make_hub("--workers-user", "nobody-of-that-name", start=False)
+    hub.expect_deaths()
+    hub.start(wait=False)
+    assert hub.process.wait(PATIENCE_S) == 1
+    assert "workers.user names nobody" in hub.log_text()
+    hub.process = None
+
+
+@pytest.mark.parametrize("before, level", [(None, "whole"), (without_landlock, "part")])
+def test_the_start_line_says_how_far_the_sandbox_goes(make_hub, before, level):
+    hub = make_hub(start=False)
+    hub.before_exec = before
+    hub.start()
+    line, = [json.loads(line) for line in hub.log_text().splitlines() if '"hub_ready"' in line]
+    assert line["sandbox"] == level and line["user"] == os.geteuid(), line
+
+
+def test_a_failure_ends_with_the_programs_last_words(make_hub, tmp_path):
+    """ffmpeg complains of its file by the name that we gave it, and of libraries at their addresses."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "ffmpeg").write_text(
+        "#!/bin/sh\necho '[mov,mp4 @ 0x55d0c8a3b1c0] stream 0, error' >&2\n"
+        "echo '/dev/fd/3: Invalid data found when processing input' >&2\nexit 1\n")
+    (programs / "ffmpeg").chmod(0o755)
+    hub = make_hub("--sandbox=off", "--workers-user", "root", env={"PATH": f"{programs}:{os.environ['PATH']}"}, start=False)
+    hub.before_exec = without_landlock
+    hub.start()
+    media = hub.upload(hub.session(), CLIPS / "Megamind.avi").json()["data"]
+    wait_for(lambda: '"job_failed"' in hub.log_text(), "the failure", 2 * PATIENCE_S)
+    line, = [json.loads(line) for line in hub.log_text().splitlines() if '"job_failed"' in line]
+    assert line["media"] == media["id"] and line["message"].startswith("The video cannot be converted."), line
+    assert "/" not in line["message"] and "0x" not in line["message"], line

@@ -28,6 +28,13 @@ enum {
     SAID_MAX_BYTES = 64 << 10, /* of a child's standard error: as much as a pipe holds */
 };
 
+/* AddressSanitizer's shadow, and what it keeps of freed memory, are not the child's. */
+#if defined(__SANITIZE_ADDRESS__)
+static const uint64_t SANITIZER_BYTES = 2ULL << 30;
+#else
+static const uint64_t SANITIZER_BYTES = 0;
+#endif
+
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY, STATE_BUSY, STATE_DYING };
 
 /* The child at work. */
@@ -363,7 +370,7 @@ static void watch_child(struct decoder *decoder, const struct wire_decode *reque
 {
     decoder->state = STATE_BUSY;
     decoder->over = (struct fiber_wait){0};
-    decoder->child.memory_bytes = request->memory_bytes;
+    decoder->child.memory_bytes = request->memory_bytes + SANITIZER_BYTES;
     decoder->give_up_ms = clock_ms() + request->deadline_ms + GRACE_MS;
     timer_start(&decoder->watch, WATCH_MS, on_watch);
     fiber_await(&decoder->over, FIBER_FOREVER); /* the watch ends it */

@@ -5,14 +5,14 @@
 #include "decode/tiff_pictures.h"
 #include "fuzz.h"
 
-enum { MAX_PIXELS = 1 << 20, PATIENCE_MS = 10000 };
+enum { MAX_PIXELS = 1 << 20, PATIENCE_MS = 10000, MEMORY_BYTES = 1 << 30 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct arena *arena = arena_new();
     struct slice file = {(const char *)data, n};
     struct decoding decoding = {.arena = arena,
-                                .request = {.max_pixels = MAX_PIXELS},
+                                .request = {.max_pixels = MAX_PIXELS, .memory_bytes = MEMORY_BYTES},
                                 .give_up_ms = clock_ms() + PATIENCE_MS};
     struct tiff_pictures pictures;
     struct nclx nclx;

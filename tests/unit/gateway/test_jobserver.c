@@ -487,7 +487,7 @@ static void test_killed_ffmpeg(void **unused)
 static void successor(struct task *task)
 {
     start_worker();
-    struct slice id = upload(task, long_clip, SIZE_MAX, MEDIA_VIDEO);
+    struct slice id = upload(task, OPENCV "vtest.avi", SIZE_MAX, MEDIA_VIDEO);
 
     WAIT_LONG(progress_is_known(task, id));
     pid_t ffmpeg = wait_ffmpeg(task);

@@ -12,6 +12,7 @@
 #include "base/timer.h"
 #include "base/tls.h"
 #include "bond/bond.h"
+#include "sandbox/sandbox_trial.h"
 #include "state/keyring.h"
 #include "supervisor/data_folder.h"
 #include "supervisor/first_start.h"
@@ -50,8 +51,7 @@ struct hub {
     struct slice data; /* its folder */
     char words_of_redis[1024];
     struct timer certificate_timer;
-    int level; /* where the decoder tells how far its sandbox goes; -1: nowhere */
-    pid_t level_pid;
+    enum wire_hold hold; /* how far sandboxes go here */
 };
 
 static void stop(struct hub *hub);
@@ -66,22 +66,6 @@ static void print_urls(const struct hub *hub, const char *scheme, struct slice h
         printf("mediahub ready %.*s\n", SLICE_ARG(urls[i]));
 }
 
-/* Read when it has long been told: it takes as long as a decoder's libraries to load. */
-static struct slice read_level(struct hub *hub)
-{
-    enum { WORD_BYTES = 16 };
-    char *word = arena_alloc(hub->arena, WORD_BYTES);
-    ssize_t n = hub->level >= 0 ? read(hub->level, word, WORD_BYTES) : 0;
-    struct slice line = {word, n > 0 ? (size_t)n : 0}, rest = line;
-
-    if (hub->level >= 0) {
-        close(hub->level);
-        waitpid(hub->level_pid, NULL, 0);
-    }
-    hub->level = -1;
-    return slice_split(rest, '\n', &line, &rest) && line.n ? line : SLICE("unknown");
-}
-
 /* A line on standard output for each address that opens us, once: whoever started us may wait for
  * the first one. */
 static void announce_if_ready(struct hub *hub)
@@ -93,7 +77,7 @@ static void announce_if_ready(struct hub *hub)
             return;
     hub->announced = true;
     log_event(LOG_INFO, "hub_ready", F("listen", config_text(hub->config, "listen")),
-              F("sandbox", read_level(hub)), F("user", (long long)geteuid()));
+              F("sandbox", wire_hold_name(hub->hold)), F("user", (long long)geteuid()));
     struct slice tls = tls_address(hub->config, hub->arena);
     print_urls(hub, "http", config_text(hub->config, "listen"));
     if (tls.n)
@@ -371,23 +355,6 @@ static bool sandbox_holds(const char *decoder)
            WEXITSTATUS(status) == 0;
 }
 
-/* Starts the decoder for its word about this machine; -1: it cannot be started. */
-static int ask_level(const char *decoder, pid_t *pid)
-{
-    int ends[2];
-
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return -1;
-    *pid = fork();
-    if (*pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        execl(decoder, decoder, "sandbox-level", (char *)NULL);
-        _exit(EXIT_FAILURE);
-    }
-    close(ends[1]);
-    return ends[0];
-}
-
 static void check_sandbox(struct hub *hub)
 {
     const char *decoder = process_sibling(hub->arena, "mediahub-decode");
@@ -395,7 +362,7 @@ static void check_sandbox(struct hub *hub)
     if (slice_eq(config_text(hub->config, "sandbox"), SLICE("required")) && !sandbox_holds(decoder))
         process_fail("this machine does not give the sandbox that --sandbox=required demands; "
                      "mediahub sandbox-check tells what is missing");
-    hub->level = ask_level(decoder, &hub->level_pid);
+    hub->hold = sandbox_hold(sandbox_probe());
 }
 
 static void prepare(struct hub *hub, int argc, char **argv)

@@ -1,4 +1,4 @@
-/* mediahub sandbox-check: becomes the decoder, which tries its sandboxes (decode/sandbox_trial.h).
+/* mediahub sandbox-check: becomes the decoder, which tries its sandboxes (sandbox/sandbox_trial.h).
  */
 #include "base/process.h"
 #include "supervisor/command.h"

@@ -1,13 +1,13 @@
 /* mediahub-decode: what a worker decodes with. Without arguments it is the template that forks a
  * sandboxed child for each request on descriptor 3, until that is closed; as "mediahub-decode
- * transcode RECIPE..." it becomes ffmpeg; as "mediahub-decode sandbox-check" it proves the
- * sandboxes, and as "mediahub-decode sandbox-level" it says how far they go here. */
+ * transcode RECIPE..." it becomes ffmpeg, and as "mediahub-decode sandbox-check" it proves the
+ * sandboxes. */
 #include "base/log.h"
 #include "base/process.h"
 #include "decode/decode.h"
-#include "decode/sandbox_trial.h"
 #include "decode/template.h"
 #include "decode/transcode.h"
+#include "sandbox/sandbox_trial.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -30,15 +30,6 @@ static void close_from(unsigned fd)
 static void print_line(void *arg, struct slice line, enum trial_end end)
 {
     printf("%.*s\n", SLICE_ARG(line));
-}
-
-/* One word, for the hub's start line. */
-static int tell_level(void)
-{
-    struct slice word = wire_hold_name(sandbox_hold(sandbox_probe()));
-
-    printf("%.*s\n", SLICE_ARG(word));
-    return 0;
 }
 
 /* Exit status 0: the whole sandbox, and all that it should deny is denied. */
@@ -82,8 +73,6 @@ int main(int argc, char **argv)
     }
     if (argc == 2 && strcmp(argv[1], "sandbox-check") == 0)
         return check_sandbox();
-    if (argc == 2 && strcmp(argv[1], "sandbox-level") == 0)
-        return tell_level();
     if (argc != 1)
         process_fail("mediahub-decode is started by mediahub-worker");
     /* The filter forbids memory that is executable, which liborc would compile into. */

@@ -3,7 +3,7 @@
  * microseconds each. Rounds take turns, so that a busy machine weighs on both alike. */
 #include "base/process.h"
 #include "decode/decode.h"
-#include "decode/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>

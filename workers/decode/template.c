@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/parcel.h"
 #include "decode/decode.h"
-#include "decode/sandbox.h"
-#include "decode/sandbox_trial.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/sandbox_trial.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "decode/container.h"
-#include "decode/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>

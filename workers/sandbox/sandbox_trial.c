@@ -1,6 +1,6 @@
 /* A trial runs in a child that has entered the sandbox; its exit status is the errno it met, 0 for
  * "it worked". */
-#include "decode/sandbox_trial.h"
+#include "sandbox/sandbox_trial.h"
 
 #include <errno.h>
 #include <fcntl.h>

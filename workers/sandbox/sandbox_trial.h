@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/slice.h"
-#include "decode/sandbox.h"
+#include "sandbox/sandbox.h"
 
 enum trial_end {
     TRIAL_RIGHT,

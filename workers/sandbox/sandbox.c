@@ -1,7 +1,7 @@
-#include "decode/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include "base/memory.h"
-#include "decode/landlock.h"
+#include "sandbox/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>

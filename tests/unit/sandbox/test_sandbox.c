@@ -1,5 +1,5 @@
 /* The sandboxes, proved on this machine. */
-#include "decode/sandbox_trial.h"
+#include "sandbox/sandbox_trial.h"
 #include "unit.h"
 
 static void count_trial(void *arg, struct slice line, enum trial_end end)

@@ -42,7 +42,8 @@ class Lab:
                                                         "MEDIAHUB_KINDS": KINDS})
         self.hub.start()
         self.session = self.hub.session()
-        self.hub.wait_worker()
+        # Both have tried their sandboxes then, in children that are called as they are.
+        wait_for(lambda: self.hub.log_text().count('"decoder_ready"') == 2, "two templates")
         self.templates = sorted(self.hub.pids("mediahub-decode"))
         self.count = collections.Counter()
         self.problems = []

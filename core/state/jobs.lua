@@ -4,8 +4,9 @@
 -- kind of runner does). An owner's next job would end at start + cost; the least end goes first, so
 -- short ones of many owners pass a long one, but no longer than the clock takes to its end. start:
 -- when the owner came into the queue, or what he has used since. The clock goes on by what is given
--- out, divided among all who wait. Where ever more come with short ones, one that has waited a
--- minute and LATE_TIMES as long as it takes is late: every other turn is one of those.
+-- out, divided among all who wait, and is put right by what it then took. Where ever more come with
+-- short ones, one that has waited a minute and LATE_TIMES as long as it takes is late: every other
+-- turn is one of those.
 
 local SKIPS_MAX = 200                 -- jobs without a subject, turns judged anew, in one claim
 local EXPIRES_MAX = 100
@@ -270,7 +271,14 @@ end
 -- thought to; below zero: less.
 local function job_charge(keys, args)
     local tag, pool, owner = tag_of(keys[1]), args[1], args[2]
-    local more, clock = tonumber(args[3]), clock_of(tag, args[1])
+    local more, waiting = tonumber(args[3]), 0
+    for i = 4, #args do
+        waiting = waiting + redis.call('ZCARD', tag .. 'turn:' .. args[i])
+    end
+    -- As in serve(): a clock that only knew what was thought would run away from those who wait, and
+    -- whoever comes would begin behind them all.
+    local clock = math.max(1, clock_of(tag, pool) + math.floor(more / math.max(1, waiting)))
+    redis.call('SET', tag .. 'clock:' .. pool, string.format('%.0f', clock))
     local used = tonumber(redis.call('ZSCORE', tag .. 'used:' .. pool, owner) or clock) + more
     if used > clock then
         redis.call('ZADD', tag .. 'used:' .. pool, used, owner)

@@ -158,6 +158,27 @@ static void charged_by_what_it_took(struct task *task, struct state *state)
     assert_in_range(of_quick, 9, 11);
 }
 
+/* Jobs that take a tenth of what was thought, for long: whoever comes then waits for none of it. */
+static void cheaper_than_thought(struct task *task, struct state *state)
+{
+    struct account many = person(task, state), one = person(task, state);
+    unsigned passed = 0;
+    struct job got;
+
+    for (unsigned i = 0; i < 80; i++)
+        queue(task, state, &many, JOB_IMAGE, LANE_FRESH, 1000);
+    for (unsigned i = 0; i < 40; i++) {
+        assert_int_equal(claim(task, state, &got), OK);
+        assert_int_equal(job_charge(task, state, &got, -900), OK);
+    }
+    struct slice single = queue(task, state, &one, JOB_IMAGE, LANE_FRESH, 1000);
+    while (claim(task, state, &got) == OK && !slice_eq(got.id, single)) {
+        assert_int_equal(job_charge(task, state, &got, -900), OK);
+        passed++;
+    }
+    assert_in_range(passed, 0, 2);
+}
+
 /* What was given out and not done is not charged: both have had the same. */
 static void given_back(struct task *task, struct state *state)
 {
@@ -322,6 +343,7 @@ int main(void)
         STATE_TEST(1, none_starves),
         STATE_TEST(1, a_single_one_in_an_import),
         STATE_TEST(1, charged_by_what_it_took),
+        STATE_TEST(1, cheaper_than_thought),
         STATE_TEST(1, given_back),
         STATE_TEST(1, brief),
         STATE_TEST(1, adopted),

@@ -1,13 +1,11 @@
 /* mediahub-decode: what a worker decodes with. Without arguments it is the template that forks a
  * sandboxed child for each request on descriptor 3, until that is closed; as "mediahub-decode
- * transcode RECIPE..." it becomes ffmpeg, and as "mediahub-decode sandbox-check" it proves the
- * sandboxes. */
+ * transcode RECIPE..." it becomes ffmpeg. */
 #include "base/log.h"
 #include "base/process.h"
 #include "decode/decode.h"
 #include "decode/template.h"
 #include "decode/transcode.h"
-#include "sandbox/sandbox_trial.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -25,24 +23,6 @@ enum { SOCKET = 3, TRANSCODE_OUTPUT = 4 };
 static void close_from(unsigned fd)
 {
     syscall(SYS_close_range, fd, ~0U, 0);
-}
-
-static void print_line(void *arg, struct slice line, enum trial_end end)
-{
-    printf("%.*s\n", SLICE_ARG(line));
-}
-
-/* Exit status 0: the whole sandbox, and all that it should deny is denied. */
-static int check_sandbox(void)
-{
-    struct sandbox_level level = sandbox_probe();
-
-    printf("Landlock: %u, seccomp: %s, no new privileges: %s\n", level.landlock,
-           level.seccomp ? "yes" : "no", level.no_new_privileges ? "yes" : "no");
-    int wrong = sandbox_try(print_line, NULL);
-    if (wrong < 0)
-        process_fail("no temporary file can be made: %s", strerror(errno));
-    return sandbox_hold(level) == WIRE_HOLD_WHOLE && wrong == 0 ? 0 : 1;
 }
 
 /* Another user, if the worker says so, in no group but his own; not as root in a place that has no
@@ -71,8 +51,6 @@ int main(int argc, char **argv)
         transcode_exec(argv + 2);
         return 1;
     }
-    if (argc == 2 && strcmp(argv[1], "sandbox-check") == 0)
-        return check_sandbox();
     if (argc != 1)
         process_fail("mediahub-decode is started by mediahub-worker");
     /* The filter forbids memory that is executable, which liborc would compile into. */

@@ -163,10 +163,10 @@ def lab(tmp_path_factory):
     yield lab
     try:
         lab.judge_store()
-        lab.close()
-        assert SANITIZED or lab.peak_bytes() < MAX_PEAK_BYTES
     finally:
         SUMMARIES.append(f"mutants: {dict(lab.count)}, at most {lab.peak_bytes() >> 20} MB a child")
+        lab.close()
+    assert SANITIZED or lab.peak_bytes() < MAX_PEAK_BYTES
 
 
 def judge(lab, files):

@@ -446,10 +446,14 @@ static void test_stopped_worker(void **unused)
     run_in_hub(stopped_worker);
 }
 
+/* The first picture shows that the decoder is up: a worker asks for no job before its decoder has
+   said so, and one that is stopped earlier never says it. */
 static void killed_decoder(struct task *task)
 {
     start_worker();
-    WAIT_LONG(child_of_worker("mediahub-decode"));
+    struct slice first = upload(task, OPENCV "messi5.jpg", SIZE_MAX, MEDIA_IMAGE);
+    assert_int_equal(wait_not_processing(task, first).status, MEDIA_READY);
+
     pid_t child = child_of_worker("mediahub-decode");
     kill(child, SIGSTOP);
     struct slice id = upload(task, OPENCV "fruits.jpg", SIZE_MAX, MEDIA_IMAGE);

@@ -199,7 +199,9 @@ void realtime_gate_await(const struct gateway *gateway, uint64_t ms)
     uint64_t until_ms = clock_ms() + ms;
 
     /* Draining first: whoever drains may have freed realtime meanwhile. */
-    while (!gateway->draining && !realtime_gate_hears(gateway) && clock_ms() < until_ms)
+    while (!gateway->draining &&
+           !(realtime_gate_hears(gateway) && progress_feed_listens(gateway->progress)) &&
+           clock_ms() < until_ms)
         fiber_sleep(CANARY_LOOK_MS);
 }
 

@@ -13,7 +13,7 @@ bool realtime_gate_start(struct gateway *gateway);
 
 /* Do events come through: was one of our own heard within the last 2 s? */
 bool realtime_gate_hears(const struct gateway *gateway);
-/* Until it does, at most ms. Suspends. */
+/* Until they do, and progress of jobs as well, at most ms. Suspends. */
 void realtime_gate_await(const struct gateway *gateway, uint64_t ms);
 
 /* After every connection is gone, before the state is closed: frees both. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { KEPT = 1000, READ_MAX = 200, BLOCK_MS = 5000, AWAY_MS = 250, ID_BYTES = 48 };
+enum { KEPT = 1000, READ_MAX = 200, BLOCK_MS = 5000, AWAY_MS = 50, ID_BYTES = 48 };
 
 static const struct slice stream_key = SLICE_INIT("hub:progress");
 
@@ -130,6 +130,11 @@ struct progress_feed *progress_feed_open(struct slice url,
         redis_close(redis);
     mem_free(feed);
     return NULL;
+}
+
+bool progress_feed_listens(const struct progress_feed *feed)
+{
+    return feed->last_id[0] != '\0';
 }
 
 void progress_feed_close(struct progress_feed *feed)

@@ -22,4 +22,6 @@ struct progress_feed;
 struct progress_feed *progress_feed_open(struct slice url,
                                          void (*fn)(void *arg, const struct progress *progress),
                                          void *arg);
+/* Whatever is published from now on will be heard; false while its server is away. */
+bool progress_feed_listens(const struct progress_feed *feed);
 void progress_feed_close(struct progress_feed *feed); /* the memory goes with its fiber */

@@ -21,12 +21,18 @@ class SocketClient:
     def send(self, **message):
         self.socket.send(json.dumps(message))
 
-    def receive(self):
-        """The next message; a close gives {"type": "closed"} with code and reason."""
-        try:
-            opcode, data = self.socket.recv_data()
-        except websocket.WebSocketConnectionClosedException:
-            return {"type": "closed", "code": None, "reason": ""}
+    def receive(self, patience_s=PATIENCE_S):
+        """The next message; a close gives {"type": "closed"} with code and reason. The server's pings,
+        which are answered, do not prolong the wait."""
+        deadline = time.monotonic() + patience_s
+        opcode = websocket.ABNF.OPCODE_PING
+        while opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no message after {self.seen}")
+            try:
+                opcode, data = self.socket.recv_data(control_frame=True)
+            except websocket.WebSocketConnectionClosedException:
+                return {"type": "closed", "code": None, "reason": ""}
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") if len(data) >= 2 else None
             return {"type": "closed", "code": code, "reason": data[2:].decode()}

@@ -10,7 +10,7 @@ find_package(nng REQUIRED)
 foreach(pair
     "UV:libuv" "LWS:libwebsockets" "HIREDIS:hiredis" "CURL:libcurl" "JWT:libjwt"
     "JANSSON:jansson" "SODIUM:libsodium" "SSL:openssl" "INIH:inih" "MSGPACK:msgpack"
-    "VIPS:vips;gmodule-no-export-2.0" "AV:libavformat;libavcodec;libavutil;libswscale" "ZLIB:zlib" "JPEG:libjpeg" "LCMS:lcms2"
+    "VIPS:vips;gmodule-no-export-2.0" "AV:libavformat;libavcodec;libavutil" "SWSCALE:libswscale;libavutil" "ZLIB:zlib" "JPEG:libjpeg" "LCMS:lcms2"
     "SECCOMP:libseccomp" "YAML:yaml-0.1" "CMOCKA:cmocka")
   string(REGEX MATCH "^[A-Z]+" name ${pair})
   string(REGEX REPLACE "^[A-Z]+:" "" modules "${pair}")

@@ -29,6 +29,8 @@ endfunction()
 function(mediahub_program)
   cmake_parse_arguments(ARG "" "NAME;MAIN" "DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_MAIN})
+  # A library that the program calls nothing of is not loaded: it would be copied at every fork.
+  target_link_options(${ARG_NAME} PRIVATE -Wl,--as-needed)
   target_link_libraries(${ARG_NAME} PRIVATE mediahub_flags ${ARG_DEPS})
 endfunction()
 

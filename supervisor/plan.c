@@ -233,6 +233,14 @@ static void add_server(struct arena *arena, struct plan *plan, const char *progr
     };
 }
 
+/* Workers start them. */
+static bool has_decoders(struct arena *arena, struct slice *problem)
+{
+    return sibling(arena, "mediahub-decode", problem) &&
+           sibling(arena, "mediahub-decode-pictures", problem) &&
+           sibling(arena, "mediahub-decode-films", problem);
+}
+
 static size_t one_per_core(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -249,7 +257,7 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
     const char *webhooks = sibling(arena, "mediahub-webhooks", problem);
     struct slice all_jobs = SLICE("");
 
-    if (!gateway || !worker || !webhooks || !sibling(arena, "mediahub-decode", problem))
+    if (!gateway || !worker || !webhooks || !has_decoders(arena, problem))
         return false;
     if (workers == 0)
         workers = one_per_core();

@@ -48,6 +48,7 @@ struct child {
 
 struct decoder {
     enum state state;
+    const char *program;
     const struct reader_user *user;
     uv_process_t process;
     uv_poll_t poll;
@@ -63,11 +64,6 @@ struct decoder {
 };
 
 static void start(struct decoder *decoder);
-
-const char *decoder_program(struct arena *arena)
-{
-    return process_sibling(arena, "mediahub-decode");
-}
 
 char **decoder_environment(struct arena *arena, const struct reader_user *user)
 {
@@ -177,8 +173,9 @@ static void take_level(struct decoder *decoder, const struct wire_sandbox *level
 {
     decoder->level = *level;
     log_event(level->hold == WIRE_HOLD_WHOLE ? LOG_INFO : LOG_WARN, "decoder_ready",
-              F("pid", decoder->process.pid), F("landlock", (long long)level->landlock),
-              F("seccomp", level->seccomp), F("no_new_privileges", level->no_new_privileges));
+              F("program", decoder->program), F("pid", decoder->process.pid),
+              F("landlock", (long long)level->landlock), F("seccomp", level->seccomp),
+              F("no_new_privileges", level->no_new_privileges));
     timer_stop(&decoder->watch);
     decoder->state = STATE_READY;
 }
@@ -242,7 +239,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static int spawn(struct decoder *decoder, int its_socket)
 {
     struct arena *arena = arena_new();
-    char *arguments[] = {(char *)(uintptr_t)decoder_program(arena), NULL};
+    char *arguments[] = {(char *)(uintptr_t)process_sibling(arena, decoder->program), NULL};
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
         {.flags = UV_IGNORE},
@@ -291,10 +288,11 @@ static void start(struct decoder *decoder)
     uv_poll_start(&decoder->poll, UV_READABLE, on_readable);
 }
 
-struct decoder *decoder_start(const struct reader_user *user)
+struct decoder *decoder_start(const char *program, const struct reader_user *user)
 {
     struct decoder *decoder = MEM_NEW(struct decoder);
 
+    decoder->program = program;
     decoder->user = user;
     start(decoder);
     return decoder;
@@ -386,7 +384,7 @@ static enum decoder_end read_answer(struct task *task, const struct child *child
         wire_decode(task->arena, (struct slice){room, n > 0 ? (size_t)n : 0}, answer);
 
     if (fault == WIRE_FINE && (answer->type == WIRE_DECODED || answer->type == WIRE_UNDECODABLE ||
-                               answer->type == WIRE_NEEDS))
+                               answer->type == WIRE_NEEDS || answer->type == WIRE_ELSEWHERE))
         return DECODER_ANSWERED;
     log_event(LOG_WARN, "decoder_speaks_nonsense", F("fault", wire_fault_name(fault)));
     return DECODER_CRASHED;

@@ -1,6 +1,6 @@
-/* decoder.h: the worker's mediahub-decode, which forks a child per request (decode/template.h):
- * started at once, started again when it dies. Gives it one request at a time, watches the child's
- * clock and memory meanwhile, and kills it when it does not behave. */
+/* decoder.h: one of the worker's decoders (decoders.h), which forks a child per request
+ * (decode/template.h): started at once, started again when it dies. Gives it one request at a time,
+ * watches the child's clock and memory meanwhile, and kills it when it does not behave. */
 #pragma once
 
 #include "base/task.h"
@@ -10,7 +10,7 @@
 struct decoder;
 
 enum decoder_end {
-    DECODER_ANSWERED,    /* `decoded`, `undecodable` or `needs` */
+    DECODER_ANSWERED,    /* `decoded`, `undecodable`, `needs` or `elsewhere` */
     DECODER_UNAVAILABLE, /* no child could be had: says nothing about the file */
     DECODER_CRASHED,
     DECODER_TIMED_OUT,
@@ -18,14 +18,12 @@ enum decoder_end {
     DECODER_CANCELLED,
 };
 
-/* The path of a program beside this one. In the arena. */
-const char *decoder_program(struct arena *arena);
 /* What it may know of the environment, which can hold secrets of the operator's: where programs lie
  * and how to report; and as whom to go on. Ends with NULL; in the arena. */
 char **decoder_environment(struct arena *arena, const struct reader_user *user);
 
-/* user: borrowed as long as the decoder lives. */
-struct decoder *decoder_start(const struct reader_user *user);
+/* program: its name, beside our own. Both are borrowed as long as the decoder lives. */
+struct decoder *decoder_start(const char *program, const struct reader_user *user);
 /* Kills the processes; suspends until nothing of them is left, and frees. */
 void decoder_stop(struct task *task, struct decoder *decoder);
 

@@ -4,8 +4,9 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/timer.h"
-#include "workers/decoder.h"
+#include "workers/decoders.h"
 #include "workers/tail.h"
 #include "workers/watch.h"
 
@@ -220,7 +221,7 @@ static void lend(struct run *run)
 static int spawn(struct task *task, struct run *run)
 {
     static const struct reader_user nobody_else = {.other = false};
-    const char *program = decoder_program(task->arena);
+    const char *program = process_sibling(task->arena, DECODERS_SMALLEST);
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&run->progress},

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "store/sniff.h"
 #include "store/store_content.h"
 #include "workers/tail.h"
 #include "workers/transcode.h"
@@ -21,6 +22,8 @@ enum {
 struct files {
     struct work *work;
     int fds[1 + MAX_OUTPUTS];                 /* the original, then the outputs */
+    char *room;                               /* of SNIFF_BYTES */
+    struct slice head;                        /* what the original begins with */
     char paths[MAX_OUTPUTS][LAYOUT_PATH_MAX]; /* "" once it was kept */
     size_t n;                                 /* outputs that are open */
     bool failed;
@@ -44,10 +47,12 @@ static bool fail_storage(struct work *work)
 
 /* ---- files, on the thread pool ---- */
 
-static void open_outputs(void *arg)
+static void open_files(void *arg)
 {
     struct files *files = arg;
+    ssize_t n = pread(files->fds[0], files->room, SNIFF_BYTES, 0);
 
+    files->head = (struct slice){files->room, n > 0 ? (size_t)n : 0};
     for (size_t i = 0; i < files->work->job->outputs_count; i++) {
         if (store_incoming_open(files->work->store, files->paths[i], &files->fds[1 + i]) != OK) {
             files->paths[i][0] = '\0';
@@ -154,16 +159,17 @@ static bool fail_crowded(struct work *work)
     return fail(work, WIRE_REASON_BUSY, "Others have the memory of the workers.", true, false);
 }
 
-/* In a share of the memory; false: there was none. */
-static bool ask_within(struct task *task, struct work *work, struct wire_decode *request,
-                       const int *fds, size_t n, struct wire_message *answer, enum decoder_end *end)
+/* In a share of the memory; false: there was none. n: of files->fds. */
+static bool ask_within(struct task *task, const struct files *files, struct wire_decode *request,
+                       size_t n, struct wire_message *answer, enum decoder_end *end)
 {
+    struct work *work = files->work;
     struct slice said;
 
     if (!lane_enter(work->lane, LANE_PICTURE, request->memory_bytes, &work->cancelled, PATIENCE_MS))
         return false;
     work->decoding = true;
-    *end = decoder_ask(task, work->decoder, request, fds, n, answer, &said);
+    *end = decoders_ask(task, work->decoders, files->head, request, files->fds, n, answer, &said);
     work->decoding = false;
     work->log = tail_for_people(task->arena, said);
     lane_leave(work->lane);
@@ -171,21 +177,21 @@ static bool ask_within(struct task *task, struct work *work, struct wire_decode 
 }
 
 /* With the least memory first, which shows what it takes; what takes more is asked for again. */
-static bool ask(struct task *task, struct work *work, struct wire_decode *request, const int *fds,
-                size_t n)
+static bool ask(struct task *task, const struct files *files, struct wire_decode *request, size_t n)
 {
+    struct work *work = files->work;
     struct wire_message answer;
     enum decoder_end end;
 
     request->memory_bytes = LANE_LEAST_BYTES;
-    if (!ask_within(task, work, request, fds, n, &answer, &end))
+    if (!ask_within(task, files, request, n, &answer, &end))
         return fail_crowded(work);
     if (end == DECODER_ANSWERED && answer.type == WIRE_NEEDS) {
         request->memory_bytes = answer.needs.memory_bytes;
         if (request->memory_bytes > lane_most_bytes(work->lane))
             return fail(work, WIRE_REASON_OUT_OF_MEMORY,
                         "This takes more memory than the workers may have here.", false, false);
-        if (!ask_within(task, work, request, fds, n, &answer, &end))
+        if (!ask_within(task, files, request, n, &answer, &end))
             return fail_crowded(work);
     }
     bool fine = from_decoder(work, end, &answer);
@@ -203,7 +209,7 @@ static bool run_decode(struct task *task, struct work *work, struct files *files
                                   .max_pixels = job->params.max_pixels,
                                   .deadline_ms = job->deadline_ms};
 
-    return ask(task, work, &request, files->fds, 1 + files->n) && keep_made(task, files);
+    return ask(task, files, &request, 1 + files->n) && keep_made(task, files);
 }
 
 static bool from_transcoder(struct work *work, enum transcode_end end)
@@ -237,7 +243,7 @@ static bool probe(struct task *task, struct work *work, const struct files *file
                                   .deadline_ms =
                                       job->deadline_ms < PROBE_MS ? job->deadline_ms : PROBE_MS};
 
-    if (!ask(task, work, &request, files->fds, 1))
+    if (!ask(task, files, &request, 1))
         return false;
     if (!work->results.has_clip)
         return fail(work, WIRE_REASON_INTERNAL, "The probe found no clip.", false, false);
@@ -251,7 +257,7 @@ static bool probe(struct task *task, struct work *work, const struct files *file
  * probe, so that the decoder has said what holds it. */
 static bool may_transcode(struct work *work)
 {
-    if (work->sandbox_off || decoder_confines_files(work->decoder))
+    if (work->sandbox_off || decoders_confine_files(work->decoders))
         return true;
     return fail(work, WIRE_REASON_UNSUPPORTED,
                 "This machine's kernel has no Landlock to hold the converter.", false, false);
@@ -315,7 +321,7 @@ bool work_run(struct task *task, struct work *work)
 #include "jobs.def"
 #undef JOB_KIND
     };
-    struct files files = {.work = work, .fds = {-1}};
+    struct files files = {.work = work, .fds = {-1}, .room = arena_alloc(task->arena, SNIFF_BYTES)};
     uint64_t size;
     bool fine = false;
     enum err err = store_blob_open(task, work->store, work->job->input, &files.fds[0], &size);
@@ -325,7 +331,7 @@ bool work_run(struct task *task, struct work *work)
     else if (err != OK)
         fail_storage(work);
     else {
-        task_offload(task, open_outputs, &files);
+        task_offload(task, open_files, &files);
         if (files.failed)
             fail_storage(work);
         else
@@ -339,5 +345,5 @@ void work_cancel(struct work *work)
 {
     work->cancelled = true;
     if (work->decoding)
-        decoder_cancel(work->decoder);
+        decoders_cancel(work->decoders);
 }

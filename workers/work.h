@@ -6,20 +6,20 @@
 #include "base/task.h"
 #include "store/store.h"
 #include "wire/wire.h"
-#include "workers/decoder.h"
+#include "workers/decoders.h"
 #include "workers/lane.h"
 
 struct work {
     const struct wire_job *job;
     struct store *store;
-    struct decoder *decoder;
+    struct decoders *decoders;
     struct lane *lane;
     const struct reader_user *user;
     bool sandbox_off; /* transcodes also where the kernel has no Landlock */
     bool cancelled;   /* set by who no longer wants it, see work_cancel() */
     bool paused;      /* set by who has something more urgent to do; of a conversion alone */
-    bool decoding;    /* the decoder is at this work */
-    /* Called once, when the decoder is no longer needed and a conversion begins; or NULL. */
+    bool decoding;    /* a decoder is at this work */
+    /* Called once, when no decoder is needed any more and a conversion begins; or NULL. */
     void (*on_converting)(struct work *work);
     unsigned percent;
     /* The outcome, in the task's arena: */

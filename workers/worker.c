@@ -47,7 +47,7 @@ struct worker {
     unsigned kinds; /* 1 << WIRE_KIND_* */
     bool sandbox_off;
     struct store *store;
-    struct decoder *decoder;
+    struct decoders *decoders;
     struct lane *lanes[2]; /* of what is done, and of what passes a conversion */
     struct reader_user user;
     char name[64], boot[33];
@@ -237,7 +237,7 @@ static void change_wish(struct worker *worker)
     wake_others(worker);
 }
 
-/* A long job needs the decoder no more: another fiber goes on asking. */
+/* A long job needs no decoder any more: another fiber goes on asking. */
 static void step_aside(struct work *work)
 {
     struct seat *seat = CONTAINER_OF(work, struct seat, work);
@@ -279,7 +279,7 @@ static bool take_job(struct task *task, struct pull *pull, const struct wire_job
     struct worker *worker = pull->worker;
     struct seat seat = {.work = {.job = job,
                                  .store = worker->store,
-                                 .decoder = worker->decoder,
+                                 .decoders = worker->decoders,
                                  .lane = worker->lanes[worker->long_busy],
                                  .user = &worker->user,
                                  .sandbox_off = worker->sandbox_off},
@@ -334,7 +334,7 @@ static struct wire_ready wish(struct worker *worker, uint64_t *limit_ms)
                                .boot = slice_from(worker->boot),
                                .sequence = ++worker->sequence,
                                .kinds = worker->kinds,
-                               .hold = decoder_hold(worker->decoder)};
+                               .hold = decoders_hold(worker->decoders)};
     uint64_t now_ms = clock_ms();
 
     *limit_ms = PULL_LIMIT_MS;
@@ -357,7 +357,7 @@ static bool pull_once(struct task *task, struct pull *pull)
     struct worker *worker = pull->worker;
     uint64_t limit_ms;
 
-    if (!decoder_wait_ready(worker->decoder) || worker->stopping || worker->busy)
+    if (!decoders_wait_ready(worker->decoders) || worker->stopping || worker->busy)
         return true; /* it may have changed meanwhile */
     unsigned wishes = worker->wishes;
     struct wire_message answer, question = {.type = WIRE_READY, .ready = wish(worker, &limit_ms)};
@@ -383,7 +383,7 @@ static void finish_stop(struct task *task, struct worker *worker)
     void (*on_end)(void *arg) = worker->on_end;
     void *arg = worker->on_end_arg;
 
-    decoder_stop(task, worker->decoder);
+    decoders_stop(task, worker->decoders);
     for (size_t i = 0; i < worker->n; i++)
         link_close(worker->pulls[i].link);
     store_close(worker->store);
@@ -503,7 +503,7 @@ struct worker *worker_start(const struct worker_settings *settings, char **probl
     }
     for (size_t i = 0; i < 2; i++)
         worker->lanes[i] = lane_open(settings->data, settings->memory_bytes);
-    worker->decoder = decoder_start(&worker->user);
+    worker->decoders = decoders_start(&worker->user);
     for (size_t i = 0; i < worker->n; i++) {
         bool spawned = task_spawn(keep_pulling, &worker->pulls[i]);
 

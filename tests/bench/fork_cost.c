@@ -1,8 +1,9 @@
-/* What a decode child costs that decodes nothing: bench_fork_cost N prints the CPU time of a fork
- * with the decoder's libraries loaded, up to the child's end, without and with the sandbox, in
- * microseconds each. Rounds take turns, so that a busy machine weighs on both alike. */
+/* What a decode child costs that decodes nothing: bench_fork_cost_<skill> N prints the CPU time of
+ * a fork with that decoder's libraries loaded, up to the child's end, without and with the sandbox,
+ * in microseconds each, and how many mappings are copied. Rounds take turns, so that a busy machine
+ * weighs on both alike. */
 #include "base/process.h"
-#include "decode/decode.h"
+#include SKILL_HEADER
 #include "sandbox/sandbox.h"
 
 #include <stdio.h>
@@ -45,18 +46,31 @@ static double round_us(bool sandboxed)
     return spent_us(RUSAGE_SELF) + spent_us(RUSAGE_CHILDREN) - before;
 }
 
+static int count_mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int n = 0;
+
+    for (int c; maps && (c = getc(maps)) != EOF;)
+        n += c == '\n';
+    if (maps)
+        fclose(maps);
+    return n;
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 10;
     double plain = 0, sandboxed = 0;
 
     process_init("fork-cost");
-    decode_libraries_init();
+    if (SKILL.load)
+        SKILL.load();
     sandbox_prepare_decoder();
     for (int i = 0; i < rounds; i++) {
         plain += round_us(false);
         sandboxed += round_us(true);
     }
-    printf("%.0f %.0f\n", plain / rounds / ROUND, sandboxed / rounds / ROUND);
+    printf("%.0f %.0f %d\n", plain / rounds / ROUND, sandboxed / rounds / ROUND, count_mappings());
     return 0;
 }

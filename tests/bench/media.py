@@ -191,27 +191,50 @@ def bench_transcode(hub, session, folder):
            f"of the bare ffmpeg command ({statistics.median(bare for _, bare in pairs):.1f} s)")
 
 
+SKILLS = {"photo": "JPEG", "pictures": "all pictures", "films": "clips and recordings"}
+
+
 def bench_children(hub, session, folder):
-    """What a job costs beside its decoding."""
-    rounds = [list(map(float, subprocess.run([BUILD / "bin/bench_fork_cost"], check=True, text=True,
-                                             capture_output=True).stdout.split())) for _ in range(ROUNDS)]
-    report("fork and end of a child with all libraries", f"{spread([a / 1e3 for a, _ in rounds])} ms CPU")
-    report("its sandbox", f"{spread([(b - a) / 1e3 for a, b in rounds])} ms CPU")
-    empty = folder / "empty.jpg"
-    empty.write_bytes(b"\xff\xd8\xff\xd9")
+    """What a job costs beside its decoding, with the libraries of each decoder."""
+    for skill, kind in SKILLS.items():
+        rounds = [list(map(float, subprocess.run([BUILD / f"bin/bench_fork_cost_{skill}"], check=True,
+                                                 text=True, capture_output=True).stdout.split()))
+                  for _ in range(ROUNDS)]
+        report(f"fork, sandbox and end of a child for {kind}",
+               f"{spread([all_of_it / 1e3 for _, all_of_it, _ in rounds])} ms CPU",
+               f"without the sandbox {spread([plain / 1e3 for plain, _, _ in rounds])} ms; "
+               f"{rounds[0][2]:.0f} mappings")
+    for kind, empty in EMPTY.items():
+        bench_empty(hub, session, folder, kind, empty)
+
+
+# Of each decoder: what it refuses at once.
+EMPTY = {"JPEG": (".jpg", b"\xff\xd8\xff\xd9"),
+         "all pictures": (".png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+         "clips and recordings": (".wav", b"RIFF\x24\0\0\0WAVEfmt ")}
+
+
+def bench_empty(hub, session, folder, kind, empty):
+    suffix, content = empty
+    file = folder / f"empty{suffix}"
+    file.write_bytes(content)
 
     def templates():
         return sum(cpu_s_with_ended(pid) for pid, name in descendants(hub.process.pid).items()
                    if name in TEMPLATES)
 
+    def refused(number, salt):
+        for one in copies(folder, [file], number, salt):
+            media_id = hub.upload(session, one).json()["data"]["id"]
+            hub.wait_status(session, media_id, "failed")
+
+    refused(2 * len(hub.pids("mediahub-worker")), "first")       # which starts templates
     costs = []
     for i in range(ROUNDS):
         before = templates()
-        for file in copies(folder, [empty], 60, f"empty-{i}"):
-            media_id = hub.upload(session, file).json()["data"]["id"]
-            hub.wait_status(session, media_id, "failed")
+        refused(60, i)
         costs.append((templates() - before) / 60 * 1e3)
-    report("fork, sandbox and end of a child that decodes nothing, as jobs are done",
+    report(f"fork, sandbox and end of a child for {kind} that decodes nothing, as jobs are done",
            f"{spread(costs)} ms CPU")
 
 

@@ -44,6 +44,8 @@ def test_root_reads_no_strangers_files(hub):
     assert is_reader(template), who(template)
     media_id, child = upload_and_catch(hub, session)
     assert is_reader(child), who(child)
+    templates = hub.pids("mediahub-decode")
+    assert len(templates) == 2 and all(map(is_reader, templates))
     os.kill(child, signal.SIGCONT)
     hub.wait_status(session, media_id, "ready")
     media = hub.upload(session, CLIPS / "vtest.avi").json()["data"]
@@ -51,6 +53,8 @@ def test_root_reads_no_strangers_files(hub):
         assert is_reader(pid), who(pid)
     wait_for(lambda: "720p" in session.get(f"{hub.api}/media/{media['id']}", timeout=PATIENCE_S).json()[
         "data"]["variants"], "the rendition", 4 * PATIENCE_S)
+    templates = hub.pids("mediahub-decode")
+    assert len(templates) == 3 and all(map(is_reader, templates))
     for folder, _, files in os.walk(hub.data / "store"):
         for name in [folder, *(os.path.join(folder, name) for name in files)]:
             status = os.stat(name)

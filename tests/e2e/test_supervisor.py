@@ -50,7 +50,8 @@ if not (folder / ("silent-" + name)).exists():
 while True:
     signal.pause()
 '''
-PROGRAMS = ["mediahub-gateway", "mediahub-worker", "mediahub-webhooks", "mediahub-decode"]
+PROGRAMS = ["mediahub-gateway", "mediahub-worker", "mediahub-webhooks", "mediahub-decode",
+            "mediahub-decode-pictures", "mediahub-decode-films"]
 
 
 class Trace:

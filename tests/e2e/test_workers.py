@@ -95,11 +95,28 @@ def test_a_child_that_dies_at_work_is_not_the_end_of_its_job(hub):
     hub.expect_deaths()
     session = hub.session()
     hub.wait_worker()
-    template = hub.pids("mediahub-decode")
     media_id, child = upload_and_catch(hub, session)
+    templates = hub.pids("mediahub-decode")
+    assert len(templates) == 2                            # the second for pictures of all kinds
     os.kill(child, signal.SIGKILL)
     hub.wait_status(session, media_id, "ready")
-    assert hub.pids("mediahub-decode") == template
+    assert hub.pids("mediahub-decode") == templates
+
+
+def test_each_kind_has_its_decoder_which_starts_when_it_is_wanted(hub, photo):
+    session = hub.session()
+    hub.wait_worker()
+
+    def programs():
+        return sorted(os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+                      for pid in hub.pids("mediahub-decode"))
+    wanted = ["mediahub-decode"]
+    for path, program in ((photo, None), (big_picture(hub.folder), "mediahub-decode-pictures"),
+                          (CLIPS / "Megamind.avi", "mediahub-decode-films")):
+        wanted = sorted(wanted + [program] if program else wanted)
+        hub.wait_status(session, hub.upload(session, path).json()["data"]["id"], "ready")
+        wait_for(lambda: not hub.pids("decode-job"), "the end of children")
+        assert programs() == wanted
 
 
 def test_a_child_knows_nothing_but_its_job(make_hub):

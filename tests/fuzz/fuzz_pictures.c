@@ -1,9 +1,9 @@
 /* What looks at the bytes of pictures before a library does, and our way through libjpeg-turbo. */
 #include "base/clock.h"
 #include "decode/jpeg.h"
-#include "decode/nclx.h"
 #include "decode/tiff_pictures.h"
 #include "fuzz.h"
+#include "pictures/nclx.h"
 
 enum { MAX_PIXELS = 1 << 20, PATIENCE_MS = 10000, MEMORY_BYTES = 1 << 30 };
 

@@ -1,81 +1,13 @@
 #include "decode/decode.h"
 
-#include "base/log.h"
-#include "decode/clip.h"
-#include "decode/image.h"
 #include "decode/private_write.h"
-#include "decode/video.h"
 
-#include <dlfcn.h>
-#include <gmodule.h>
-#include <libavutil/log.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <vips/vips.h>
-
-/* Libraries' warnings about hostile files are no news; failures come back as results. GLib gives up
- * where there is no memory, and says so first. */
-static void heed_log(const char *domain, GLogLevelFlags level, const char *text, void *arg)
+struct wire_message decode_run(const struct decode_skill *skill, struct decoding *decoding)
 {
-    if (level & G_LOG_FLAG_FATAL && strstr(text, "failed to allocate"))
-        _exit(DECODE_NO_MEMORY);
-}
-
-/* Of libvips' modules only the one for HEIC and AVIF, from beside the library. The kinds that the
- * others bring (ImageMagick, PDF, OpenSlide, JPEG XL) are not decoded here, but their libraries
- * would be a tenth of what is copied for every child. A libvips without modules has it built in. */
-static void load_module(void)
-{
-    char path[1024];
-    Dl_info library;
-
-    if (dladdr((void *)(uintptr_t)vips_init, &library) == 0)
-        return;
-    const char *name = strrchr(library.dli_fname, '/');
-    snprintf(path, sizeof(path), "%.*s/vips-modules-%d.%d/vips-heif.so",
-             name ? (int)(name - library.dli_fname) : 0, library.dli_fname, vips_version(0),
-             vips_version(1));
-    GModule *module = g_module_open(path, G_MODULE_BIND_LOCAL);
-    if (module)
-        g_module_make_resident(module);
-}
-
-void decode_libraries_init(void)
-{
-    g_log_set_default_handler(heed_log, NULL);
-    av_log_set_level(AV_LOG_QUIET);
-    setenv("VIPSHOME", "/nonexistent", 1); /* where it looks for modules */
-    if (VIPS_INIT("mediahub-decode") != 0) {
-        log_event(LOG_ERROR, "libvips_failed", F("why", vips_error_buffer()));
-        _exit(1);
-    }
-    load_module();
-    vips_block_untrusted_set(TRUE);
-    vips_concurrency_set(1);
-    vips_cache_set_max(0);
-}
-
-static bool run(struct decoding *decoding)
-{
-    switch (decoding->request.kind) {
-    case WIRE_KIND_IMAGE:
-        return image_decode(decoding);
-    case WIRE_KIND_VIDEO:
-        return video_decode(decoding);
-    case WIRE_KIND_TRANSCODE:
-        return clip_probe(decoding);
-    case WIRE_KIND_COUNT:
-        break;
-    }
-    return decoding_fail(decoding, WIRE_REASON_INTERNAL, "This is not a decoder's work.");
-}
-
-struct wire_message decode_run(struct decoding *decoding)
-{
-    if (run(decoding) && private_write(decoding))
+    if (skill->run(decoding) && private_write(decoding))
         return (struct wire_message){.type = WIRE_DECODED, .decoded = {decoding->results}};
+    if (decoding->elsewhere)
+        return (struct wire_message){.type = WIRE_ELSEWHERE};
     if (decoding->needs_bytes)
         return (struct wire_message){.type = WIRE_NEEDS, .needs = {decoding->needs_bytes}};
     return (struct wire_message){.type = WIRE_UNDECODABLE,

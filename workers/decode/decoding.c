@@ -10,6 +10,12 @@ bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const cha
     return false;
 }
 
+bool decoding_elsewhere(struct decoding *decoding)
+{
+    decoding->elsewhere = true;
+    return false;
+}
+
 void decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned)
 {
     decoding->results.width = turned ? height : width;

@@ -16,6 +16,7 @@ struct decoding {
     enum wire_reason reason;     /* out, on failure */
     struct slice message;        /* for people */
     uint64_t needs_bytes; /* out, on failure: it may succeed with so much memory; 0: not so */
+    bool elsewhere;       /* out, on failure: another of the programs has the libraries for it */
 };
 
 /* The original in memory, until decoding_unmap(); false when it cannot be mapped. */
@@ -24,6 +25,9 @@ void decoding_unmap(struct slice file);
 
 /* Notes why the decoding failed and returns false. */
 bool decoding_fail(struct decoding *decoding, enum wire_reason reason, const char *message);
+
+/* Notes that the decoder with more libraries than this one is to be asked; returns false. */
+bool decoding_elsewhere(struct decoding *decoding);
 
 /* Notes the size of the picture as it is shown, `turned` on its side or not. */
 void decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t height, bool turned);

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parcel.h"
-#include "decode/decode.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/sandbox_trial.h"
 
@@ -53,7 +52,7 @@ static bool place_descriptors(const struct request *request)
 }
 
 /* Whoever is at fault here is no stranger: the child ends, which tells enough. */
-static void do_job(const struct request *request, pid_t template)
+static void do_job(const struct request *request, pid_t template, const struct decode_skill *skill)
 {
     struct arena *arena = arena_new();
     struct wire_message message;
@@ -72,7 +71,7 @@ static void do_job(const struct request *request, pid_t template)
         .outputs = request->fds + 1,
         .give_up_ms = clock_ms() + message.decode.deadline_ms,
     };
-    struct wire_message answer = decode_run(&decoding);
+    struct wire_message answer = decode_run(skill, &decoding);
     /* No clean-up handlers: some would look for files and threads that the sandbox forbids. */
     _exit(send_message(ANSWER, &answer, NULL, 0) ? 0 : 1);
 }
@@ -124,12 +123,12 @@ static void close_all(struct request *request)
         close(request->fds[--request->fd_count]);
 }
 
-static bool serve_one(int socket, struct request *request)
+static bool serve_one(int socket, struct request *request, const struct decode_skill *skill)
 {
     pid_t template = getpid(), child = request->fd_count >= 3 ? fork() : -1;
 
     if (child == 0)
-        do_job(request, template);
+        do_job(request, template, skill);
     close_all(request);
     if (child < 0)
         return false;
@@ -138,7 +137,7 @@ static bool serve_one(int socket, struct request *request)
     return tell_end(socket, child);
 }
 
-void template_serve(int socket)
+void template_serve(int socket, const struct decode_skill *skill)
 {
     static struct request request;
     struct sandbox_level level = sandbox_probe();
@@ -153,6 +152,6 @@ void template_serve(int socket)
                                    &request.fd_count);
 
         request.bytes = (struct slice){request.room, n > 0 ? (size_t)n : 0};
-        going = n > 0 && serve_one(socket, &request);
+        going = n > 0 && serve_one(socket, &request, skill);
     }
 }

@@ -1,7 +1,7 @@
 #include "decode/transcode.h"
 
 #include "base/log.h"
-#include "decode/container.h"
+#include "decode/formats.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -38,12 +38,12 @@ void transcode_exec(char *const *recipe)
 {
     static const char *const before[] = {"ffmpeg", "-nostdin", "-hide_banner", "-nostats",
                                          "-loglevel", "error", "-y", "-protocol_whitelist", "file",
-                                         "-format_whitelist", CONTAINER_FORMATS, "-max_pixels",
+                                         "-format_whitelist", FORMATS_OPENED, "-max_pixels",
                                          "100000000",
                                          /* as far as the probe looked: streams that come late in a
                                           * file without an index have the same numbers */
-                                         "-probesize", CONTAINER_PROBE_BYTES, "-analyzeduration",
-                                         CONTAINER_ANALYSE_US, "-i", "/dev/fd/3", NULL};
+                                         "-probesize", FORMATS_PROBE_BYTES, "-analyzeduration",
+                                         FORMATS_ANALYSE_US, "-i", "/dev/fd/3", NULL};
     static const char *const after[] = {
         "-movflags", "+faststart",    "-f",  "mp4",       "-progress",
         "pipe:1",    "-stats_period", "0.5", "/dev/fd/4", NULL};

@@ -27,8 +27,9 @@ static bool has_argument(const struct child_spec *spec, const char *option, cons
 /* The programs are looked for beside this one. */
 static void make_siblings(bool there)
 {
-    static const char *const names[] = {"mediahub-gateway", "mediahub-worker", "mediahub-webhooks",
-                                        "mediahub-decode"};
+    static const char *const names[] = {"mediahub-gateway",         "mediahub-worker",
+                                        "mediahub-webhooks",        "mediahub-decode",
+                                        "mediahub-decode-pictures", "mediahub-decode-films"};
     char folder[512];
     ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
 

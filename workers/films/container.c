@@ -1,7 +1,8 @@
-#include "decode/container.h"
+#include "films/container.h"
 
 #include "base/clock.h"
 #include "decode/excess.h"
+#include "decode/formats.h"
 #include "decode/iso6709.h"
 #include "decode/metadata.h"
 
@@ -65,10 +66,10 @@ static bool make_context(struct container *container)
         return false;
     container->format->pb = container->io;
     container->format->interrupt_callback = (AVIOInterruptCB){on_interrupt, container};
-    container->format->format_whitelist = av_strdup(CONTAINER_FORMATS);
+    container->format->format_whitelist = av_strdup(FORMATS_OPENED);
     container->format->protocol_whitelist = av_strdup("file");
-    container->format->probesize = strtoll(CONTAINER_PROBE_BYTES, NULL, 10);
-    container->format->max_analyze_duration = strtoll(CONTAINER_ANALYSE_US, NULL, 10);
+    container->format->probesize = strtoll(FORMATS_PROBE_BYTES, NULL, 10);
+    container->format->max_analyze_duration = strtoll(FORMATS_ANALYSE_US, NULL, 10);
     container->format->max_streams = MAX_STREAMS;
     return true;
 }

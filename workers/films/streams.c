@@ -1,4 +1,4 @@
-#include "decode/streams.h"
+#include "films/streams.h"
 
 #include <libavcodec/avcodec.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "decode/upright.h"
+#include "pictures/upright.h"
 
 /* Takes over *image. */
 static bool replace(VipsImage **image, VipsImage *by)

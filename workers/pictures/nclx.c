@@ -1,4 +1,4 @@
-#include "decode/nclx.h"
+#include "pictures/nclx.h"
 
 #include "decode/boxes.h"
 #include "decode/colour.h"

@@ -1,9 +1,8 @@
-#include "decode/poster.h"
+#include "films/poster.h"
 
 #include "base/clock.h"
 #include "decode/appraisal.h"
-#include "decode/frame_image.h"
-#include "decode/thumbnail.h"
+#include "films/frame.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/imgutils.h>
@@ -20,6 +19,7 @@ enum {
 };
 
 struct poster {
+    struct arena *arena;
     const struct container *container;
     AVStream *stream;
     AVCodecContext *codec;
@@ -123,7 +123,7 @@ static bool go_to(struct poster *poster, int64_t at_ms)
 /* True: it is good enough to look no further. */
 static bool judge(struct poster *poster)
 {
-    int brightness = frame_brightness(poster->frame);
+    int brightness = frame_brightness(poster->arena, poster->frame);
     bool good = brightness >= DARK && brightness <= PALE;
     int score = good ? 255 : brightness > PALE ? DARK : brightness;
 
@@ -177,7 +177,7 @@ static struct frame_look look_of(const struct poster *poster, AVFrame *frame, in
 }
 
 /* What the frames are counts, not what the container says of them. */
-static bool take_best(struct decoding *decoding, const struct poster *poster, VipsImage **out)
+static bool take_best(struct decoding *decoding, const struct poster *poster, struct planes *out)
 {
     struct frame_look look = look_of(poster, poster->best, container_orientation(poster->stream));
     int width, height;
@@ -185,16 +185,15 @@ static bool take_best(struct decoding *decoding, const struct poster *poster, Vi
     frame_size(poster->best, &look, &width, &height);
     decoding->results.width = (uint64_t)width;
     decoding->results.height = (uint64_t)height;
-    *out = frame_image(poster->best, &look, MAX_EDGE);
-    return *out || thumbnail_fail(decoding);
+    return frame_planes(decoding->arena, poster->best, &look, MAX_EDGE, out) ||
+           decoding_fail(decoding, WIRE_REASON_DAMAGED, "The picture cannot be decoded.");
 }
 
 bool poster_of_video(struct decoding *decoding, struct container *container, uint64_t duration_ms,
-                     VipsImage **out)
+                     struct planes *out)
 {
-    struct poster poster = {.container = container, .stream = container->streams.video};
+    struct poster poster = {decoding->arena, container, .stream = container->streams.video};
 
-    *out = NULL;
     if (!admit(decoding, poster.stream))
         return false;
     bool fine = poster_open(&poster);
@@ -212,10 +211,9 @@ bool poster_of_video(struct decoding *decoding, struct container *container, uin
     return fine;
 }
 
-VipsImage *poster_of_cover(struct container *container)
+void poster_of_cover(struct decoding *decoding, struct container *container, struct planes *out)
 {
-    struct poster poster = {.container = container, .stream = container->streams.cover};
-    VipsImage *image = NULL;
+    struct poster poster = {decoding->arena, container, .stream = container->streams.cover};
 
     if (poster_open(&poster) &&
         avcodec_send_packet(poster.codec, &container->streams.cover->attached_pic) == 0 &&
@@ -223,8 +221,7 @@ VipsImage *poster_of_cover(struct container *container)
         avcodec_receive_frame(poster.codec, poster.frame) == 0) {
         struct frame_look look = look_of(&poster, poster.frame, 1);
 
-        image = frame_image(poster.frame, &look, MAX_EDGE);
+        frame_planes(decoding->arena, poster.frame, &look, MAX_EDGE, out);
     }
     poster_close(&poster);
-    return image;
 }

@@ -1,23 +1,15 @@
 /* Headers, the true length, then a picture that stands for it. */
-#include "decode/video.h"
+#include "films/video.h"
 
-#include "decode/container.h"
-#include "decode/extent.h"
-#include "decode/poster.h"
 #include "decode/thumbnail.h"
-
-static bool write_thumbnails(struct decoding *decoding, VipsImage *image)
-{
-    bool fine = thumbnail_write_all(decoding, thumbnail_shrink, image);
-
-    g_object_unref(image);
-    return fine;
-}
+#include "films/container.h"
+#include "films/extent.h"
+#include "films/poster.h"
 
 static bool decode_open(struct decoding *decoding, struct container *container)
 {
     struct extent extent;
-    VipsImage *image = NULL;
+    struct planes picture = {0};
 
     if (!extent_measure(decoding, container, false, &extent))
         return false;
@@ -26,11 +18,11 @@ static bool decode_open(struct decoding *decoding, struct container *container)
     container_read(container, decoding);
     decoding->results.nature = container->streams.video ? WIRE_NATURE_VIDEO : WIRE_NATURE_AUDIO;
     if (container->streams.video &&
-        !poster_of_video(decoding, container, extent.duration_ms, &image))
+        !poster_of_video(decoding, container, extent.duration_ms, &picture))
         return false;
     if (!container->streams.video && container->streams.cover)
-        image = poster_of_cover(container);
-    return !image || write_thumbnails(decoding, image);
+        poster_of_cover(decoding, container, &picture);
+    return picture.count == 0 || thumbnail_write_planes(decoding, &picture);
 }
 
 bool video_decode(struct decoding *decoding)
@@ -40,4 +32,15 @@ bool video_decode(struct decoding *decoding)
 
     container_close(&container);
     return fine;
+}
+
+bool video_decode_still(struct decoding *decoding)
+{
+    if (!video_decode(decoding))
+        return false;
+    if (decoding->results.nature != WIRE_NATURE_VIDEO)
+        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "There is no picture in it.");
+    decoding->results.nature = WIRE_NATURE_IMAGE;
+    decoding->results.duration_ms = 0;
+    return true;
 }

@@ -2,7 +2,7 @@
  * believed only of files that are whole; of the others the packets tell. */
 #pragma once
 
-#include "decode/container.h"
+#include "films/container.h"
 
 struct extent {
     uint64_t duration_ms; /* 0: unknown */

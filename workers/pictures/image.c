@@ -1,16 +1,15 @@
 /* Header first, then limits, then one decode that shrinks while loading. */
-#include "decode/image.h"
+#include "pictures/image.h"
 
 #include "decode/appraisal.h"
 #include "decode/excess.h"
 #include "decode/jpeg.h"
 #include "decode/metadata.h"
-#include "decode/nclx.h"
-#include "decode/thumbnail.h"
 #include "decode/tiff_pictures.h"
-#include "decode/upright.h"
-#include "decode/video.h"
 #include "decode/webp.h"
+#include "pictures/nclx.h"
+#include "pictures/shrink.h"
+#include "pictures/upright.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -123,10 +122,10 @@ static bool decode_picture(struct decoding *decoding, struct picture *picture)
     VipsImage *header = vips_image_new_from_source(picture->source, options, "access",
                                                    VIPS_ACCESS_SEQUENTIAL, NULL);
     if (!header)
-        return thumbnail_fail(decoding);
+        return shrink_fail(decoding);
     bool fine = admit(decoding, header, picture->orientation);
     g_object_unref(header);
-    return fine && thumbnail_write_all(decoding, load_scaled, picture);
+    return fine && shrink_write(decoding, load_scaled, picture);
 }
 
 /* Takes over source, which may be NULL after an error. nclx may be NULL: nothing is known. */
@@ -136,7 +135,7 @@ static bool decode_source(struct decoding *decoding, VipsSource *source, const c
     struct picture picture = {source, options, nclx, decoding->arena, orientation};
 
     if (!source)
-        return thumbnail_fail(decoding);
+        return shrink_fail(decoding);
     bool fine = decode_picture(decoding, &picture);
     g_object_unref(source);
     return fine;
@@ -193,21 +192,16 @@ static bool rename_brand(struct slice file)
 }
 
 /* As the kind that all know: its brand of pictures. What has none is a sequence of frames, of which
- * the first that can be seen is its picture. */
+ * the first that can be seen is its picture (films/video.h). */
 static bool decode_family(struct decoding *decoding, struct slice file, unsigned orientation)
 {
     if (!rename_brand(file))
         return decoding_fail(decoding, WIRE_REASON_INTERNAL, "The file cannot be held.");
     if (decode_by_libvips(decoding, file, orientation))
         return true;
-    if (decoding->needs_bytes || decoding->reason == WIRE_REASON_TOO_MANY_PIXELS ||
-        !video_decode(decoding))
+    if (decoding->needs_bytes || decoding->reason == WIRE_REASON_TOO_MANY_PIXELS)
         return false;
-    if (decoding->results.nature != WIRE_NATURE_VIDEO)
-        return decoding_fail(decoding, WIRE_REASON_UNSUPPORTED, "There is no picture in it.");
-    decoding->results.nature = WIRE_NATURE_IMAGE;
-    decoding->results.duration_ms = 0;
-    return true;
+    return decoding_elsewhere(decoding);
 }
 
 static bool decode_file(struct decoding *decoding, struct slice file)

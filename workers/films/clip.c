@@ -1,8 +1,8 @@
-#include "decode/clip.h"
+#include "films/clip.h"
 
-#include "decode/container.h"
-#include "decode/extent.h"
-#include "decode/streams.h"
+#include "films/container.h"
+#include "films/extent.h"
+#include "films/streams.h"
 
 #include <libavcodec/avcodec.h>
 

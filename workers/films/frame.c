@@ -1,10 +1,11 @@
-#include "decode/frame_image.h"
+#include "films/frame.h"
 
 #include "decode/tone.h"
 
 #include <libswscale/swscale.h>
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 /* Colours as the frame declares them, else as its size and depth suggest; always to full range. */
 static int colours_of(const AVFrame *frame, enum tone tone)
@@ -41,19 +42,20 @@ struct pixels {
     int width, height, stride;
 };
 
-static bool scale(const AVFrame *frame, enum tone tone, enum AVPixelFormat format, int bytes_each,
-                  int how, struct pixels *out)
+static bool scale(struct arena *arena, const AVFrame *frame, enum tone tone,
+                  enum AVPixelFormat format, int bytes_each, int how, struct pixels *out)
 {
     struct SwsContext *scaler =
         sws_getContext(frame->width, frame->height, frame->format, out->width, out->height, format,
                        how, NULL, NULL, NULL);
 
-    out->bytes = NULL;
     if (!scaler)
         return false;
     set_colours(scaler, frame, tone);
     out->stride = (out->width * bytes_each + 63) & ~63;
-    out->bytes = g_malloc0((size_t)out->stride * (size_t)out->height + 64);
+    size_t n = (size_t)out->stride * (size_t)out->height + 64;
+    out->bytes = arena_alloc(arena, n);
+    memset(out->bytes, 0, n);
     int rows = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0,
                          frame->height, &out->bytes, &out->stride);
     sws_freeContext(scaler);
@@ -89,78 +91,57 @@ static enum tone tone_of(const AVFrame *frame, const struct frame_look *look)
     return transfer == AVCOL_TRC_SMPTE2084 ? TONE_PQ : TONE_SDR;
 }
 
-static uint8_t *pack(const AVFrame *frame, enum tone tone, const struct pixels *pixels)
+/* 8 bits a channel, of ordinary screens. */
+static void to_sdr(struct arena *arena, const AVFrame *frame, enum tone tone, struct pixels *pixels)
 {
     size_t row = (size_t)pixels->width * 3;
-    uint8_t *packed = g_malloc(row * (size_t)pixels->height);
+    uint8_t *mapped = arena_alloc(arena, row * (size_t)pixels->height);
 
-    if (tone != TONE_SDR) {
-        tone_map(
-            &(struct tone_source){
-                .tone = tone,
-                .wide = frame->color_primaries != AVCOL_PRI_BT709, /* where nothing is said too */
-                .rows = pixels->bytes,
-                .stride = (size_t)pixels->stride,
-                .width = (size_t)pixels->width,
-                .height = (size_t)pixels->height,
-            },
-            packed);
-        return packed;
-    }
-    for (int y = 0; y < pixels->height; y++)
-        memcpy(packed + (size_t)y * row, pixels->bytes + (size_t)y * (size_t)pixels->stride, row);
-    return packed;
+    tone_map(
+        &(struct tone_source){
+            .tone = tone,
+            .wide = frame->color_primaries != AVCOL_PRI_BT709, /* where nothing is said too */
+            .rows = pixels->bytes,
+            .stride = (size_t)pixels->stride,
+            .width = (size_t)pixels->width,
+            .height = (size_t)pixels->height,
+        },
+        mapped);
+    pixels->bytes = mapped;
+    pixels->stride = (int)row;
 }
 
-static VipsImage *turn(VipsImage *image, int orientation)
-{
-    VipsImage *typed = NULL, *turned = NULL;
-    int failed = vips_copy(image, &typed, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
-
-    g_object_unref(image);
-    if (failed)
-        return NULL;
-    vips_image_set_int(typed, VIPS_META_ORIENTATION, orientation);
-    failed = vips_autorot(typed, &turned, NULL);
-    g_object_unref(typed);
-    return failed ? NULL : turned;
-}
-
-VipsImage *frame_image(const AVFrame *frame, const struct frame_look *look, int edge)
+bool frame_planes(struct arena *arena, const AVFrame *frame, const struct frame_look *look,
+                  int edge, struct planes *out)
 {
     bool comb = frame->interlaced_frame && frame->height >= 64 && frame->height % 4 == 0;
     AVFrame shown = comb ? upper_field(frame) : *frame;
     enum tone tone = tone_of(frame, look);
+    bool deep = tone != TONE_SDR;
     struct pixels pixels;
-    VipsImage *image = NULL;
 
     fit(frame, look->aspect, edge, &pixels.width, &pixels.height);
-    if (scale(&shown, tone, tone == TONE_SDR ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB48,
-              tone == TONE_SDR ? 3 : 6, SWS_BICUBIC, &pixels)) {
-        uint8_t *packed = pack(frame, tone, &pixels);
-
-        image = vips_image_new_from_memory_copy(packed,
-                                                (size_t)pixels.width * 3 * (size_t)pixels.height,
-                                                pixels.width, pixels.height, 3, VIPS_FORMAT_UCHAR);
-        g_free(packed);
-    }
-    g_free(pixels.bytes);
-    return image ? turn(image, look->orientation) : NULL;
+    if (!scale(arena, &shown, tone, deep ? AV_PIX_FMT_RGB48 : AV_PIX_FMT_RGB24, deep ? 6 : 3,
+               SWS_BICUBIC, &pixels))
+        return false;
+    if (deep)
+        to_sdr(arena, frame, tone, &pixels);
+    struct planes lying = planes_from_packed(arena, pixels.bytes, 3, pixels.width, pixels.height,
+                                             (size_t)pixels.stride);
+    *out = planes_turn(arena, &lying, (unsigned)look->orientation);
+    return true;
 }
 
-int frame_brightness(const AVFrame *frame)
+int frame_brightness(struct arena *arena, const AVFrame *frame)
 {
     enum { SIDE = 64 };
     struct pixels grey = {.width = SIDE, .height = SIDE};
     uint64_t sum = 0;
 
-    if (!scale(frame, TONE_SDR, AV_PIX_FMT_GRAY8, 1, SWS_AREA, &grey)) {
-        g_free(grey.bytes);
+    if (!scale(arena, frame, TONE_SDR, AV_PIX_FMT_GRAY8, 1, SWS_AREA, &grey))
         return -1;
-    }
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++)
             sum += grey.bytes[y * grey.stride + x];
-    g_free(grey.bytes);
     return (int)(sum / (SIDE * SIDE));
 }

@@ -1,4 +1,4 @@
-#include "decode/extent.h"
+#include "films/extent.h"
 
 #include "base/clock.h"
 #include "decode/cut.h"

@@ -13,13 +13,12 @@ TYPES = {
     "secret": ("RECORD_SECRET", "struct slice", {"max"}),
     "number": ("RECORD_NUMBER", "uint64_t", {"max"}),
     "integer": ("RECORD_INTEGER", "int64_t", set()),
-    "bits": ("RECORD_BITS", "unsigned", {"max"}),
     "flag": ("RECORD_FLAG", "bool", set()),
     "enum": ("RECORD_ENUM", "enum {of}", {"of"}),
     "list": ("RECORD_LIST", "struct slice *", {"max"}),
     "map": ("RECORD_MAP", "struct record_entry *", {"max", "prefix"}),
 }
-NEEDED = {"text": {"max"}, "secret": {"max"}, "bits": {"max"}, "enum": {"of"}, "list": {"max"},
+NEEDED = {"text": {"max"}, "secret": {"max"}, "enum": {"of"}, "list": {"max"},
           "map": {"max", "prefix"}}
 UINT64_MAX = 2**64 - 1
 

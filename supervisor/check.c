@@ -13,8 +13,8 @@
 #include "store/sniff.h"
 #include "store/store_content.h"
 #include "store/store_errno.h"
-#include "store/variant.h"
 #include "store/walk.h"
+#include "supervisor/named.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -126,17 +126,21 @@ static void look(void *arg)
     looking->n = store_walk_next(looking->walk, looking->entries, SLICE_ENTRIES);
 }
 
+static enum err ask_referenced(struct task *task, struct check *check, struct looking *looking)
+{
+    for (size_t i = 0; i < looking->n; i++)
+        looking->hashes[i] = slice_from(looking->entries[i].hex);
+    return blob_referenced(task, check->state, looking->hashes, looking->n, looking->referenced);
+}
+
 /* Leaves in the list what no record refers to. *latest_ms: when the newest of it came. */
 static enum err drop_referenced(struct task *task, struct check *check, struct looking *looking,
                                 uint64_t *latest_ms)
 {
+    enum err err = ask_referenced(task, check, looking);
     size_t n = 0;
 
     *latest_ms = 0;
-    for (size_t i = 0; i < looking->n; i++)
-        looking->hashes[i] = slice_from(looking->entries[i].hex);
-    enum err err =
-        blob_referenced(task, check->state, looking->hashes, looking->n, looking->referenced);
     if (err != OK)
         return err;
     for (size_t i = 0; i < looking->n; i++) {
@@ -175,12 +179,66 @@ static enum err check_blobs(struct task *task, struct check *check, struct looki
     return err;
 }
 
+/* -- Files of variants ------------------------------------------------------------------------ */
+
+struct folder {
+    struct check *check;
+    struct arena *arena;
+    struct slice hash, *files;
+    size_t n;
+    uint64_t kept_before_ms; /* Unix */
+};
+
+static void list_now(void *arg)
+{
+    struct folder *folder = arg;
+
+    folder->files = store_variant_files(folder->arena, folder->check->store, folder->hash,
+                                        folder->kept_before_ms, &folder->n);
+}
+
+static void remove_files_now(void *arg)
+{
+    struct folder *folder = arg;
+
+    for (size_t i = 0; i < folder->n; i++)
+        store_variant_remove(folder->check->store, folder->hash, folder->files[i],
+                             folder->kept_before_ms);
+}
+
+/* All records have been read by now. What was kept since we began, or so shortly before that its
+ * row came behind us, is passed over. */
+static void check_variant_files(struct task *task, struct check *check, struct slice hash)
+{
+    struct folder folder = {.check = check,
+                            .arena = task->arena,
+                            .hash = hash,
+                            .kept_before_ms = check->started_ms - COMMIT_WAIT_MS};
+    size_t n = 0;
+
+    task_offload(task, list_now, &folder);
+    for (size_t i = 0; i < folder.n; i++) {
+        if (named_has(check->named, hash, folder.files[i]))
+            continue;
+        found(check, "orphaned variant %.*s/%.*s", SLICE_ARG(hash), SLICE_ARG(folder.files[i]));
+        folder.files[n++] = folder.files[i];
+    }
+    folder.n = n;
+    if (check->repair && n)
+        task_offload(task, remove_files_now, &folder);
+}
+
 /* Where the blob is there too, it is the finding. */
 static enum err check_variant_folders(struct task *task, struct check *check,
                                       struct looking *looking)
 {
-    enum err err = keep_orphans(task, check, looking);
+    enum err err = ask_referenced(task, check, looking);
 
+    for (size_t i = 0; i < looking->n && err == OK; i++)
+        if (looking->referenced[i])
+            check_variant_files(task, check, looking->hashes[i]);
+    if (err == OK)
+        err = keep_orphans(task, check, looking);
     for (size_t i = 0; i < looking->n && err == OK; i++)
         if (!blob_is_there(task, check, slice_from(looking->entries[i].hex)))
             found(check, "orphaned variants %s", looking->entries[i].hex);
@@ -214,51 +272,71 @@ static enum err check_area(struct task *task, struct check *check, enum store_ar
 
 /* -- Media ------------------------------------------------------------------------------------ */
 
-/* ERR_CONFLICT: it is there, and not what its name says. */
+/* ERR_CONFLICT: it is there, and not what the row says. */
+static enum err compare_print(struct task *task, struct reading *reading, uint64_t size,
+                              const struct variant_made *made)
+{
+    char hex[SHA256_HEX + 1];
+
+    task_offload(task, hash_now, reading);
+    if (reading->err != OK)
+        return reading->err;
+    sodium_bin2hex(hex, sizeof hex, reading->digest, sizeof reading->digest);
+    return size == made->size && slice_starts_with(slice_from(hex), made->etag) ? OK : ERR_CONFLICT;
+}
+
 static enum err look_at_variant(struct task *task, struct check *check, const struct media *media,
-                                enum variant variant, const struct variant_file **file)
+                                enum variant variant, struct variant_made *made)
 {
     struct reading reading = {0};
     struct mask mask;
     uint64_t size;
-
-    *file = &variant_row(variant)->now;
-    if (variant_row(variant)->kind == VARIANT_MASK)
-        return store_mask_load(task, check->store, media->sha256, &mask);
     enum err err =
-        store_variant_find(task, check->store, media->sha256, variant, file, &reading.fd, &size);
+        store_made_open(task, check->store, media->sha256, variant, made, &reading.fd, &size);
+
     if (err != OK)
         return err;
+    if (made->etag.n)
+        return compare_print(task, &reading, size, made);
+    if (variant_row(variant)->kind == VARIANT_MASK)
+        return store_mask_read(task, reading.fd, size, &mask);
     task_offload(task, sniff_now, &reading);
     if (reading.err != OK)
         return reading.err;
-    return slice_eq(reading.mime, slice_from((*file)->mime)) ? OK : ERR_CONFLICT;
+    return slice_eq(reading.mime, slice_from(made->file->mime)) ? OK : ERR_CONFLICT;
 }
 
-/* OK also for a finding, which *fine then denies. */
-static enum err check_variant(struct task *task, struct check *check, const struct media *media,
-                              enum variant variant, bool *fine)
-{
-    const struct variant_file *file;
-    enum err err = look_at_variant(task, check, media, variant, &file);
+/* What is wrong with a record's variants, and the names of their files. */
+struct loss {
+    bool lost[VARIANT_COUNT];
+    struct slice files[VARIANT_COUNT];
+    bool any;
+};
 
-    *fine = err == OK;
-    if (err == ERR_NOT_FOUND) {
-        found(check, "missing variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256),
-              SLICE_ARG(variant_row(variant)->now.name), SLICE_ARG(media->id));
-        return OK;
-    }
-    if (err != ERR_CONFLICT)
+/* OK also for a finding, which is noted. */
+static enum err check_variant(struct task *task, struct check *check, const struct media *media,
+                              enum variant variant, struct variant_made *made, struct loss *loss)
+{
+    enum err err = look_at_variant(task, check, media, variant, made);
+    char name[VARIANT_FILE_BYTES];
+
+    if (err != OK && err != ERR_NOT_FOUND && err != ERR_CONFLICT)
         return err;
-    found(check, "broken variant %.*s/%.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(file->name),
-          SLICE_ARG(media->id));
+    variant_file_name(name, made->file->name, made->etag);
+    named_add(check->named, media->sha256, slice_from(name));
+    if (err == OK)
+        return OK;
+    found(check, "%s variant %.*s/%s %.*s", err == ERR_NOT_FOUND ? "missing" : "broken",
+          SLICE_ARG(media->sha256), name, SLICE_ARG(media->id));
+    loss->any = loss->lost[variant] = true;
+    loss->files[variant] = arena_dup(task->arena, slice_from(name));
     return OK;
 }
 
 struct removal {
-    struct store *store;
+    struct check *check;
     const struct media *media;
-    unsigned lost;
+    const struct loss *loss;
 };
 
 static void remove_now(void *arg)
@@ -266,12 +344,13 @@ static void remove_now(void *arg)
     const struct removal *removal = arg;
 
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (removal->lost & VARIANT_BIT(v))
-            store_variant_remove(removal->store, removal->media->sha256, v);
+        if (removal->loss->lost[v])
+            store_variant_remove(removal->check->store, removal->media->sha256,
+                                 removal->loss->files[v], removal->check->started_ms);
 }
 
 /* The first kind that makes some of it; what makes the rest follows by itself. */
-static enum job_kind job_for(const struct media *media, unsigned lost)
+static enum job_kind job_for(const struct media *media, const struct loss *loss)
 {
     static const unsigned outputs[JOB_KIND_COUNT] = {
 #define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, ...) [JOB_##NAME] = outputs,
@@ -281,7 +360,7 @@ static enum job_kind job_for(const struct media *media, unsigned lost)
     unsigned products = 0, kind = job_kind_for(media->type);
 
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (lost & VARIANT_BIT(v))
+        if (loss->lost[v])
             products |= 1u << variant_row(v)->kind;
     for (unsigned next = kind; next < JOB_KIND_COUNT; next = job_kind_row(kind)->next) {
         kind = next;
@@ -292,13 +371,14 @@ static enum job_kind job_for(const struct media *media, unsigned lost)
 }
 
 static enum err repair(struct task *task, struct check *check, const struct media *media,
-                       unsigned lost)
+                       const struct loss *loss)
 {
-    struct removal removal = {check->store, media, lost};
+    struct removal removal = {check, media, loss};
+    size_t n;
+    struct slice *rows = variant_asked(task->arena, VARIANTS_OF(media), loss->lost, &n);
 
     task_offload(task, remove_now, &removal);
-    enum err err = media_regenerate(task, check->state, media,
-                                    variant_renewed(media->variants) & ~lost, job_for(media, lost));
+    enum err err = media_regenerate(task, check->state, media, rows, n, job_for(media, loss));
     if (err == ERR_CONFLICT || err == ERR_OVERTAKEN ||
         err == ERR_NOT_FOUND) /* somebody works on it just now, or it is gone */
         return OK;
@@ -308,22 +388,21 @@ static enum err repair(struct task *task, struct check *check, const struct medi
 
 static enum err check_media(struct task *task, struct check *check, const struct media *media)
 {
-    bool original = blob_is_there(task, check, media->sha256), fine;
-    unsigned lost = 0;
+    bool original = blob_is_there(task, check, media->sha256);
+    struct loss loss = {0};
+    struct variant_made made;
 
     check->media++;
     if (!original)
         found(check, "missing blob %.*s %.*s", SLICE_ARG(media->sha256), SLICE_ARG(media->id));
     for (enum variant v = 0; v < VARIANT_COUNT; v++) {
-        if (!variant_exists(media->variants, v))
+        if (!variant_find(VARIANTS_OF(media), v, &made))
             continue;
-        enum err err = check_variant(task, check, media, v, &fine);
+        enum err err = check_variant(task, check, media, v, &made, &loss);
         if (err != OK)
             return err;
-        if (!fine)
-            lost |= VARIANT_BIT(v);
     }
-    return lost && original && check->repair ? repair(task, check, media, lost) : OK;
+    return loss.any && original && check->repair ? repair(task, check, media, &loss) : OK;
 }
 
 static enum err check_partition(struct task *task, struct check *check, unsigned partition)
@@ -422,13 +501,17 @@ static enum err check_accounts(struct task *task, struct check *check, unsigned 
 
 enum err check_run(struct task *task, struct check *check)
 {
+    check->started_ms = clock_unix_ms();
+    check->named = named_new();
     enum err err = check_area(task, check, STORE_BLOBS, check_blobs);
-
     for (unsigned p = 0; p < check->state->partitions && err == OK; p++)
         err = check_partition(task, check, p);
     for (unsigned p = 0; p < check->state->partitions && err == OK; p++)
         err = check_accounts(task, check, p);
     if (err == OK)
         err = check_backups(task, check);
-    return err == OK ? check_area(task, check, STORE_VARIANTS, check_variant_folders) : err;
+    if (err == OK)
+        err = check_area(task, check, STORE_VARIANTS, check_variant_folders);
+    named_free(check->named);
+    return err;
 }

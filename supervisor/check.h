@@ -5,7 +5,8 @@
  *   orphaned blob SHA256                 no record refers to it; the collector's work
  *   orphaned variants SHA256             of a blob that is gone
  *   missing variant SHA256/FILE MEDIA    a record promises it
- *   broken variant SHA256/FILE MEDIA     empty, or of another type
+ *   broken variant SHA256/FILE MEDIA     it is not what the record says of it
+ *   orphaned variant SHA256/FILE         no record of that original names it (any more)
  *   wrong usage USER: ...                what an account's quota counts is not what is there
  * Works beside a running hub, and while uploads come in. */
 #pragma once
@@ -16,7 +17,11 @@
 struct check {
     struct state *state;
     struct store *store;
-    bool repair; /* counts usage anew, and makes missing and broken variants anew, by jobs */
+    /* Counts usage anew, makes missing and broken variants anew, by jobs, and removes orphaned
+     * ones. */
+    bool repair;
+    uint64_t started_ms; /* Unix; check_run() sets it, and what follows */
+    struct named *named; /* files of variants */
     uint64_t media, backups, blobs, findings, queued; /* counted */
 };
 

@@ -26,6 +26,7 @@ struct files {
     struct slice head;                        /* what the original begins with */
     char paths[MAX_OUTPUTS][LAYOUT_PATH_MAX]; /* "" once it was kept */
     size_t n;                                 /* outputs that are open */
+    struct variant_print prints[MAX_OUTPUTS]; /* of those that were kept */
     bool failed;
     bool wanted[MAX_OUTPUTS];
 };
@@ -76,7 +77,7 @@ static void keep_outputs(void *arg)
         FAULT_POINT(VARIANT_AFTER_FSYNC);
         if (!files->failed)
             files->failed = store_variant_keep(files->work->store, job->input, job->outputs[i].file,
-                                               files->paths[i]) != OK;
+                                               files->paths[i], &files->prints[i]) != OK;
         if (!files->failed)
             files->paths[i][0] = '\0';
     }
@@ -97,23 +98,34 @@ static void close_all(void *arg)
 
 /* ---- what the child made ---- */
 
+static bool was_written(const struct work *work, struct slice file)
+{
+    for (size_t i = 0; i < work->written_count; i++)
+        if (slice_eq(work->written[i].file, file))
+            return true;
+    return false;
+}
+
 /* Only what was asked for counts, however the child names it. */
 static bool keep_made(struct task *task, struct files *files)
 {
     struct work *work = files->work;
-    struct wire_output *kept = ARENA_ARRAY(task->arena, struct wire_output, MAX_OUTPUTS);
-    size_t n = 0;
 
-    for (size_t i = 0; i < files->n; i++) {
-        for (size_t v = 0; v < work->results.variants_count && !files->wanted[i]; v++)
-            files->wanted[i] = slice_eq(work->results.variants[v].file, work->job->outputs[i].file);
-        if (files->wanted[i])
-            kept[n++] = work->job->outputs[i];
-    }
-    work->results.variants = kept;
-    work->results.variants_count = n;
+    for (size_t i = 0; i < files->n; i++)
+        files->wanted[i] = was_written(work, work->job->outputs[i].file);
     task_offload(task, keep_outputs, files);
-    return !files->failed || fail_storage(work);
+    if (files->failed)
+        return fail_storage(work);
+    work->made = ARENA_ARRAY(task->arena, struct wire_made, MAX_OUTPUTS);
+    for (size_t i = 0; i < files->n; i++) {
+        const struct variant_print *print = &files->prints[i];
+        struct slice etag = arena_dup(task->arena, slice_from(print->etag));
+
+        if (files->wanted[i])
+            work->made[work->made_count++] =
+                (struct wire_made){work->job->outputs[i].file, print->size, etag};
+    }
+    return true;
 }
 
 /* Behind our own sentence. */
@@ -130,6 +142,8 @@ static bool from_decoder(struct work *work, enum decoder_end end, const struct w
     case DECODER_ANSWERED:
         if (answer->type == WIRE_DECODED) {
             work->results = answer->decoded.results;
+            work->written = answer->decoded.outputs;
+            work->written_count = answer->decoded.outputs_count;
             return true;
         }
         if (answer->type == WIRE_NEEDS) /* and has what it asked for */
@@ -309,8 +323,8 @@ static bool run_transcode(struct task *task, struct work *work, struct files *fi
     lane_leave(work->lane);
     if (!fine)
         return false;
-    work->results.variants = job->outputs;
-    work->results.variants_count = job->outputs_count;
+    work->written = job->outputs;
+    work->written_count = job->outputs_count;
     return keep_made(task, files);
 }
 

@@ -24,6 +24,10 @@ struct work {
     unsigned percent;
     /* The outcome, in the task's arena: */
     struct wire_results results;
+    const struct wire_output *written; /* those of the job's that hold something ... */
+    size_t written_count;
+    struct wire_made *made; /* ... and are in the store */
+    size_t made_count;
     enum wire_reason reason;
     struct slice message, log;
     bool retryable, counts; /* see wire.yaml, failed */

@@ -163,7 +163,9 @@ static struct wire_message tell_outcome(const struct seat *seat, bool fine, uint
     }
     log_event(LOG_INFO, "job_done", F("job", job->id), F("kind", wire_kind_name(job->kind)),
               F("media", job->media), F("took_ms", (long long)took_ms));
-    return (struct wire_message){.type = WIRE_DONE, .done = {job->lease, seat->work.results}};
+    return (struct wire_message){
+        .type = WIRE_DONE,
+        .done = {job->lease, seat->work.made, seat->work.made_count, seat->work.results}};
 }
 
 /* Of two conversions the shorter one runs, and then the other for as long at least. */

@@ -22,17 +22,13 @@ static struct redis_call *ask(struct task *task, struct state *state, unsigned p
     return redis_send(state->durable, argv, n + 1);
 }
 
-enum err blob_referenced(struct task *task, struct state *state, const struct slice *hashes,
-                         size_t n, bool *out)
+/* One answer of n numbers for each partition. */
+static enum err ask_all(struct task *task, struct state *state, const struct slice *hashes,
+                        size_t n, struct redis_value *replies)
 {
     struct redis_call **calls = ARENA_ARRAY(task->arena, struct redis_call *, state->partitions);
-    struct redis_value *replies = ARENA_ARRAY(task->arena, struct redis_value, state->partitions);
 
     assert(n <= BLOBS_MAX);
-    for (size_t i = 0; i < n; i++)
-        out[i] = false;
-    if (n == 0)
-        return OK;
     for (unsigned p = 0; p < state->partitions; p++)
         calls[p] = ask(task, state, p, hashes, n);
     enum err err = redis_await_all(task, calls, state->partitions, replies);
@@ -40,9 +36,37 @@ enum err blob_referenced(struct task *task, struct state *state, const struct sl
         err = state_fault(&replies[p]);
         if (err == OK && replies[p].n != n)
             err = ERR_INTERNAL;
-        for (size_t i = 0; i < n && err == OK; i++)
-            out[i] = out[i] || replies[p].items[i].type != REDIS_NIL;
     }
+    return err;
+}
+
+enum err blob_referenced(struct task *task, struct state *state, const struct slice *hashes,
+                         size_t n, bool *out)
+{
+    struct redis_value *replies = ARENA_ARRAY(task->arena, struct redis_value, state->partitions);
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = false;
+    if (n == 0)
+        return OK;
+    enum err err = ask_all(task, state, hashes, n, replies);
+    for (unsigned p = 0; p < state->partitions && err == OK; p++)
+        for (size_t i = 0; i < n; i++)
+            out[i] = out[i] || replies[p].items[i].type != REDIS_NIL;
+    return err;
+}
+
+enum err blob_count(struct task *task, struct state *state, struct slice sha256_hex,
+                    uint64_t *count)
+{
+    struct redis_value *replies = ARENA_ARRAY(task->arena, struct redis_value, state->partitions);
+    enum err err = ask_all(task, state, &sha256_hex, 1, replies);
+    uint64_t number;
+
+    *count = 0;
+    for (unsigned p = 0; p < state->partitions && err == OK; p++)
+        if (slice_to_u64(replies[p].items[0].text, &number))
+            *count += number;
     return err;
 }
 

@@ -12,6 +12,10 @@ struct slice blob_key(struct arena *arena, unsigned partition, struct slice sha2
 enum err blob_referenced(struct task *task, struct state *state, const struct slice *hashes,
                          size_t n, bool *out);
 
+/* How many refer to one, in all partitions together. One round trip. */
+enum err blob_count(struct task *task, struct state *state, struct slice sha256_hex,
+                    uint64_t *count);
+
 /* A page of the hashes that a partition refers to; *cursor is 0 at first, and again at the end.
  * What is referred to all the while is seen, perhaps twice. */
 enum err blob_scan(struct task *task, struct state *state, unsigned partition, uint64_t *cursor,

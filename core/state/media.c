@@ -72,14 +72,12 @@ enum err media_load(struct task *task, struct state *state, struct slice id, str
 
 /* -- The owner's hand ------------------------------------------------------------------------- */
 
-static bool same_tags(const struct media *a, const struct media *b)
+static bool same_texts(const struct slice *a, size_t a_n, const struct slice *b, size_t b_n)
 {
-    if (a->tag_count != b->tag_count)
-        return false;
-    for (size_t i = 0; i < a->tag_count; i++)
-        if (!slice_eq(a->tags[i], b->tags[i]))
+    for (size_t i = 0; a_n == b_n && i < a_n; i++)
+        if (!slice_eq(a[i], b[i]))
             return false;
-    return true;
+    return a_n == b_n;
 }
 
 /* What subscribers show at once; the rest they read. */
@@ -117,7 +115,7 @@ static enum err change_media(struct commit *commit, const void *before, void *re
     struct event event = media_event(EVENT_MEDIA_UPDATED, now);
     event.changes = description_changes(commit_arena(commit), now);
     commit_event(commit, &event);
-    if (!same_tags(was, now)) {
+    if (!same_texts(was->tags, was->tag_count, now->tags, now->tag_count)) {
         media_index_remove(commit, was);
         media_index_add(commit, now);
     }
@@ -193,16 +191,19 @@ static struct slice usual_changes(struct arena *arena, const struct media *media
 /* -- Regeneration ----------------------------------------------------------------------------- */
 
 struct regeneration {
-    unsigned seen, variants;
+    const struct media *seen;
+    struct slice *variants;
+    size_t n;
     enum job_kind kind;
 };
 
 static enum err regenerate(struct commit *commit, const void *was, void *record, void *arg)
 {
     const struct regeneration *regeneration = arg;
+    const struct media *seen = regeneration->seen;
     struct media *now = record;
 
-    if (now->variants != regeneration->seen)
+    if (!same_texts(now->variants, now->variant_count, seen->variants, seen->variant_count))
         return ERR_CONFLICT;
     struct job job = {.kind = regeneration->kind,
                       .lane = LANE_REGENERATION,
@@ -215,14 +216,15 @@ static enum err regenerate(struct commit *commit, const void *was, void *record,
     commit_event(commit, &event);
     job_enqueue(commit, &job);
     now->variants = regeneration->variants;
+    now->variant_count = regeneration->n;
     now->updated_ms = clock_unix_ms();
     return OK;
 }
 
 enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
-                          unsigned variants, enum job_kind kind)
+                          struct slice *variants, size_t n, enum job_kind kind)
 {
-    struct regeneration regeneration = {media->variants, variants, kind};
+    struct regeneration regeneration = {media, variants, n, kind};
     struct media now = {.id = media->id};
 
     return record_change(task, state, &now, regenerate, &regeneration);

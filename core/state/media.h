@@ -28,11 +28,11 @@ enum err media_change(struct task *task, struct state *state, struct slice id, m
 enum err media_delete(struct task *task, struct state *state, struct slice id, media_change_fn *fn,
                       void *arg);
 
-/* From now on the record has these variants (bits), and a job of this kind makes all of them anew,
- * behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since
+/* From now on the record has these n rows of variants, and a job of this kind makes anew what it
+ * makes, behind all other work. Emits media.updated. ERR_CONFLICT: its variants have changed since
  * it was loaded. ERR_NOT_FOUND: it is deleted. */
 enum err media_regenerate(struct task *task, struct state *state, const struct media *media,
-                          unsigned variants, enum job_kind kind);
+                          struct slice *variants, size_t n, enum job_kind kind);
 
 struct media_outcome {
     enum event_type event;

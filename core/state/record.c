@@ -72,8 +72,6 @@ static struct slice text_of(struct arena *arena, const struct record_field *fiel
     case RECORD_INTEGER:
         return arena_printf(arena, "%lld",
                             (long long)*CONST_MEMBER(int64_t, record, field->offset));
-    case RECORD_BITS:
-        return record_number(arena, *CONST_MEMBER(unsigned, record, field->offset));
     case RECORD_FLAG:
         return *CONST_MEMBER(bool, record, field->offset) ? SLICE("1") : SLICE("0");
     case RECORD_ENUM:
@@ -132,9 +130,6 @@ static bool take_text(struct arena *arena, const struct record_shape *shape,
     case RECORD_INTEGER:
         *MEMBER(int64_t, record, field->offset) = integer;
         break;
-    case RECORD_BITS:
-        *MEMBER(unsigned, record, field->offset) = (unsigned)number;
-        break;
     case RECORD_FLAG:
         *MEMBER(bool, record, field->offset) = slice_eq(text, SLICE("1"));
         break;
@@ -169,8 +164,6 @@ static bool fits(const struct record_field *field, const void *record)
         return CONST_MEMBER(struct slice, record, field->offset)->n <= field->max;
     case RECORD_NUMBER:
         return *CONST_MEMBER(uint64_t, record, field->offset) <= field->max;
-    case RECORD_BITS:
-        return *CONST_MEMBER(unsigned, record, field->offset) <= field->max;
     case RECORD_LIST:
         return *CONST_MEMBER(size_t, record, field->count_offset) <= field->max &&
                !has_separator(*CONST_MEMBER(struct slice *, record, field->offset),

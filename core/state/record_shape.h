@@ -11,7 +11,6 @@ enum record_type {
     RECORD_SECRET,
     RECORD_NUMBER,
     RECORD_INTEGER,
-    RECORD_BITS,
     RECORD_FLAG,
     RECORD_ENUM,
     RECORD_LIST,

@@ -1,18 +1,26 @@
 #include "store/store_content.h"
 
+#include "base/crypto.h"
 #include "base/fault.h"
+#include "base/memory.h"
 #include "store/store_errno.h"
 #include "store/trash.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDER_MODE = 0700 };
+enum {
+    FOLDER_MODE = 0700,
+    READ_BYTES = 64 << 10,
+    FILES_MAX = 256, /* looked at of one original's; the rest another time */
+};
 
 /* -- Reading ---------------------------------------------------------------------------------- */
 
@@ -76,17 +84,17 @@ enum err store_variant_open(struct task *task, struct store *store, struct slice
     return open_on_pool(task, &opening, fd, size);
 }
 
-enum err store_variant_find(struct task *task, struct store *store, struct slice sha256_hex,
-                            enum variant variant, const struct variant_file **which, int *fd,
-                            uint64_t *size)
+enum err store_made_open(struct task *task, struct store *store, struct slice sha256_hex,
+                         enum variant variant, struct variant_made *made, int *fd, uint64_t *size)
 {
     const struct variant_row *row = variant_row(variant);
+    char file[VARIANT_FILE_BYTES];
 
-    *which = &row->now;
-    enum err err = store_variant_open(task, store, sha256_hex, row->now.name, fd, size);
-    if (err != ERR_NOT_FOUND || !row->former.bit)
+    variant_file_name(file, made->file->name, made->etag);
+    enum err err = store_variant_open(task, store, sha256_hex, slice_from(file), fd, size);
+    if (err != ERR_NOT_FOUND || made->etag.n || made->file != &row->now || !row->former.name.n)
         return err;
-    *which = &row->former;
+    made->file = &row->former;
     return store_variant_open(task, store, sha256_hex, row->former.name, fd, size);
 }
 
@@ -107,16 +115,10 @@ static void read_mask(void *arg)
     close(reading->fd);
 }
 
-enum err store_mask_load(struct task *task, struct store *store, struct slice sha256_hex,
-                         struct mask *out)
+enum err store_mask_read(struct task *task, int fd, uint64_t size, struct mask *out)
 {
-    struct slice file = variant_row(VARIANT_PRIVATE)->now.name;
-    struct mask_reading reading;
-    uint64_t size;
-    enum err err = store_variant_open(task, store, sha256_hex, file, &reading.fd, &size);
+    struct mask_reading reading = {.fd = fd};
 
-    if (err != OK)
-        return err;
     reading.size = size < MASK_MAX_BYTES ? (size_t)size : MASK_MAX_BYTES;
     reading.bytes = arena_alloc(task->arena, reading.size + 1);
     task_offload(task, read_mask, &reading);
@@ -199,37 +201,90 @@ enum err store_blob_keep(struct store *store, struct slice sha256_hex, const cha
     return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
 }
 
-static void remove_file(struct store *store, struct slice sha256_hex, struct slice file)
+/* Reads it to its end. */
+static enum err hash_file(int fd, struct sha256 *hash, uint64_t *size)
 {
-    char path[LAYOUT_PATH_MAX];
+    char *bytes = mem_alloc(READ_BYTES);
+    ssize_t n;
 
-    if (file.n == 0)
-        return;
-    layout_variant(path, sha256_hex, file);
-    store_incoming_remove(store, path);
+    *size = 0;
+    while ((n = read(fd, bytes, READ_BYTES)) > 0) {
+        sha256_update(hash, bytes, (size_t)n);
+        *size += (uint64_t)n;
+    }
+    mem_free(bytes);
+    return n == 0 ? OK : store_errno("read", errno);
 }
 
-static void remove_former(struct store *store, struct slice sha256_hex, struct slice file)
+static enum err take_print(struct store *store, const char *path, struct variant_print *print)
 {
-    for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (slice_eq(variant_row(v)->now.name, file))
-            remove_file(store, sha256_hex, variant_row(v)->former.name);
-}
+    int fd = openat(store_fd(store), path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    uint8_t digest[SHA256_BYTES];
 
-enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice file,
-                            const char *temporary_path)
-{
-    char path[LAYOUT_PATH_MAX];
-
-    layout_variant(path, sha256_hex, file);
-    enum err err = move_in(store, temporary_path, path);
-    if (err == OK)
-        remove_former(store, sha256_hex, file);
+    if (fd < 0)
+        return store_errno("open", errno);
+    struct sha256 *hash = sha256_new();
+    enum err err = hash_file(fd, hash, &print->size);
+    sha256_final(hash, digest);
+    sha256_free(hash);
+    close(fd);
+    sodium_bin2hex(print->etag, sizeof print->etag, digest, VARIANT_ETAG_HEX / 2);
     return err;
 }
 
-void store_variant_remove(struct store *store, struct slice sha256_hex, enum variant variant)
+enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice plain,
+                            const char *temporary_path, struct variant_print *print)
 {
-    remove_file(store, sha256_hex, variant_row(variant)->now.name);
-    remove_file(store, sha256_hex, variant_row(variant)->former.name);
+    char path[LAYOUT_PATH_MAX], file[VARIANT_FILE_BYTES];
+    enum err err = take_print(store, temporary_path, print);
+
+    if (err != OK)
+        return err;
+    variant_file_name(file, plain, slice_from(print->etag));
+    layout_variant(path, sha256_hex, slice_from(file));
+    return move_in(store, temporary_path, path);
+}
+
+/* -- Removing --------------------------------------------------------------------------------- */
+
+/* The time of the inode is that of the rename which brought it there. */
+static bool came_before(int at, const char *name, uint64_t before_ms)
+{
+    struct stat info;
+
+    return fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           store_time_ms(&info.st_ctim) < before_ms;
+}
+
+void store_variant_remove(struct store *store, struct slice sha256_hex, struct slice file,
+                          uint64_t kept_before_ms)
+{
+    char path[LAYOUT_PATH_MAX];
+
+    layout_variant(path, sha256_hex, file);
+    if (came_before(store_fd(store), path, kept_before_ms))
+        store_incoming_remove(store, path);
+}
+
+struct slice *store_variant_files(struct arena *arena, struct store *store, struct slice sha256_hex,
+                                  uint64_t kept_before_ms, size_t *n)
+{
+    struct slice *files = ARENA_ARRAY(arena, struct slice, FILES_MAX);
+    char path[LAYOUT_PATH_MAX];
+
+    *n = 0;
+    layout_variants(path, sha256_hex);
+    int fd = openat(store_fd(store), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return files;
+    }
+    for (const struct dirent *entry = readdir(dir); entry && *n < FILES_MAX; entry = readdir(dir))
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) < VARIANT_FILE_BYTES &&
+            came_before(fd, entry->d_name, kept_before_ms))
+            files[(*n)++] = arena_dup(arena, slice_from(entry->d_name));
+    closedir(dir);
+    return files;
 }

@@ -1,12 +1,15 @@
 #include "gateway/jobs/job_outcome.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
+#include "state/blob.h"
 #include "state/id.h"
 #include "state/job_kind.h"
 #include "state/media.h"
-#include "store/variant.h"
+#include "state/pulse.h"
+#include "store/store_content.h"
 
 #include <assert.h>
 
@@ -187,26 +190,64 @@ static struct slice metadata_json(struct arena *arena, const struct wire_metadat
     return slice_eq(json, SLICE("{}")) ? SLICE_NONE : json;
 }
 
-/* Files of variants that we know; a worker of another version may make others. */
-static unsigned variant_bits(const struct wire_results *results)
-{
-    unsigned bits = 0;
+struct found {
+    struct arena *arena;
+    const struct wire_done *done;
+    bool may_go_on;
+    struct job next;
+    struct slice sha256; /* of the original, and files of it that no row names any more */
+    struct slice replaced[VARIANT_COUNT];
+    size_t replaced_n;
+};
 
-    for (size_t i = 0; i < results->variants_count; i++) {
-        for (enum variant v = 0; v < VARIANT_COUNT; v++) {
-            if (slice_eq(results->variants[i].file, variant_row(v)->now.name))
-                bits |= VARIANT_BIT(v);
-        }
-    }
-    return bits;
+static const struct wire_made *find_made(const struct wire_done *done, struct slice file)
+{
+    for (size_t i = 0; i < done->made_count; i++)
+        if (slice_eq(done->made[i].file, file) && variant_is_etag(done->made[i].etag))
+            return &done->made[i];
+    return NULL;
 }
 
-static struct slice variants_json(struct arena *arena, unsigned bits)
+static struct slice file_name(struct arena *arena, const struct variant_made *made)
+{
+    char name[VARIANT_FILE_BYTES];
+
+    variant_file_name(name, made->file->name, made->etag);
+    return arena_dup(arena, slice_from(name));
+}
+
+/* A row for each file that we know; a worker of another version may make others. What was there and
+ * is not made anew stays. */
+static void take_made(struct media *media, struct found *found)
+{
+    struct slice *rows = ARENA_ARRAY(found->arena, struct slice, VARIANT_COUNT);
+    size_t n = 0;
+
+    found->sha256 = media->sha256;
+    found->replaced_n = 0;
+    for (enum variant v = 0; v < VARIANT_COUNT; v++) {
+        const struct variant_file *file = &variant_row(v)->now;
+        const struct wire_made *made = find_made(found->done, file->name);
+        struct variant_made was, now;
+        bool had = variant_find(VARIANTS_OF(media), v, &was);
+
+        if (!made && !had)
+            continue;
+        now = made ? (struct variant_made){file, made->size, made->etag, false} : was;
+        if (had && made && !slice_eq(was.etag, made->etag))
+            found->replaced[found->replaced_n++] = file_name(found->arena, &was);
+        rows[n++] = variant_format(found->arena, v, &now);
+    }
+    media->variants = rows;
+    media->variant_count = n;
+}
+
+static struct slice variants_json(struct arena *arena, const struct media *media)
 {
     struct slice list = SLICE_NONE;
 
     for (enum variant v = 0; v < VARIANT_COUNT; v++) {
-        if (variant_exists(bits, v) && variant_row(v)->name.n)
+        if (variant_row(v)->kind != VARIANT_MASK && variant_exists(VARIANTS_OF(media), v))
             list = arena_printf(arena, "%.*s%s\"%.*s\"", SLICE_ARG(list), list.n ? "," : "",
                                 SLICE_ARG(variant_row(v)->name));
     }
@@ -217,17 +258,10 @@ static struct slice variants_json(struct arena *arena, unsigned bits)
 static bool has_renditions(const struct media *media)
 {
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (variant_row(v)->kind == VARIANT_RENDITION && !variant_exists(media->variants, v))
+        if (variant_row(v)->kind == VARIANT_RENDITION && !variant_exists(VARIANTS_OF(media), v))
             return false;
     return true;
 }
-
-struct found {
-    struct arena *arena;
-    const struct wire_results *results;
-    bool may_go_on;
-    struct job next;
-};
 
 /* Containers for films may hold sound alone, and those for sound a film. */
 static void set_type(struct media *media, enum media_type type)
@@ -261,21 +295,21 @@ static void note_damage(struct media *media, const struct wire_results *results)
 
 static struct media_outcome take_renditions(struct media *media, void *arg)
 {
-    const struct found *found = arg;
+    struct found *found = arg;
 
-    media->variants |= variant_bits(found->results);
+    take_made(media, found);
     media->rendition_failed = false;
-    note_damage(media, found->results);
+    note_damage(media, &found->done->results);
     return (struct media_outcome){.event = EVENT_MEDIA_UPDATED,
-                                  .changes = variants_json(found->arena, media->variants)};
+                                  .changes = variants_json(found->arena, media)};
 }
 
 static struct media_outcome take_thumbnails(struct media *media, void *arg)
 {
     struct found *found = arg;
-    const struct wire_results *results = found->results;
+    const struct wire_results *results = &found->done->results;
 
-    media->variants = variant_renewed(media->variants) | variant_bits(results);
+    take_made(media, found);
     media->rendition_failed = false;
     note_damage(media, results);
     set_type(media, (enum media_type)results->nature);
@@ -292,8 +326,36 @@ static struct media_outcome take_thumbnails(struct media *media, void *arg)
                                   .next = goes_on ? &found->next : NULL};
 }
 
+struct removal {
+    struct store *store;
+    const struct found *found;
+    uint64_t before_ms;
+};
+
+static void remove_now(void *arg)
+{
+    const struct removal *removal = arg;
+    const struct found *found = removal->found;
+
+    for (size_t i = 0; i < found->replaced_n; i++)
+        store_variant_remove(removal->store, found->sha256, found->replaced[i], removal->before_ms);
+}
+
+/* While others have the same original their rows may name these files too: then they stay, as they
+ * do when we cannot know. The original takes them with it. */
+static void remove_replaced(struct task *task, struct gateway *gateway, const struct found *found)
+{
+    struct removal removal = {gateway->store, found, clock_unix_ms()};
+    uint64_t count;
+
+    if (found->replaced_n == 0 || pulse_feel(task, gateway->state, PULSE_BACKUP) != ERR_NOT_FOUND ||
+        blob_count(task, gateway->state, found->sha256, &count) != OK || count != 1)
+        return;
+    task_offload(task, remove_now, &removal);
+}
+
 enum err job_done(struct task *task, struct gateway *gateway, const struct job *job,
-                  const struct wire_results *results)
+                  const struct wire_done *done)
 {
     static media_result_fn *const takers[JOB_KIND_COUNT] = {
 #define JOB_KIND(name, NAME, subject, media, runner, lane, outputs, result, ...)                   \
@@ -301,7 +363,7 @@ enum err job_done(struct task *task, struct gateway *gateway, const struct job *
 #include "jobs.def"
 #undef JOB_KIND
     };
-    struct found found = {.arena = task->arena, .results = results};
+    struct found found = {.arena = task->arena, .done = done};
     unsigned next = job_kind_row(job->kind)->next;
 
     found.may_go_on = next != JOB_KIND_COUNT;
@@ -312,6 +374,8 @@ enum err job_done(struct task *task, struct gateway *gateway, const struct job *
     }
     enum err err = media_finish(task, gateway->state, job, takers[job->kind], &found);
 
+    if (err == OK)
+        remove_replaced(task, gateway, &found);
     return err == ERR_NOT_FOUND ? drop_job(task, gateway, job) : err;
 }
 

@@ -19,7 +19,7 @@ enum err job_describe(struct task *task, struct gateway *gateway, const struct j
                       struct wire_job *out);
 
 enum err job_done(struct task *task, struct gateway *gateway, const struct job *job,
-                  const struct wire_results *results);
+                  const struct wire_done *done);
 
 /* Gives the job back for another try, or, if there is none left or none would help, marks what it
  * was for as failed. */

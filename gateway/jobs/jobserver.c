@@ -398,7 +398,7 @@ static void on_result(struct task *task, struct slot *slot, const struct wire_me
 
     FAULT_POINT(RESULT_BEFORE_COMMIT);
     enum err err = message->type == WIRE_DONE
-                       ? job_done(task, server->gateway, job, &message->done.results)
+                       ? job_done(task, server->gateway, job, &message->done)
                        : job_failed(task, server->gateway, job, &message->failed);
     FAULT_POINT(RESULT_AFTER_COMMIT);
     int64_t more_ms = overrun_ms(lease_find(server, token));

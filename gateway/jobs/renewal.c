@@ -50,13 +50,15 @@ static enum err last_has_ended(struct task *task, struct renewal *renewal, bool 
 static enum err renew(struct task *task, struct renewal *renewal, const struct media *media,
                       bool *queued)
 {
-    unsigned variants = variant_renewed(media->variants);
+    struct slice *rows;
+    size_t n;
 
     *queued = false;
-    if (variants == media->variants || media->status != MEDIA_READY)
+    if (media->status != MEDIA_READY || !variant_outdated(VARIANTS_OF(media)))
         return OK;
+    rows = variant_asked(task->arena, VARIANTS_OF(media), NULL, &n);
     enum err err =
-        media_regenerate(task, renewal->state, media, variants, job_kind_for(media->type));
+        media_regenerate(task, renewal->state, media, rows, n, job_kind_for(media->type));
     *queued = err == OK;
     renewal->queued += err == OK;
     /* Somebody works on it just now, or it is gone. */
@@ -91,7 +93,7 @@ static enum err renew_page(struct task *task, struct renewal *renewal)
         if (queued)
             last = media[i].id;
     }
-    /* After an error the same page comes again; what is queued has its new bits. */
+    /* After an error the same page comes again; what is queued says that it was asked for. */
     if (err != OK)
         return err;
     renewal->cursor = cursor;

@@ -1,4 +1,5 @@
 """A running hub and what talks to it: the real programs, a data folder and ports of its own."""
+import hashlib
 import http.client
 import http.server
 import json
@@ -37,6 +38,17 @@ def wait_for(condition, what="the condition", timeout_s=PATIENCE_S):
             return value
         assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s"
         pause.wait(0.02)
+
+
+def files_made(folder):
+    """The files of an original's variants by their plain names ("small.jpg"): one of each, named by what
+    it holds."""
+    found = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        stem, _, etag = path.stem.partition("-")
+        assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(etag) and len(etag) == 32, path
+        assert found.setdefault(stem + path.suffix, path) == path, (path, found)
+    return found
 
 
 def free_port():

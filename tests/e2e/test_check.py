@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from harness import BUILD, PATIENCE_S, wait_for
+from harness import BUILD, PATIENCE_S, files_made, wait_for
 from load import tiny_png
 from people import one_in_each
 from redis_server import RedisServer
@@ -42,8 +42,11 @@ class Shelf:
         digest = self.digests[i]
         return self.hub.data / "store/blobs" / digest[:2] / digest[2:4] / digest
 
+    def folder(self, i):
+        return self.hub.data / "store/variants" / self.digests[i]
+
     def variant(self, i, name):
-        return self.hub.data / "store/variants" / self.digests[i] / name
+        return files_made(self.folder(i))[name]
 
     def thumbnail(self, i, size):
         return self.owners[i].get(f"{self.hub.api}/media/{self.ids[i]}/thumbnail?size={size}",
@@ -77,8 +80,9 @@ def spoil(shelf, fresh):
     flipped[-20] ^= 4
     shelf.blob(0).write_bytes(flipped)
     shelf.blob(1).unlink()
-    shelf.variant(2, "small.jpg").unlink()
-    shelf.variant(2, "large.jpg").write_bytes(b"")
+    lost, emptied = shelf.variant(2, "small.jpg"), shelf.variant(2, "large.jpg")
+    lost.unlink()
+    emptied.write_bytes(b"")
     orphan = hashlib.sha256(b"orphan").hexdigest()
     folder = shelf.hub.data / "store/blobs" / orphan[:2] / orphan[2:4]
     folder.mkdir(parents=True)
@@ -92,8 +96,8 @@ def spoil(shelf, fresh):
     return sorted([
         f"flipped blob {shelf.digests[0]}",
         f"missing blob {shelf.digests[1]} {shelf.ids[1]}",
-        f"missing variant {shelf.digests[2]}/small.jpg {shelf.ids[2]}",
-        f"broken variant {shelf.digests[2]}/large.jpg {shelf.ids[2]}",
+        f"missing variant {shelf.digests[2]}/{lost.name} {shelf.ids[2]}",
+        f"broken variant {shelf.digests[2]}/{emptied.name} {shelf.ids[2]}",
         f"orphaned blob {orphan}",
         f"orphaned variants {lonely}",
     ])
@@ -126,14 +130,34 @@ def test_a_lost_rendition_is_made_anew(hub, clip):
     content = f"{hub.api}/media/{media['id']}/content?variant=720p"
     wait_for(lambda: session.get(content).status_code == 200, "the rendition")
     folder = hub.data / "store/variants" / hashlib.sha256(clip.read_bytes()).hexdigest()
-    thumbnail = (folder / "small.jpg").stat().st_ino
-    (folder / "720p.mp4").write_bytes(b"no video")
+    before = files_made(folder)
+    thumbnail, film = before["small.jpg"].stat().st_ino, before["720p.mp4"]
+    # One byte is another: as long as before, and still a film.
+    flipped = bytearray(film.read_bytes())
+    flipped[-1] ^= 1
+    film.write_bytes(flipped)
     status, findings, _ = check(hub, "--repair")
-    assert status == 1 and [line.split()[0] for line in findings] == ["broken"]
+    assert status == 1 and findings == [f"broken variant {folder.name}/{film.name} {media['id']}"]
     wait_for(lambda: session.get(content).status_code == 200, "the rendition")
-    assert (folder / "720p.mp4").stat().st_size > 1000
-    assert (folder / "small.jpg").stat().st_ino == thumbnail
+    after = files_made(folder)
+    assert after["720p.mp4"].stat().st_size > 1000
+    assert after["small.jpg"].stat().st_ino == thumbnail
     assert check(hub)[0] == 0
+
+
+def test_files_of_variants_that_no_record_names(hub):
+    shelf = Shelf(hub)
+    small = shelf.variant(0, "small.jpg")
+    stray, young = small.with_name("small-" + "0" * 32 + ".jpg"), shelf.folder(1) / "small.webp"
+    stray.write_bytes(b"of an attempt that nobody heard of")
+    wait_for(lambda: time.time() - stray.stat().st_ctime > 10.5, "the time that a record may take")
+    young.write_bytes(b"its record may be on its way")
+    lines = [f"orphaned variant {shelf.digests[0]}/{stray.name}"]
+    assert check(hub)[:2] == (1, lines) and stray.exists()
+    assert check(hub, "--repair")[:2] == (1, lines)
+    assert not stray.exists() and young.exists() and small.exists()
+    young.unlink()
+    assert check(hub)[:2] == (0, [])
 
 
 def test_uploads_under_way_are_no_findings(hub):

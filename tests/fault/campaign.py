@@ -12,14 +12,14 @@ import threading
 import requests
 import yaml
 import state_keys
-from harness import BUILD, PATIENCE_S, ROOT, Hub, Receiver, descendants, wait_for
+from harness import BUILD, PATIENCE_S, ROOT, Hub, Receiver, descendants, files_made, wait_for
 from traffic import Load, Login, Subscriber, make_clip, make_photo
 
 POINTS = re.findall(r'^FAULT\(\w+, "([\w.]+)"\)',
                     (ROOT / "core/base/fault.def").read_text(), re.MULTILINE)
 HAS_POINTS = "MEDIAHUB_FAULTS:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()
 VARIANT_ROWS = yaml.safe_load((ROOT / "schemas/variants.yaml").read_text())["variants"].values()
-VARIANT_FILES = {row["text"]: row["file"] for row in VARIANT_ROWS if "text" in row}
+VARIANT_FILES = {row["text"]: row["file"] for row in VARIANT_ROWS}
 MASKS = [row["file"] for row in VARIANT_ROWS if row["kind"] == "mask"]
 WEBHOOK_TYPES = {"media.uploaded", "media.deleted", "media.ready", "media.failed"}
 CHANNEL_TYPES = WEBHOOK_TYPES | {"media.updated", "media.processing"}
@@ -240,10 +240,10 @@ class Campaign:
             sha256 = record["checksum"].rpartition(":")[2]
             if record["id"] in self.load.kept:
                 assert sha256 == self.load.kept[record["id"]][1]
-            made = list((store / "variants" / sha256).iterdir())
-            assert sorted(path.name for path in made) == sorted(
+            made = files_made(store / "variants" / sha256)
+            assert sorted(made) == sorted(
                 MASKS + [VARIANT_FILES[name] for name in record["variants"]]), (record, made)
-            assert len(made) >= 4 and all(path.stat().st_size > 0 for path in made)
+            assert len(made) >= 4 and all(path.stat().st_size > 0 for path in made.values())
         for sha256 in digests:
             content = (store / "blobs" / sha256[:2] / sha256[2:4] / sha256).read_bytes()
             assert hashlib.sha256(content).hexdigest() == sha256

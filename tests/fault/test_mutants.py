@@ -15,7 +15,7 @@ import pytest
 import state_keys
 from campaign import VARIANT_FILES, random_of
 from conftest import SUMMARIES
-from harness import PATIENCE_S, SANITIZED, Hub, wait_for
+from harness import PATIENCE_S, SANITIZED, Hub, files_made, wait_for
 from mutants import FORMATS, mutant, seeds
 
 COUNT = int(os.environ.get("MEDIAHUB_MUTANTS", 2 if SANITIZED else 4))
@@ -102,7 +102,7 @@ class Lab:
         return tuple(str(media.get(key)) for key in ("status", "type", "width", "height", "failure"))
 
     def problems_of_ready(self, media):
-        folder = self.hub.data / "store/variants" / media["checksum"].rpartition(":")[2]
+        made = files_made(self.hub.data / "store/variants" / media["checksum"].rpartition(":")[2])
         thumbnails = [name for name in media["variants"] if name in SIZES]
         if media["type"] != "audio" and len(thumbnails) != len(SIZES):
             yield "lacks thumbnails"
@@ -112,9 +112,9 @@ class Lab:
                 "720p" not in media["variants"] and not media.get("failure"):
             yield "no rendition, and no word why"
         for name in thumbnails:
-            yield from problems_of_jpeg(folder / VARIANT_FILES[name], SIZES[name], media)
+            yield from problems_of_jpeg(made[VARIANT_FILES[name]], SIZES[name], media)
         if "720p" in media["variants"]:
-            film = (folder / VARIANT_FILES["720p"]).read_bytes()
+            film = made[VARIANT_FILES["720p"]].read_bytes()
             if film[4:8] != b"ftyp" or b"moov" not in film or b"mdat" not in film:
                 yield "a rendition that is no film"
 

@@ -5,7 +5,9 @@
 struct wire_message decode_run(const struct decode_skill *skill, struct decoding *decoding)
 {
     if (skill->run(decoding) && private_write(decoding))
-        return (struct wire_message){.type = WIRE_DECODED, .decoded = {decoding->results}};
+        return (struct wire_message){
+            .type = WIRE_DECODED,
+            .decoded = {decoding->made, decoding->made_count, decoding->results}};
     if (decoding->elsewhere)
         return (struct wire_message){.type = WIRE_ELSEWHERE};
     if (decoding->needs_bytes)

@@ -25,12 +25,10 @@ void decoding_take_size(struct decoding *decoding, uint64_t width, uint64_t heig
 void decoding_made(struct decoding *decoding, size_t i)
 {
     const struct wire_decode *request = &decoding->request;
-    struct wire_results *results = &decoding->results;
 
-    if (!results->variants)
-        results->variants =
-            ARENA_ARRAY(decoding->arena, struct wire_output, request->outputs_count);
-    results->variants[results->variants_count++] = request->outputs[i];
+    if (!decoding->made)
+        decoding->made = ARENA_ARRAY(decoding->arena, struct wire_output, request->outputs_count);
+    decoding->made[decoding->made_count++] = request->outputs[i];
 }
 
 bool decoding_map(const struct decoding *decoding, struct slice *file)

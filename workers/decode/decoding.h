@@ -9,9 +9,11 @@
 struct decoding {
     struct arena *arena;
     struct wire_decode request;
-    int input;                   /* seekable, at its beginning */
-    const int *outputs;          /* one per request.outputs, empty files */
-    uint64_t give_up_ms;         /* clock_ms() */
+    int input;                /* seekable, at its beginning */
+    const int *outputs;       /* one per request.outputs, empty files */
+    uint64_t give_up_ms;      /* clock_ms() */
+    struct wire_output *made; /* out: of request.outputs; or NULL */
+    size_t made_count;
     struct wire_results results; /* out */
     enum wire_reason reason;     /* out, on failure */
     struct slice message;        /* for people */

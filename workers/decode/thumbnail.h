@@ -5,7 +5,7 @@
 #include "decode/decoding.h"
 #include "decode/planes.h"
 
-/* Of planes that are upright sRGB. Fills in results.variants; false after decoding_fail(). */
+/* Of planes that are upright sRGB. Says what it made; false after decoding_fail(). */
 bool thumbnail_write_planes(struct decoding *decoding, const struct planes *planes);
 
 /* The square of the largest thumbnail asked for; 0: none is. */

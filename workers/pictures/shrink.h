@@ -11,7 +11,7 @@
 typedef bool shrink_fn(void *from, int size, VipsImage **out);
 
 /* `first` makes the largest output from `from`; its numbers are taken for what its profile, if it
- * has one, says, else for sRGB's. The others are scaled from that one. Fills in results.variants.
+ * has one, says, else for sRGB's. The others are scaled from that one. Says what it made.
  */
 bool shrink_write(struct decoding *decoding, shrink_fn *first, void *from);
 

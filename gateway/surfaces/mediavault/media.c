@@ -76,7 +76,7 @@ static void write_link(struct json_writer *w, struct request *req, const char *k
 static bool has_picture(const struct media *media)
 {
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (variant_row(v)->kind == VARIANT_THUMBNAIL && variant_exists(media->variants, v))
+        if (variant_row(v)->kind == VARIANT_THUMBNAIL && variant_exists(VARIANTS_OF(media), v))
             return true;
     return media->type == MEDIA_IMAGE || media->type == MEDIA_VIDEO;
 }
@@ -90,6 +90,14 @@ static void write_links(struct json_writer *w, struct request *req, const struct
         jw_str_or_null(w, "thumbnail_url", SLICE_NONE);
 }
 
+static void write_number_or_null(struct json_writer *w, const char *key, uint64_t value)
+{
+    if (value)
+        jw_int(w, key, (int64_t)value);
+    else
+        jw_str_or_null(w, key, SLICE_NONE);
+}
+
 /* What a player opens by itself: a path of its own for each. */
 static void write_renditions(struct json_writer *w, struct request *req, const struct media *media)
 {
@@ -97,26 +105,20 @@ static void write_renditions(struct json_writer *w, struct request *req, const s
     jw_array(w);
     for (enum variant v = 0; v < VARIANT_COUNT; v++) {
         const struct variant_row *row = variant_row(v);
+        struct variant_made made;
+
+        if (row->kind != VARIANT_RENDITION || !variant_find(VARIANTS_OF(media), v, &made))
+            continue;
         struct slice what =
             arena_printf(req->task.arena, "content?variant=%.*s", SLICE_ARG(row->name));
-
-        if (row->kind != VARIANT_RENDITION || !variant_exists(media->variants, v))
-            continue;
         jw_object(w);
         jw_str(w, "name", row->name);
-        jw_str(w, "mime_type", slice_from(row->now.mime));
+        jw_str(w, "mime_type", slice_from(made.file->mime));
+        write_number_or_null(w, "size", made.size);
         write_link(w, req, "url", media, what.p);
         jw_object_end(w);
     }
     jw_array_end(w);
-}
-
-static void write_number_or_null(struct json_writer *w, const char *key, uint64_t value)
-{
-    if (value)
-        jw_int(w, key, (int64_t)value);
-    else
-        jw_str_or_null(w, key, SLICE_NONE);
 }
 
 /* A text or a number of the worker's object, null where it said nothing. */
@@ -189,7 +191,7 @@ static void write_lists(struct json_writer *w, const struct media *media)
     jw_key(w, "variants");
     jw_array(w);
     for (enum variant v = 0; v < VARIANT_COUNT; v++)
-        if (variant_exists(media->variants, v) && variant_row(v)->name.n)
+        if (variant_row(v)->kind != VARIANT_MASK && variant_exists(VARIANTS_OF(media), v))
             jw_slice(w, variant_row(v)->name);
     jw_array_end(w);
 }

@@ -7,7 +7,6 @@
 #include "state/job_kind.h"
 #include "state/lease.h"
 #include "store/store_content.h"
-#include "store/variant.h"
 
 #include <inttypes.h>
 
@@ -54,31 +53,53 @@ static struct slice variant_filename(struct arena *arena, const struct media *me
     return arena_printf(arena, "%.*s-%.*s", SLICE_ARG(stem), SLICE_ARG(file->name));
 }
 
-static void reply_variant(struct request *req, const struct media *media, enum variant variant)
+/* Opens the file that the record names. Made anew since the record was read, it is another one by
+ * now. */
+static enum err open_variant(struct request *req, struct media *media, enum variant variant,
+                             struct variant_made *made, int *fd, uint64_t *size)
 {
-    const struct variant_file *file;
+    struct task *task = &req->task;
+    struct store *store = req->gateway->store;
+    enum err err = store_made_open(task, store, media->sha256, variant, made, fd, size);
+
+    if (err != ERR_NOT_FOUND)
+        return err;
+    err = media_load(task, req->gateway->state, media->id, media);
+    if (err == OK && !variant_find(VARIANTS_OF(media), variant, made))
+        err = ERR_NOT_FOUND;
+    return err == OK ? store_made_open(task, store, media->sha256, variant, made, fd, size) : err;
+}
+
+static struct slice variant_etag(struct arena *arena, const struct media *media,
+                                 const struct variant_made *made, uint64_t size)
+{
+    if (made->etag.n)
+        return arena_printf(arena, "\"%.*s\"", SLICE_ARG(made->etag));
+    return arena_printf(arena, "\"%.*s-%.*s-%" PRIx64 "\"", SLICE_ARG(media->sha256),
+                        SLICE_ARG(made->file->name), size);
+}
+
+static void reply_variant(struct request *req, struct media *media, enum variant variant)
+{
     struct arena *arena = req->task.arena;
+    struct variant_made made;
     uint64_t size;
     int fd;
 
-    if (!variant_exists(media->variants, variant)) {
+    if (!variant_find(VARIANTS_OF(media), variant, &made)) {
         reply_not_made(req, media, variant_row(variant));
         return;
     }
-    enum err err = store_variant_find(&req->task, req->gateway->store, media->sha256, variant,
-                                      &file, &fd, &size);
-    if (!ok_or_reply(req, err))
+    if (!ok_or_reply(req, open_variant(req, media, variant, &made, &fd, &size)))
         return;
-    download_reply(req,
-                   &(struct download){
-                       .fd = fd,
-                       .size = size,
-                       .etag = arena_printf(arena, "\"%.*s-%.*s-%" PRIx64 "\"",
-                                            SLICE_ARG(media->sha256), SLICE_ARG(file->name), size),
-                       .content_type = file->mime,
-                       .filename = variant_filename(arena, media, file),
-                       .cache_control = SLICE(VARIANT_CACHING),
-                   });
+    download_reply(req, &(struct download){
+                            .fd = fd,
+                            .size = size,
+                            .etag = variant_etag(arena, media, &made, size),
+                            .content_type = made.file->mime,
+                            .filename = variant_filename(arena, media, made.file),
+                            .cache_control = SLICE(VARIANT_CACHING),
+                        });
 }
 
 /* Made before masks were: the job is asked for once a minute, however many look. */
@@ -86,23 +107,42 @@ static void ask_for_mask(struct request *req, const struct media *media)
 {
     struct arena *arena = req->task.arena;
     struct slice key = arena_printf(arena, "mask:%.*s", SLICE_ARG(media->id));
+    size_t n;
+    struct slice *rows = variant_asked(arena, VARIANTS_OF(media), NULL, &n);
 
     if (lease_take(&req->task, req->gateway->state, key, lease_holder_new(arena),
                    MASK_ASK_AGAIN_MS) == OK)
-        media_regenerate(&req->task, req->gateway->state, media, variant_renewed(media->variants),
+        media_regenerate(&req->task, req->gateway->state, media, rows, n,
                          job_kind_for(media->type));
 }
 
-/* What only its owner is to see of a picture, clip or recording leaves blanked; until it is known
- * what that is, nothing leaves. *mask is NULL for the owner. */
-static bool mask_or_reply(struct request *req, const struct media *media, struct mask **mask)
-{
-    bool masked = media->type != MEDIA_DOCUMENT;
+/* How somebody sees an original: what only its owner is to see of a picture, clip or recording is
+ * blanked, by a mask that has an ETag too. */
+struct view {
+    struct mask *mask; /* NULL: all of it */
+    struct slice etag;
+};
 
-    *mask = NULL;
+static struct slice masked_etag(struct arena *arena, const struct media *media,
+                                const struct variant_made *made)
+{
+    return arena_printf(arena, "\"%.*s-%.*s\"", SLICE_ARG(media->sha256),
+                        SLICE_ARG(made->etag.n ? made->etag : SLICE("public")));
+}
+
+/* Until it is known what strangers may not see, nothing leaves. */
+static bool view_or_reply(struct request *req, struct media *media, struct view *view)
+{
+    struct arena *arena = req->task.arena;
+    bool masked = media->type != MEDIA_DOCUMENT;
+    struct variant_made made;
+    uint64_t size;
+    int fd;
+
+    *view = (struct view){.etag = arena_printf(arena, "\"%.*s\"", SLICE_ARG(media->sha256))};
     if (!masked || slice_eq(req->principal.user_id, media->owner))
         return true;
-    if (!(media->variants & VARIANT_BIT(VARIANT_PRIVATE))) {
+    if (!variant_find(VARIANTS_OF(media), VARIANT_PRIVATE, &made)) {
         if (media->status == MEDIA_READY)
             ask_for_mask(req, media);
         if (media->status != MEDIA_PROCESSING)
@@ -110,19 +150,21 @@ static bool mask_or_reply(struct request *req, const struct media *media, struct
         reply_not_made(req, media, variant_row(VARIANT_PRIVATE));
         return false;
     }
-    *mask = ARENA_NEW(req->task.arena, struct mask);
-    enum err err = store_mask_load(&req->task, req->gateway->store, media->sha256, *mask);
+    view->mask = ARENA_NEW(arena, struct mask);
+    enum err err = open_variant(req, media, VARIANT_PRIVATE, &made, &fd, &size);
+    if (err == OK)
+        err = store_mask_read(&req->task, fd, size, view->mask);
+    view->etag = masked_etag(arena, media, &made);
     return ok_or_reply(req, err == ERR_CONFLICT ? ERR_INTERNAL : err);
 }
 
-static void reply_original(struct request *req, const struct media *media)
+static void reply_original(struct request *req, struct media *media)
 {
-    struct arena *arena = req->task.arena;
-    struct mask *mask;
+    struct view view;
     uint64_t size;
     int fd;
 
-    if (!mask_or_reply(req, media, &mask))
+    if (!view_or_reply(req, media, &view))
         return;
     enum err err = store_blob_open(&req->task, req->gateway->store, media->sha256, &fd, &size);
     if (!ok_or_reply(req, err))
@@ -130,11 +172,10 @@ static void reply_original(struct request *req, const struct media *media)
     download_reply(req, &(struct download){
                             .fd = fd,
                             .size = size,
-                            .etag = arena_printf(arena, "\"%.*s%s\"", SLICE_ARG(media->sha256),
-                                                 mask ? "-public" : ""),
-                            .mask = mask,
+                            .etag = view.etag,
+                            .mask = view.mask,
                             .modified_ms = media->created_ms,
-                            .content_type = arena_cstr(arena, media->mime_type),
+                            .content_type = arena_cstr(req->task.arena, media->mime_type),
                             .filename = media->filename,
                             .cache_control = SLICE(ORIGINAL_CACHING),
                         });

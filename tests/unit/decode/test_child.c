@@ -189,13 +189,18 @@ static struct wire_message decode_fd(int input, enum wire_kind kind)
     return decode_with(input, kind, &job);
 }
 
-static struct wire_results decode_file(const char *path, enum wire_kind kind)
+static struct wire_decoded decode_whole(const char *path, enum wire_kind kind)
 {
     struct wire_message answer = decode_fd(open(path, O_RDONLY | O_CLOEXEC), kind);
 
     if (answer.type != WIRE_DECODED)
         fail_msg("%s: %.*s", path, SLICE_ARG(answer.undecodable.message));
-    return answer.decoded.results;
+    return answer.decoded;
+}
+
+static struct wire_results decode_file(const char *path, enum wire_kind kind)
+{
+    return decode_whole(path, kind).results;
 }
 
 /* SOI and APP0 (JFIF), as wide or as high as asked (ITU-T T.81 section B.2.2), and with nothing of
@@ -289,14 +294,15 @@ static void test_pictures(void **state)
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct wire_results results = decode_file(cases[i].path, WIRE_KIND_IMAGE);
+        struct wire_decoded decoded = decode_whole(cases[i].path, WIRE_KIND_IMAGE);
+        struct wire_results results = decoded.results;
         static const unsigned sizes[OUTPUTS] = {200, 800, 400};
 
         print_message("%s: %s\n", cases[i].path, arena_cstr(arena, results.metadata.camera));
         assert_int_equal(results.width, cases[i].width);
         assert_int_equal(results.height, cases[i].height);
         assert_string_equal(arena_cstr(arena, results.metadata.camera), cases[i].camera);
-        assert_int_equal(results.variants_count, OUTPUTS);
+        assert_int_equal(decoded.outputs_count, OUTPUTS);
         for (size_t o = 0; o < OUTPUTS; o++)
             check_jpeg(outputs[o], sizes[o] < cases[i].largest ? sizes[o] : cases[i].largest);
         drop_outputs();
@@ -359,7 +365,8 @@ static void test_clips(void **state)
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct wire_results results = decode_file(cases[i].path, WIRE_KIND_VIDEO);
+        struct wire_decoded decoded = decode_whole(cases[i].path, WIRE_KIND_VIDEO);
+        struct wire_results results = decoded.results;
 
         print_message("%s: %llux%llu %llu ms\n", cases[i].path, (unsigned long long)results.width,
                       (unsigned long long)results.height, (unsigned long long)results.duration_ms);
@@ -367,7 +374,7 @@ static void test_clips(void **state)
         assert_int_equal(results.height, cases[i].height);
         assert_in_range(results.duration_ms, cases[i].duration_ms - 400,
                         cases[i].duration_ms + 400);
-        assert_int_equal(results.variants_count, cases[i].variants);
+        assert_int_equal(decoded.outputs_count, cases[i].variants);
         assert_int_equal(results.metadata.has_location, cases[i].located);
         if (cases[i].variants)
             check_jpeg(outputs[0], 200);

@@ -10,6 +10,9 @@
 #define A "aaaac44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define B "bbbbc44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
+/* As records held them before there were rows. */
+static struct slice number[] = {SLICE_INIT("7")};
+
 static struct media create(struct task *task, struct state *state, unsigned partition,
                            struct slice sha256)
 {
@@ -20,7 +23,8 @@ static struct media create(struct task *task, struct state *state, unsigned part
                           .mime_type = SLICE("image/jpeg"),
                           .type = MEDIA_IMAGE,
                           .status = MEDIA_READY,
-                          .variants = 7,
+                          .variants = number,
+                          .variant_count = 1,
                           .sha256 = sha256};
 
     assert_int_equal(media_create(task, state, &media, NULL, NULL, NULL), OK);
@@ -32,11 +36,16 @@ static void references(struct task *task, struct state *state)
     const struct slice hashes[] = {SLICE(A), SLICE(B)};
     unsigned last = state->partitions - 1;
     bool referenced[2] = {true, true};
+    uint64_t count;
 
     assert_int_equal(blob_referenced(task, state, hashes, 2, referenced), OK);
     assert_false(referenced[0] || referenced[1]);
     struct media first = create(task, state, 0, SLICE(A));
     struct media second = create(task, state, last, SLICE(A));
+    assert_int_equal(blob_count(task, state, SLICE(A), &count), OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(blob_count(task, state, SLICE(B), &count), OK);
+    assert_int_equal(count, 0);
     assert_int_equal(blob_referenced(task, state, hashes, 2, referenced), OK);
     assert_true(referenced[0] && !referenced[1]);
     assert_int_equal(delete_media(task, state, &first), OK);
@@ -85,20 +94,22 @@ static void scan(struct task *task, struct state *state)
 static void regenerate(struct task *task, struct state *state)
 {
     struct media media = create(task, state, 0, SLICE(A)), now;
+    struct slice rows[] = {SLICE("small image/jpeg - -"), SLICE("large image/jpeg - -")};
     struct job job;
 
-    assert_int_equal(media_regenerate(task, state, &media, 5, JOB_IMAGE), OK);
+    assert_int_equal(media_regenerate(task, state, &media, rows, 2, JOB_IMAGE), OK);
     assert_int_equal(media_load(task, state, media.id, &now), OK);
-    assert_int_equal(now.variants, 5);
+    assert_int_equal(now.variant_count, 2);
+    assert_true(slice_eq(now.variants[1], rows[1]));
     assert_int_equal(now.status, MEDIA_READY);
     assert_int_equal(job_claim(task, state, &(struct job_wish){.kinds = 1u << JOB_IMAGE}, &job),
                      OK);
     assert_true(slice_eq(job.subject_id, media.id) && slice_eq(job.sha256, SLICE(A)));
     assert_int_equal(job.lane, LANE_REGENERATION);
     /* Asked for by somebody who read it before. */
-    assert_int_equal(media_regenerate(task, state, &media, 5, JOB_IMAGE), ERR_CONFLICT);
+    assert_int_equal(media_regenerate(task, state, &media, rows, 2, JOB_IMAGE), ERR_CONFLICT);
     assert_int_equal(delete_media(task, state, &now), OK);
-    assert_int_equal(media_regenerate(task, state, &now, 1, JOB_IMAGE), ERR_NOT_FOUND);
+    assert_int_equal(media_regenerate(task, state, &now, rows, 1, JOB_IMAGE), ERR_NOT_FOUND);
     assert_int_equal(job_claim(task, state, &(struct job_wish){.kinds = 1u << JOB_IMAGE}, &job),
                      ERR_NOT_FOUND);
 }

@@ -157,17 +157,22 @@ static void fences(struct task *task, struct state *state)
 struct work {
     struct state *state;
     struct job job;
-    unsigned bit; /* of the variants that it makes */
+    struct slice row; /* of the variant that it makes */
     enum { FINISHES, PARKS, EDITS, ANNOUNCES } does;
     enum err err;
     unsigned *running;
+    struct arena *arena;
 };
 
 static struct media_outcome add_variant(struct media *now, void *arg)
 {
     const struct work *work = arg;
+    struct slice *rows = ARENA_ARRAY(work->arena, struct slice, now->variant_count + 1);
 
-    now->variants |= work->bit;
+    for (size_t i = 0; i < now->variant_count; i++)
+        rows[i] = now->variants[i];
+    rows[now->variant_count++] = work->row;
+    now->variants = rows;
     return (struct media_outcome){.event = EVENT_MEDIA_UPDATED};
 }
 
@@ -228,10 +233,11 @@ static void two_jobs_at_once(struct task *task, struct state *state)
         redis_command(task, state->durable, &v, SLICE("HDEL"), record_key(task->arena, &job),
                       SLICE("rev"));
         struct work works[] = {
-            {state, job, 1, FINISHES, OK, &running},
-            {state, another(task, state, &media), 2, i % 2 ? FINISHES : PARKS, OK, &running},
-            {state, job, 0, EDITS, OK, &running},
-            {state, job, 0, ANNOUNCES, OK, &running},
+            {state, job, SLICE("small"), FINISHES, OK, &running, task->arena},
+            {state, another(task, state, &media), SLICE("720p"), i % 2 ? FINISHES : PARKS, OK,
+             &running, task->arena},
+            {state, job, SLICE_NONE, EDITS, OK, &running, NULL},
+            {state, job, SLICE_NONE, ANNOUNCES, OK, &running, NULL},
         };
         works[3].job = works[1].job;
         for (size_t k = 0; k < COUNT_OF(works); k++)
@@ -241,7 +247,7 @@ static void two_jobs_at_once(struct task *task, struct state *state)
             assert_int_equal(works[k].err, OK);
         assert_true(works[3].err == OK || works[3].err == ERR_CONFLICT);
         assert_int_equal(media_load(task, state, media.id, &media), OK);
-        assert_int_equal(media.variants, i % 2 ? 3 : 1);
+        assert_int_equal(media.variant_count, i % 2 ? 2 : 1);
         assert_true(slice_eq(media.title, SLICE("edited")));
         assert_true(slice_eq(media.failure_code, i % 2 ? SLICE("") : SLICE("damaged")));
         assert_int_equal(media.rev, 3);

@@ -16,6 +16,7 @@ static void record(struct task *task, struct state *state)
 {
     unsigned last = state->partitions - 1;
     struct slice tags[] = {SLICE("sea"), SLICE("summer 2023")};
+    struct slice variants[] = {SLICE("small image/jpeg 12 ab"), SLICE("private x 1 cd")};
     struct media media = {.owner = id_new(task->arena, SLICE("user_"), last),
                           .title = SLICE("Tür \"auf\"\n"),
                           .description = SLICE(""),
@@ -27,7 +28,8 @@ static void record(struct task *task, struct state *state)
                           .tags = tags,
                           .tag_count = 2,
                           .is_public = true,
-                          .variants = 5,
+                          .variants = variants,
+                          .variant_count = 2,
                           .taken_ms = -12,
                           .metadata = SLICE("{\"camera\":\"x\"}")};
     struct media got;
@@ -46,7 +48,8 @@ static void record(struct task *task, struct state *state)
     assert_int_equal(got.status, MEDIA_PROCESSING);
     assert_true(got.size == media.size && got.taken_ms == -12 &&
                 got.created_ms == media.created_ms);
-    assert_int_equal(got.variants, 5);
+    assert_int_equal(got.variant_count, 2);
+    assert_true(slice_eq(got.variants[1], variants[1]));
     assert_true(got.is_public);
     assert_int_equal(got.tag_count, 2);
     assert_true(slice_eq(got.tags[1], SLICE("summer 2023")));

@@ -1,5 +1,6 @@
 #include "scratch.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "store/store_content.h"
 
@@ -52,9 +53,41 @@ static void test_missing(void **state)
     run_on_fiber(open_missing, NULL);
 }
 
+#define THUMBNAIL_ETAG "80f61f96184524ba54db767ed4948739"
+
+static size_t keep_variant(struct store *store, struct slice bytes, struct variant_print *print)
+{
+    scratch_write("keep/incoming/b", bytes, 0);
+    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("small.jpg"),
+                                        scratch_path("keep/incoming/b"), print),
+                     OK);
+    assert_int_equal(print->size, bytes.n);
+    assert_int_equal(scratch_count("keep/incoming"), 0);
+    return scratch_count("keep/variants/" HASH);
+}
+
+/* Files are named by what they hold: the same twice is one, anything else leaves it alone. */
+static void keep_thumbnails(struct task *task, struct store *store)
+{
+    struct variant_print print, other;
+    uint64_t size;
+    int fd;
+
+    assert_int_equal(keep_variant(store, SLICE("thumbnail"), &print), 1);
+    assert_string_equal(print.etag, THUMBNAIL_ETAG);
+    assert_int_equal(keep_variant(store, SLICE("thumbnail"), &print), 1);
+    assert_int_equal(keep_variant(store, SLICE("thumbnai1"), &other), 2);
+    assert_string_not_equal(other.etag, THUMBNAIL_ETAG);
+    assert_int_equal(store_variant_open(task, store, SLICE(HASH),
+                                        SLICE("small-" THUMBNAIL_ETAG ".jpg"), &fd, &size),
+                     OK);
+    read_open(task->arena, fd, size, SLICE("thumbnail"));
+}
+
 static void keep_and_open(struct task *task, void *arg)
 {
     struct store *store = open_here("keep");
+    struct variant_print print;
     uint64_t size;
     int fd;
 
@@ -63,15 +96,8 @@ static void keep_and_open(struct task *task, void *arg)
     assert_int_equal(store_blob_open(task, store, SLICE(HASH), &fd, &size), OK);
     read_open(task->arena, fd, size, SLICE("original"));
 
-    scratch_write("keep/incoming/b", SLICE("thumbnail"), 0);
-    const char *absolute = scratch_path("keep/incoming/b");
-    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("small.jpg"), absolute), OK);
-    assert_int_equal(store_variant_open(task, store, SLICE(HASH), SLICE("small.jpg"), &fd, &size),
-                     OK);
-    read_open(task->arena, fd, size, SLICE("thumbnail"));
-    assert_int_equal(scratch_count("keep/incoming"), 0);
-
-    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("x"), "incoming/none"),
+    keep_thumbnails(task, store);
+    assert_int_equal(store_variant_keep(store, SLICE(HASH), SLICE("x.y"), "incoming/none", &print),
                      ERR_NOT_FOUND);
     store_close(store);
 }
@@ -79,6 +105,33 @@ static void keep_and_open(struct task *task, void *arg)
 static void test_keep_and_open(void **state)
 {
     run_on_fiber(keep_and_open, NULL);
+}
+
+/* What has come after the decision to remove stays. */
+static void test_removal(void **state)
+{
+    struct arena *arena = arena_new();
+    struct store *store = open_here("removal");
+    uint64_t before_ms = clock_unix_ms() - 1000, after_ms;
+    size_t n;
+
+    assert_int_equal(mkdir(scratch_path("removal/variants/" HASH), 0700), 0);
+    scratch_write("removal/variants/" HASH "/small.webp", SLICE("old"), 3600);
+    scratch_write("removal/variants/" HASH "/large.jpg", SLICE("old"), 3600);
+    store_variant_remove(store, SLICE(HASH), SLICE("small.webp"), before_ms);
+    store_variant_files(arena, store, SLICE(HASH), before_ms, &n);
+    assert_int_equal(n, 0);
+    assert_int_equal(scratch_count("removal/variants/" HASH), 2);
+    after_ms = clock_unix_ms() + 1000;
+    struct slice *files = store_variant_files(arena, store, SLICE(HASH), after_ms, &n);
+    assert_int_equal(n, 2);
+    assert_true(slice_eq(files[0], SLICE("large.jpg")) || slice_eq(files[1], SLICE("large.jpg")));
+    store_variant_remove(store, SLICE(HASH), SLICE("small.webp"), after_ms);
+    store_variant_remove(store, SLICE(HASH), SLICE("small.webp"), after_ms);
+    files = store_variant_files(arena, store, SLICE(HASH), after_ms, &n);
+    assert_true(n == 1 && slice_eq(files[0], SLICE("large.jpg")));
+    arena_free(arena);
+    store_close(store);
 }
 
 static void open_from_trash(struct task *task, void *arg)
@@ -154,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_keep_and_open),
+        cmocka_unit_test(test_removal),
         cmocka_unit_test(test_trash_gives_back),
         cmocka_unit_test(test_remains_of_the_dead_go_at_open),
         cmocka_unit_test(test_open_says_why_not),

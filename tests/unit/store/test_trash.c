@@ -19,6 +19,16 @@ static uint64_t hour_ago_ms(void)
     return clock_unix_ms() - HOUR_S * 1000;
 }
 
+static void put_variant(struct slice bytes)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/variants/" HASH, folder);
+    mkdir(scratch_path(path), 0700);
+    snprintf(path, sizeof path, "%s/variants/" HASH "/small.jpg", folder);
+    scratch_write(path, bytes, 0);
+}
+
 /* A fresh store with one blob of this age and one variant of it. */
 static void begin(const char *name, time_t age_s)
 {
@@ -28,9 +38,7 @@ static void begin(const char *name, time_t age_s)
     snprintf(folder, sizeof folder, "%s", name);
     store = store_open(slice_from(scratch_path(name)), 0, &problem);
     assert_non_null(store);
-    snprintf(path, sizeof path, "%s/incoming/v", name);
-    scratch_write(path, SLICE("variant"), 0);
-    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.jpg"), "incoming/v"), OK);
+    put_variant(SLICE("variant"));
     snprintf(path, sizeof path, "%s/incoming/b", name);
     scratch_write(path, SLICE("blob"), age_s);
     assert_int_equal(store_blob_keep(store, SHA, "incoming/b"), OK);
@@ -91,8 +99,7 @@ static void test_restoring_keeps_what_is_there(void **unused)
 
     begin("anew", 2 * HOUR_S);
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
-    scratch_write("anew/incoming/v", SLICE("newer"), 0);
-    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.jpg"), "incoming/v"), OK);
+    put_variant(SLICE("newer"));
     scratch_write("anew/incoming/b", SLICE("blob"), 0);
     assert_int_equal(store_blob_keep(store, SHA, "incoming/b"), OK);
     assert_false(trash_restore(store, SHA));
@@ -109,8 +116,7 @@ static void test_trash_takes_the_newer_variants(void **unused)
 
     begin("twice", 2 * HOUR_S);
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
-    scratch_write("twice/incoming/v", SLICE("newer"), 0);
-    assert_int_equal(store_variant_keep(store, SHA, SLICE("small.jpg"), "incoming/v"), OK);
+    put_variant(SLICE("newer"));
     assert_int_equal(trash_put(store, SHA, hour_ago_ms()), OK);
     assert_true(
         slice_eq(scratch_read(arena, "twice/trash/" HASH ".variants/small.jpg"), SLICE("newer")));

@@ -62,9 +62,13 @@ static void test_job_survives_the_wire(void **state)
 
 static void test_results_keep_what_is_known_and_what_is_not(void **state)
 {
+    struct wire_made made[] = {
+        {SLICE("small.jpg"), 10233, SLICE("0123456789abcdef0123456789abcdef")}};
     struct wire_message message = {
         .type = WIRE_DONE,
         .done = {.lease = SLICE("l"),
+                 .made = made,
+                 .made_count = 1,
                  .results = {.width = 4000,
                              .height = 3000,
                              .has_taken_ms = true,
@@ -74,10 +78,13 @@ static void test_results_keep_what_is_known_and_what_is_not(void **state)
                                           .aperture = 1.8,
                                           .has_location = true,
                                           .location = {.latitude = -22.5, .longitude = 180}}}}};
-    struct wire_results back = again(&message).done.results;
+    struct wire_done done = again(&message).done;
+    struct wire_results back = done.results;
 
     assert_true(back.has_taken_ms && back.taken_ms == -459791450000);
-    assert_int_equal(back.variants_count, 0);
+    assert_int_equal(done.made_count, 1);
+    assert_true(slice_eq(done.made[0].file, made[0].file) && done.made[0].size == 10233);
+    assert_true(slice_eq(done.made[0].etag, made[0].etag));
     assert_true(slice_eq(back.metadata.camera, SLICE("Caméra")));
     assert_int_equal(back.metadata.lens.n, 0);
     assert_false(back.metadata.has_iso);
@@ -251,20 +258,20 @@ static void test_refuses_reals_that_are_no_place(void **state)
 
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         refused(WIRE_OUT_OF_RANGE,
-                pack("mtnttt"
-                     "mtttatntntnt"
+                pack("mtntttat"
+                     "mtttntntnt"
                      "mt"
                      "mtdtd",
-                     3, "v", WIRE_VERSION, "type", "decoded", "results", 6, "nature", "image",
-                     "variants", 0, "width", 1, "height", 1, "duration_ms", 0, "metadata", 1,
-                     "location", 2, "latitude", wrong[i], "longitude", 0.0));
+                     4, "v", WIRE_VERSION, "type", "decoded", "outputs", 0, "results", 5, "nature",
+                     "image", "width", 1, "height", 1, "duration_ms", 0, "metadata", 1, "location",
+                     2, "latitude", wrong[i], "longitude", 0.0));
     }
-    refused(WIRE_FINE, pack("mtnttt"
-                            "mtttatntntnt"
+    refused(WIRE_FINE, pack("mtntttat"
+                            "mtttntntnt"
                             "mt"
                             "mtdtd",
-                            3, "v", WIRE_VERSION, "type", "decoded", "results", 6, "nature",
-                            "image", "variants", 0, "width", 1, "height", 1, "duration_ms", 0,
+                            4, "v", WIRE_VERSION, "type", "decoded", "outputs", 0, "results", 5,
+                            "nature", "image", "width", 1, "height", 1, "duration_ms", 0,
                             "metadata", 1, "location", 2, "latitude", 90.0, "longitude", 0.0));
 }
 

@@ -169,4 +169,5 @@ def main(source, target_header, target_tables):
     write(target_tables, tables(schema))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

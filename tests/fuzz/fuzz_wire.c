@@ -18,12 +18,24 @@ static struct slice write_down(struct arena *arena, const struct wire_message *m
     return text;
 }
 
+/* What was found in an earlier version goes on to be read as far as it was then. */
+static struct slice of_today(struct arena *arena, const uint8_t *bytes, size_t size)
+{
+    static const char head[] = "\xa1v"; /* behind the byte that begins the map */
+    char *copy = arena_alloc(arena, size + 1);
+
+    memcpy(copy, bytes, size);
+    if (size > 3 && memcmp(copy + 1, head, 2) == 0)
+        copy[3] = WIRE_VERSION;
+    return (struct slice){copy, size};
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct arena *arena = arena_new();
     struct wire_message message, again;
 
-    if (wire_decode(arena, (struct slice){(const char *)bytes, size}, &message) == WIRE_FINE) {
+    if (wire_decode(arena, of_today(arena, bytes, size), &message) == WIRE_FINE) {
         struct slice first = write_down(arena, &message);
 
         if (first.n <= WIRE_MAX_BYTES) {

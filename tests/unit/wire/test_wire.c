@@ -1,8 +1,10 @@
 #include "unit.h"
 #include "wire/wire.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <msgpack.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct arena *arena;
@@ -107,6 +109,36 @@ static void test_small_messages(void **state)
         again(&message);
     }
     assert_int_equal(again(&ready).ready.kinds, 5);
+}
+
+/* What the schema says of each message, as large and as small as it may be. */
+static void test_every_message_of_the_schema(void **state)
+{
+    DIR *folder = opendir(WIRE_SEEDS);
+    const struct dirent *entry;
+    unsigned seen[WIRE_TYPE_COUNT] = {0};
+    char *bytes = arena_alloc(arena, WIRE_MAX_BYTES);
+
+    assert_non_null(folder);
+    while ((entry = readdir(folder))) {
+        struct wire_message message;
+        char path[512];
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", WIRE_SEEDS, entry->d_name);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        size_t n = fread(bytes, 1, WIRE_MAX_BYTES, file);
+        fclose(file);
+        if (wire_decode(arena, (struct slice){bytes, n}, &message) != WIRE_FINE)
+            fail_msg("%s is refused", entry->d_name);
+        again(&message);
+        seen[message.type]++;
+    }
+    closedir(folder);
+    for (size_t i = 0; i < WIRE_TYPE_COUNT; i++)
+        assert_int_equal(seen[i], 2);
 }
 
 static void test_full_buffer_is_told(void **state)
@@ -305,6 +337,7 @@ int main(void)
         TEST(test_job_survives_the_wire),
         TEST(test_results_keep_what_is_known_and_what_is_not),
         TEST(test_small_messages),
+        TEST(test_every_message_of_the_schema),
         TEST(test_full_buffer_is_told),
         TEST(test_accepts_a_message_by_hand),
         TEST(test_refuses_what_is_not_a_message),

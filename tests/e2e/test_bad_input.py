@@ -644,6 +644,9 @@ def trickle(connection, text, start=b""):
 
 # ---- the hub and its judges ----
 
+DECODERS = 3                        # of a worker: for JPEG, for other pictures, for films
+
+
 def count_fds(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -686,10 +689,13 @@ class World:
         wait_for(lambda: not self.incoming(), "no temporary file")
         wait_for(lambda: count_fds(self.gateway) <= self.fds, "no descriptor more than before")
         wait_for(lambda: self.names() == self.processes, "the same processes as before")
+        assert len(self.hub.pids("mediahub-decode")) <= DECODERS * self.processes["mediahub-worker"]
         assert self.hub.pids("mediahub-gateway") == [self.gateway]
 
     def names(self):
-        return collections.Counter(descendants(self.hub.process.pid).values())
+        """Without the decoders, each of which begins with a worker's first file of its kind, and stays."""
+        return collections.Counter(name for name in descendants(self.hub.process.pid).values()
+                                   if name != "mediahub-decode")
 
     def connections(self):
         """Of the gateway, as the kernel knows them (01 is ESTABLISHED)."""

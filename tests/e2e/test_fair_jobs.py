@@ -54,7 +54,7 @@ def test_a_film_lets_clips_and_pictures_pass(make_hub, film, clip, photo):
     wait_for(lambda: has_rendition(hub, bob, short), "the clip's rendition")
     assert not has_rendition(hub, ann, long)
     wait_for(lambda: state_of(first) in ("R", "S", "D"), "the film's going on")
-    wait_for(lambda: has_rendition(hub, ann, long), "the film's rendition", 4 * PATIENCE_S)
+    wait_for(lambda: has_rendition(hub, ann, long), "the film's rendition", 10 * PATIENCE_S)
     assert record(hub, ann, long)["failure"] is None
 
 

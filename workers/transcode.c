@@ -211,7 +211,7 @@ static void lend(struct run *run)
 {
     const struct transcode *transcode = run->transcode;
 
-    if (!transcode->user->other)
+    if (!transcode->user->stranger)
         return;
     run->lent = reader_user_lend(transcode->user, transcode->input, transcode->output);
     if (!run->lent)
@@ -295,7 +295,7 @@ enum transcode_end transcode_run(struct task *task, const struct transcode *tran
         begin(run);
     fiber_await(&run->over, FIBER_FOREVER); /* the watch ends it */
     if (run->lent)
-        reader_user_take_back(transcode->user, transcode->output);
+        reader_user_take_back(transcode->input, transcode->output);
     enum transcode_end end = judge(task, run, words);
     buf_fini(&run->line);
     buf_fini(&run->tail);

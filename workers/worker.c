@@ -380,17 +380,24 @@ static bool pull_once(struct task *task, struct pull *pull)
     return true;
 }
 
+static void close_places(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->n; i++)
+        link_close(worker->pulls[i].link);
+    for (size_t i = 0; i < 2; i++)
+        if (worker->lanes[i])
+            lane_close(worker->lanes[i]);
+    if (worker->store)
+        store_close(worker->store);
+}
+
 static void finish_stop(struct task *task, struct worker *worker)
 {
     void (*on_end)(void *arg) = worker->on_end;
     void *arg = worker->on_end_arg;
 
     decoders_stop(task, worker->decoders);
-    for (size_t i = 0; i < worker->n; i++)
-        link_close(worker->pulls[i].link);
-    store_close(worker->store);
-    for (size_t i = 0; i < 2; i++)
-        lane_close(worker->lanes[i]);
+    close_places(worker);
     mem_free(worker);
     on_end(arg);
 }
@@ -474,6 +481,16 @@ static bool parse_kinds(struct slice names, unsigned *kinds)
     return *kinds != 0;
 }
 
+/* Some of it only root can: read the store's mark, the file of the memory that all share. */
+static bool open_places(struct worker *worker, const struct worker_settings *settings,
+                        char **problem)
+{
+    worker->store = store_join(settings->store, problem);
+    for (size_t i = 0; worker->store && i < 2; i++)
+        worker->lanes[i] = lane_open(settings->data, settings->memory_bytes);
+    return worker->store;
+}
+
 struct worker *worker_start(const struct worker_settings *settings, char **problem)
 {
     enum { PROBLEM_BYTES = 200 };
@@ -494,17 +511,14 @@ struct worker *worker_start(const struct worker_settings *settings, char **probl
         mem_free(worker);
         return NULL;
     }
-    worker->store = store_join(settings->store, problem);
-    if (!worker->store || !open_links(worker, settings->urls, problem)) {
-        for (size_t i = 0; i < worker->n; i++)
-            link_close(worker->pulls[i].link);
-        if (worker->store)
-            store_close(worker->store);
+    bool opened = open_places(worker, settings, problem);
+    if (opened)
+        reader_user_become(&worker->user, worker->store, settings->store);
+    if (!opened || !open_links(worker, settings->urls, problem)) {
+        close_places(worker);
         mem_free(worker);
         return NULL;
     }
-    for (size_t i = 0; i < 2; i++)
-        worker->lanes[i] = lane_open(settings->data, settings->memory_bytes);
     worker->decoders = decoders_start(&worker->user);
     for (size_t i = 0; i < worker->n; i++) {
         bool spawned = task_spawn(keep_pulling, &worker->pulls[i]);

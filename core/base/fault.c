@@ -1,5 +1,7 @@
 #include "base/fault.h"
 
+#include <stddef.h>
+
 #ifdef MEDIAHUB_FAULTS
 
 #include <signal.h>
@@ -23,12 +25,19 @@ bool fault_is_setting(const char *line)
     return strncmp(line, "MEDIAHUB_FAULT=", strlen("MEDIAHUB_FAULT=")) == 0;
 }
 
-void fault_point(enum fault fault)
+const char *fault_folder(void)
 {
     const char *folder = getenv("MEDIAHUB_FAULT");
+
+    return folder && folder[0] ? folder : NULL;
+}
+
+void fault_point(enum fault fault)
+{
+    const char *folder = fault_folder();
     char path[PATH_BYTES];
 
-    if (!folder || !folder[0])
+    if (!folder)
         return;
     snprintf(path, sizeof path, "%s/%s", folder, names[fault]);
     if (unlink(path) == 0)
@@ -53,6 +62,11 @@ void fault_written(void)
 bool fault_is_setting(const char *line)
 {
     return false;
+}
+
+const char *fault_folder(void)
+{
+    return NULL;
 }
 
 #endif

@@ -10,6 +10,8 @@
 
 /* Is this line of the environment to be handed to child processes? Never without fault points. */
 bool fault_is_setting(const char *line);
+/* That folder; NULL: none is named, or there are no fault points. */
+const char *fault_folder(void);
 
 #ifdef MEDIAHUB_FAULTS
 

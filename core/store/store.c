@@ -28,6 +28,7 @@ enum {
 struct store {
     char *folder;
     int fd; /* of the folder; every path is relative to it */
+    uid_t owner;
     uint64_t reserve_bytes;
     char mark[MARK_BYTES_MAX]; /* empty: nobody's yet */
     atomic_bool gone;          /* the log knows that it is not at its place */
@@ -93,8 +94,10 @@ struct store *store_open(struct slice folder, uint64_t reserve_bytes, char **pro
     if (make_folder(AT_FDCWD, store->folder) != 0)
         return fail(store, folder, problem);
     store->fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->fd < 0)
+    struct stat info;
+    if (store->fd < 0 || fstat(store->fd, &info) != 0)
         return fail(store, folder, problem);
+    store->owner = info.st_uid;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         if (make_folder(store->fd, folders[i]) != 0)
             return fail(store, folder, problem);
@@ -145,6 +148,12 @@ void store_close(struct store *store)
 int store_fd(const struct store *store)
 {
     return store->fd;
+}
+
+void store_give(const struct store *store, int fd)
+{
+    if (geteuid() != store->owner && fchown(fd, store->owner, (gid_t)-1) != 0)
+        log_event(LOG_DEBUG, "file_not_given", F("why", strerror(errno)));
 }
 
 static bool is_same_folder(int a, int b)
@@ -222,6 +231,7 @@ static enum err open_new(struct store *store, char path[LAYOUT_PATH_MAX], int *f
     *fd = openat(store->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
     if (*fd < 0)
         return store_errno("create", errno);
+    store_give(store, *fd);
     if (flock(*fd, LOCK_EX) == 0)
         return OK;
     enum err err = store_errno("flock", errno);

@@ -47,4 +47,7 @@ void store_incoming_remove(struct store *store, const char *path);
 /* For the modules of this library, and for copies of the whole: the folder itself, to which all
  * paths are relative. */
 int store_fd(const struct store *store);
+/* What is new belongs to whom the store belongs to, when another may say so (a worker that is not
+ * root any more). */
+void store_give(const struct store *store, int fd);
 uint64_t store_time_ms(const struct timespec *at); /* of a file, in Unix time */

@@ -130,9 +130,14 @@ enum err store_mask_read(struct task *task, int fd, uint64_t size, struct mask *
 
 /* -- Keeping ---------------------------------------------------------------------------------- */
 
+static int open_folder(struct store *store, const char *path)
+{
+    return openat(store_fd(store), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int sync_folder(struct store *store, const char *path)
 {
-    int fd = openat(store_fd(store), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_folder(store, path);
 
     if (fd < 0)
         return -1;
@@ -141,6 +146,16 @@ static int sync_folder(struct store *store, const char *path)
     close(fd);
     errno = error;
     return rc;
+}
+
+static void give_folder(struct store *store, const char *path)
+{
+    int fd = open_folder(store, path);
+
+    if (fd < 0)
+        return;
+    store_give(store, fd);
+    close(fd);
 }
 
 /* Cuts the last segment off. */
@@ -166,6 +181,7 @@ static int make_way(struct store *store, const char *path)
         made = mkdirat(store_fd(store), parent, FOLDER_MODE) == 0;
     if (!made)
         return errno == EEXIST ? 0 : -1;
+    give_folder(store, parent);
     to_parent(parent);
     return sync_folder(store, parent);
 }

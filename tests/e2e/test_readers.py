@@ -1,4 +1,5 @@
 """Whom strangers' files are read as, what the start line says of it, and what a failed one has said."""
+import ctypes
 import json
 import os
 import pathlib
@@ -14,10 +15,15 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become s
 NOBODYS = "61000"
 
 
-def who(pid):
-    """(user ids, group ids, other groups) of a process (proc(5))."""
-    rows = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+def status_of(pid):
+    """proc(5)"""
+    return dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
                 if ":\t" in line)
+
+
+def who(pid):
+    """(user ids, group ids, other groups, powers) of a process."""
+    rows = status_of(pid)
     return set(rows["Uid"].split()), set(rows["Gid"].split()), rows["Groups"].split(), rows["CapEff"]
 
 
@@ -63,12 +69,49 @@ def test_root_reads_no_strangers_files(hub):
 
 
 @ROOT_ONLY
+def test_the_worker_leaves_root_and_keeps_what_the_store_takes(hub, photo):
+    """CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER (capabilities(7)); that they end at the store is what
+    sandbox-check tries (test_sandbox.py)."""
+    hub.wait_worker()
+    worker, = hub.pids("mediahub-worker")
+    for thread in os.listdir(f"/proc/{worker}/task"):
+        rows = status_of(f"{worker}/task/{thread}")
+        uid, gid = usual()
+        assert set(rows["Uid"].split()) == {uid} and set(rows["Gid"].split()) == {gid}, rows
+        assert rows["Groups"].split() == []
+        assert int(rows["CapPrm"], 16) == int(rows["CapEff"], 16) == 1 << 0 | 1 << 1 | 1 << 3, rows
+        assert int(rows["CapInh"], 16) == int(rows["CapAmb"], 16) == 0
+        assert (rows["NoNewPrivs"], rows["Seccomp"]) == ("1", "2")
+    line, = [json.loads(line) for line in hub.log_text().splitlines() if '"worker_left_root"' in line]
+    assert line["landlock"] > 1 and line["seccomp"], line
+
+
+@ROOT_ONLY
+def test_a_worker_without_the_powers_for_it_stays_root(make_hub, photo):
+    """As in a container that has no CAP_CHOWN: files could not be given to their owner."""
+    hub = make_hub(start=False)
+    hub.before_exec = without_chown
+    hub.start()
+    media = hub.upload(hub.session(), photo).json()["data"]
+    hub.wait_status(hub.session(), media["id"], "ready")
+    worker, = hub.pids("mediahub-worker")
+    assert who(worker)[0] == {"0"} and "worker_stays_root" in hub.log_text()
+    assert all(map(is_reader, hub.pids("mediahub-decode")))
+
+
+def without_chown():
+    PR_CAPBSET_DROP, CAP_CHOWN = 24, 0
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_CHOWN, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@ROOT_ONLY
 @pytest.mark.parametrize("setting, user", [("61234", ("61234", "61234")), ("root", ("0", "0"))])
 def test_the_user_is_a_setting(make_hub, photo, setting, user):
     hub = make_hub("--workers-user", setting)
     hub.wait_worker()
-    template, = hub.pids("mediahub-decode")
-    assert who(template)[:2] == ({user[0]}, {user[1]})
+    processes = hub.pids("mediahub-decode") + hub.pids("mediahub-worker")
+    assert len(processes) == 2 and all(who(pid)[:2] == ({user[0]}, {user[1]}) for pid in processes)
     media = hub.upload(hub.session(), photo).json()["data"]
     hub.wait_status(hub.session(), media["id"], "ready")
 

@@ -1,6 +1,7 @@
 """What holds the readers of strangers' files: told, proved, and demanded."""
 import ctypes
 import json
+import os
 import pathlib
 import re
 import struct
@@ -57,6 +58,7 @@ def test_the_sandbox_is_proved_by_a_command():
     assert re.fullmatch(r"Landlock: [1-9]\d*, seccomp: yes, no new privileges: yes", lines[0])
     assert len(lines) > 40 and not any(line.isupper() for line in lines), lines
     assert "decoder, a socket: denied" in lines and "transcoder, a folder: denied" in lines
+    assert ("worker, reading a file: denied" in lines) == (os.geteuid() == 0)
     assert not [line for line in lines[1:] if not line.endswith((": denied", ": allowed"))
                 and "more memory than given" not in line], lines
 

@@ -26,16 +26,29 @@ static uint64_t known_file_rights(unsigned abi)
     return ((uint64_t)1 << bits) - 1;
 }
 
-int landlock_begin(unsigned *abi)
+static unsigned version(void)
 {
-    struct ruleset_attributes all = {0};
-    size_t size = sizeof(all.files);
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
 
-    *abi = version > 0 ? (unsigned)version : 0;
-    if (!*abi)
-        return -1;
-    all.files = known_file_rights(*abi);
+    return version > 0 ? (unsigned)version : 0;
+}
+
+/* size: of the members that this kernel knows. */
+static int begin(const struct ruleset_attributes *attributes, size_t size, unsigned *abi)
+{
+    int ruleset = *abi ? (int)syscall(SYS_landlock_create_ruleset, attributes, size, 0) : -1;
+
+    if (ruleset < 0)
+        *abi = 0;
+    return ruleset;
+}
+
+int landlock_begin(unsigned *abi)
+{
+    *abi = version();
+    struct ruleset_attributes all = {.files = known_file_rights(*abi)};
+    size_t size = sizeof(all.files);
+
     if (*abi >= 4) {
         all.network = 3; /* bind and connect of TCP */
         size = 2 * sizeof(uint64_t);
@@ -44,10 +57,15 @@ int landlock_begin(unsigned *abi)
         all.scoped = 3; /* abstract unix sockets and signals stay inside */
         size = sizeof(all);
     }
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, size, 0);
-    if (ruleset < 0)
-        *abi = 0;
-    return ruleset;
+    return begin(&all, size, abi);
+}
+
+int landlock_begin_files(unsigned *abi)
+{
+    *abi = version();
+    struct ruleset_attributes files = {.files = known_file_rights(*abi)};
+
+    return begin(&files, sizeof(files.files), abi);
 }
 
 void landlock_allow(int ruleset, unsigned abi, int beneath, uint64_t what)

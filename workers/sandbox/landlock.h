@@ -16,6 +16,8 @@ enum {
 /* Starts a set of rules that forbids everything that this kernel can forbid. abi: 0 and -1 as
  * result when there is no Landlock. */
 int landlock_begin(unsigned *abi);
+/* Everything about files alone. */
+int landlock_begin_files(unsigned *abi);
 /* Allows something (LANDLOCK_*) below an open folder or on an open file. */
 void landlock_allow(int ruleset, unsigned abi, int beneath, uint64_t what);
 void landlock_allow_path(int ruleset, unsigned abi, const char *path, uint64_t what);

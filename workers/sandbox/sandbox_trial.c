@@ -2,6 +2,8 @@
  * "it worked". */
 #include "sandbox/sandbox_trial.h"
 
+#include "sandbox/confine.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,11 +22,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MEMORY_BYTES = 256 << 20, NOT_ENTERED = 255 };
+enum { MEMORY_BYTES = 256 << 20, NOT_ENTERED = 255, NOBODYS_ID = 61000 };
 
 /* What the children play with: open before the sandbox closes. */
 static int file;
 static char path[PATH_MAX], other_path[PATH_MAX + 4];
+static char store[PATH_MAX + 6],
+    stored[PATH_MAX + 10]; /* a folder that is ours alone, a file in it */
 
 static int result(long returned)
 {
@@ -257,7 +261,26 @@ static int allocate_more_than_given(void)
     return allocate_bytes(MEMORY_BYTES);
 }
 
-enum sandbox { DECODER, TRANSCODER };
+static int keep_in_store(void)
+{
+    int made = open(stored, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    return made < 0 || fchown(made, 0, 0) != 0 || fchmod(made, 0640) != 0 || unlink(stored) != 0
+               ? errno
+               : 0;
+}
+
+static int change_owner(void)
+{
+    return result(chown(path, NOBODYS_ID, NOBODYS_ID));
+}
+
+static int become_root(void)
+{
+    return result(setresuid(0, 0, 0));
+}
+
+enum sandbox { DECODER, TRANSCODER, WORKER };
 /* Without Landlock the transcoder's filter lets files through; AddressSanitizer's shadow is more
  * data than any limit allows. */
 enum need { NOTHING, LANDLOCK, MEMORY_LIMIT };
@@ -322,12 +345,41 @@ static const struct trial {
     {TRANSCODER, "creating a file", create, false, LANDLOCK},
     {TRANSCODER, "removing a file", remove_file, false, LANDLOCK},
     {TRANSCODER, "its own file again", reopen_by_descriptor, true, LANDLOCK},
+    {WORKER, "reading a file", open_for_reading, false, LANDLOCK},
+    {WORKER, "writing a file", open_for_writing, false, LANDLOCK},
+    {WORKER, "creating a file", create, false, LANDLOCK},
+    {WORKER, "removing a file", remove_file, false, LANDLOCK},
+    {WORKER, "the mode of a file", change_mode, false, NOTHING},
+    {WORKER, "the owner of a file", change_owner, false, NOTHING},
+    {WORKER, "the times of a file", change_times, false, NOTHING},
+    {WORKER, "root's number", become_root, false, NOTHING},
+    {WORKER, "a signal to the parent", kill_parent, false, NOTHING},
+    {WORKER, "ptrace", trace_parent, false, NOTHING},
+    {WORKER, "a file of its store", keep_in_store, true, NOTHING},
+    {WORKER, "a socket", make_socket, true, NOTHING},
+    {WORKER, "exec", execute, true, NOTHING},
 };
 
 static struct sandbox_level enter(enum sandbox sandbox)
 {
-    return sandbox == DECODER ? sandbox_enter_decoder(MEMORY_BYTES)
-                              : sandbox_enter_transcoder("/bin/true", file, file);
+    struct sandbox_level level = {0};
+
+    switch (sandbox) {
+    case DECODER:
+        return sandbox_enter_decoder(MEMORY_BYTES);
+    case TRANSCODER:
+        return sandbox_enter_transcoder("/bin/true", file, file);
+    case WORKER:
+        confine_enter(&(struct confine){NOBODYS_ID, NOBODYS_ID, store, "/bin"}, &level);
+        break;
+    }
+    return level;
+}
+
+/* Who is not root has nothing to lay down. */
+static bool is_made(enum sandbox sandbox)
+{
+    return sandbox != WORKER || confine_possible(file, NOBODYS_ID);
 }
 
 /* The child's exit status; negative: there is none. */
@@ -365,7 +417,9 @@ static bool make_file(void)
     snprintf(path, sizeof(path), "%s/mediahub-sandbox-XXXXXX", folder ? folder : "/tmp");
     file = mkostemp(path, O_CLOEXEC);
     snprintf(other_path, sizeof(other_path), "%s-new", path);
-    return file >= 0;
+    snprintf(store, sizeof(store), "%s-store", path);
+    snprintf(stored, sizeof(stored), "%s/new", store);
+    return file >= 0 && mkdir(store, 0700) == 0;
 }
 
 static const char *word_for(const struct trial *trial, enum trial_end end)
@@ -383,7 +437,8 @@ static const char *word_for(const struct trial *trial, enum trial_end end)
 
 int sandbox_try(void (*fn)(void *arg, struct slice line, enum trial_end end), void *arg)
 {
-    static const char *const names[] = {[DECODER] = "decoder", [TRANSCODER] = "transcoder"};
+    static const char *const names[] = {
+        [DECODER] = "decoder", [TRANSCODER] = "transcoder", [WORKER] = "worker"};
     int wrong = 0;
 
     if (!make_file())
@@ -391,6 +446,9 @@ int sandbox_try(void (*fn)(void *arg, struct slice line, enum trial_end end), vo
     sandbox_prepare_decoder(); /* as the template does */
     for (size_t i = 0; i < sizeof(trials) / sizeof(*trials); i++) {
         char line[160];
+
+        if (!is_made(trials[i].sandbox))
+            continue;
         enum trial_end end = end_of(&trials[i]);
 
         snprintf(line, sizeof(line), "%s, %s: %s", names[trials[i].sandbox], trials[i].what,
@@ -400,6 +458,7 @@ int sandbox_try(void (*fn)(void *arg, struct slice line, enum trial_end end), vo
     }
     close(file);
     unlink(path);
+    rmdir(store);
     return wrong;
 }
 

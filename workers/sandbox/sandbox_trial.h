@@ -14,6 +14,6 @@ enum trial_end {
 /* What a decoder's child reaches. */
 struct sandbox_level sandbox_probe(void);
 
-/* Makes every trial and calls fn with each: "decoder, reading a file: denied". How many ended
- * wrongly; -1: no trial could be made. */
+/* Makes every trial and calls fn with each: "decoder, reading a file: denied". Those of the worker
+ * are root's alone. How many ended wrongly; -1: no trial could be made. */
 int sandbox_try(void (*fn)(void *arg, struct slice line, enum trial_end end), void *arg);

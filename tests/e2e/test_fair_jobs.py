@@ -51,7 +51,7 @@ def test_a_film_lets_clips_and_pictures_pass(make_hub, film, clip, photo):
     short = hub.upload(bob, clip).json()["data"]["id"]
     wait_for(lambda: len(hub.pids("ffmpeg")) == 2, "a second conversion")
     assert wait_for(lambda: state_of(first) == "T", "the film's pause")
-    wait_for(lambda: has_rendition(hub, bob, short), "the clip's rendition")
+    wait_for(lambda: has_rendition(hub, bob, short), "the clip's rendition", 4 * PATIENCE_S)
     assert not has_rendition(hub, ann, long)
     wait_for(lambda: state_of(first) in ("R", "S", "D"), "the film's going on")
     wait_for(lambda: has_rendition(hub, ann, long), "the film's rendition", 10 * PATIENCE_S)
@@ -67,7 +67,7 @@ def test_a_film_that_is_deleted_while_it_lets_a_clip_pass(make_hub, film, clip):
     wait_for(lambda: state_of(first) == "T", "the film's pause")
     session.delete(f"{hub.api}/media/{long}", timeout=PATIENCE_S)
     wait_for(lambda: first not in hub.pids("ffmpeg"), "the film's end")
-    wait_for(lambda: has_rendition(hub, session, short), "the clip's rendition")
+    wait_for(lambda: has_rendition(hub, session, short), "the clip's rendition", 4 * PATIENCE_S)
 
 
 def test_a_single_picture_in_an_import_of_a_thousand(make_hub):

@@ -1,5 +1,6 @@
 #include "state/record.h"
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "state/id.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 /* How long whoever is overtaken for the nth time waits at most: n times this. */
-enum { UNIT_SEPARATOR = 0x1f, BACK_OFF_MS = 3 };
+enum { UNIT_SEPARATOR = 0x1f, BACK_OFF_MS = 3, BACK_OFF_MOST_MS = 100 };
 
 static const struct slice rev_name = SLICE_INIT("rev");
 
@@ -496,10 +497,14 @@ void record_remove_as(struct commit *commit, const struct record_shape *shape, c
 
 enum err record_repeat(struct task *task, struct state *state, record_try_fn *fn, void *arg)
 {
+    uint64_t until_ms = clock_ms() + RECORD_PATIENCE_MS;
+    unsigned wait_ms = BACK_OFF_MS;
     enum err err = fn(task, state, arg);
 
-    for (unsigned i = 1; i < RECORD_TRIES && err == ERR_OVERTAKEN; i++) {
-        fiber_sleep(random_below(i * BACK_OFF_MS));
+    while (err == ERR_OVERTAKEN && clock_ms() < until_ms) {
+        fiber_sleep(random_below(wait_ms));
+        if (wait_ms < BACK_OFF_MOST_MS)
+            wait_ms += BACK_OFF_MS;
         err = fn(task, state, arg);
     }
     return err;

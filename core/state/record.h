@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "state/commit.h"
 
-enum { RECORD_TRIES = 32, RECORD_CHUNK = 500 };
+enum { RECORD_PATIENCE_MS = 5000, RECORD_CHUNK = 500 };
 
 struct record_shape;
 
@@ -54,7 +54,7 @@ typedef enum err record_change_fn(struct commit *commit, const void *was, void *
     record_change_as(task, state, RECORD_SHAPE(record), record, fn, arg)
 
 /* What is no change of one record: calls fn, which loads, judges and commits, until it is not
- * overtaken, at most RECORD_TRIES times. */
+ * overtaken, for at most RECORD_PATIENCE_MS. */
 typedef enum err record_try_fn(struct task *task, struct state *state, void *arg);
 enum err record_repeat(struct task *task, struct state *state, record_try_fn *fn, void *arg);
 

@@ -10,8 +10,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* How long whoever is overtaken for the nth time waits at most: n times this. */
-enum { UNIT_SEPARATOR = 0x1f, BACK_OFF_MS = 3, BACK_OFF_MOST_MS = 100 };
+enum { UNIT_SEPARATOR = 0x1f };
+/* Whoever is overtaken for the nth time waits n times the first at most, up to the second. */
+enum { BACK_OFF_MS = 3, BACK_OFF_MOST_MS = 100 };
 
 static const struct slice rev_name = SLICE_INIT("rev");
 

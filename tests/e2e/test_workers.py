@@ -138,6 +138,18 @@ def test_a_child_knows_nothing_but_its_job(make_hub):
     hub.wait_status(session, media_id, "ready")
 
 
+def test_a_conversion_knows_nothing_but_its_job(make_hub, long_clip):
+    hub = make_hub(env={"AWS_SECRET_ACCESS_KEY": "of the operator"})
+    session = hub.session()
+    client = SocketClient(hub, hub.login(), subscribe=("media_updates", "job_progress"))
+    media = hub.upload(session, long_clip).json()["data"]
+    converter, = wait_transcoding(hub, client, media["id"])
+    assert b"of the operator" not in pathlib.Path(f"/proc/{converter}/environ").read_bytes()
+    opened = {int(fd): os.readlink(f"/proc/{converter}/fd/{fd}") for fd in os.listdir(f"/proc/{converter}/fd")}
+    assert opened[0] == "/dev/null" and all(opened[fd].startswith(("pipe:", "socket:")) for fd in (1, 2)), opened
+    assert all(str(hub.data / "store") in target for fd, target in opened.items() if fd > 2), opened
+
+
 def test_a_failure_speaks_of_its_own_file_only(hub, photo):
     session = hub.session()
     said = []

@@ -28,6 +28,11 @@ static bool become_reader(void)
            setresuid(uid, uid, uid) == 0;
 }
 
+void program_close_from(unsigned fd)
+{
+    syscall(SYS_close_range, fd, ~0U, 0);
+}
+
 void program_begin(void)
 {
     process_init("decode");
@@ -42,8 +47,7 @@ void program_serve(int argc, const struct decode_skill *skill)
 {
     if (argc != 1)
         process_fail("decoders are started by mediahub-worker");
-    /* Not every library of the worker's marks its descriptors as its own. */
-    syscall(SYS_close_range, SOCKET + 1, ~0U, 0);
+    program_close_from(SOCKET + 1);
     if (skill->load)
         skill->load();
     template_serve(SOCKET, skill);

@@ -5,6 +5,8 @@
 
 /* Becomes another user if the worker says so (reader.h there), and may not outlive it. */
 void program_begin(void);
+/* Keeps only the descriptors below: not every library of the worker's marks its own. */
+void program_close_from(unsigned fd);
 /* The template, which forks a sandboxed child for each request on descriptor 3, until that is
  * closed. Arguments are refused. */
 _Noreturn void program_serve(int argc, const struct decode_skill *skill);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "decode/formats.h"
+#include "decode/program.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -59,6 +60,7 @@ void transcode_exec(char *const *recipe)
         log_event(LOG_ERROR, "no_ffmpeg");
         return;
     }
+    program_close_from(OUTPUT + 1);
     setpriority(PRIO_PROCESS, 0, NICENESS);
     sandbox_enter_transcoder(program, INPUT, OUTPUT);
     /* exec takes unqualified strings for historical reasons only. */

@@ -26,7 +26,6 @@
 enum {
     SLICE_ENTRIES = 256,
     COMMIT_WAIT_MS = 10000, /* from a blob to its record it is less, or the upload has failed */
-    READ_BYTES = 1 << 20,
 };
 
 __attribute__((format(printf, 2, 3))) static void found(struct check *check, const char *format,
@@ -54,16 +53,9 @@ struct reading {
 static void hash_now(void *arg)
 {
     struct reading *reading = arg;
-    struct sha256 *hash = sha256_new();
-    char *bytes = mem_alloc(READ_BYTES);
-    ssize_t n;
+    uint64_t size;
 
-    while ((n = read(reading->fd, bytes, READ_BYTES)) > 0)
-        sha256_update(hash, bytes, (size_t)n);
-    reading->err = n == 0 ? OK : store_errno("read", errno);
-    sha256_final(hash, reading->digest);
-    sha256_free(hash);
-    mem_free(bytes);
+    reading->err = store_file_hash(reading->fd, reading->digest, &size);
     close(reading->fd);
 }
 

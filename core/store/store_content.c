@@ -1,6 +1,5 @@
 #include "store/store_content.h"
 
-#include "base/crypto.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "store/store_errno.h"
@@ -18,7 +17,7 @@
 
 enum {
     FOLDER_MODE = 0700,
-    READ_BYTES = 64 << 10,
+    READ_BYTES = 256 << 10,
     FILES_MAX = 256, /* looked at of one original's; the rest another time */
 };
 
@@ -217,9 +216,9 @@ enum err store_blob_keep(struct store *store, struct slice sha256_hex, const cha
     return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
 }
 
-/* Reads it to its end. */
-static enum err hash_file(int fd, struct sha256 *hash, uint64_t *size)
+enum err store_file_hash(int fd, uint8_t digest[SHA256_BYTES], uint64_t *size)
 {
+    struct sha256 *hash = sha256_new();
     char *bytes = mem_alloc(READ_BYTES);
     ssize_t n;
 
@@ -228,8 +227,11 @@ static enum err hash_file(int fd, struct sha256 *hash, uint64_t *size)
         sha256_update(hash, bytes, (size_t)n);
         *size += (uint64_t)n;
     }
+    enum err err = n == 0 ? OK : store_errno("read", errno);
+    sha256_final(hash, digest);
+    sha256_free(hash);
     mem_free(bytes);
-    return n == 0 ? OK : store_errno("read", errno);
+    return err;
 }
 
 static enum err take_print(struct store *store, const char *path, struct variant_print *print)
@@ -239,10 +241,7 @@ static enum err take_print(struct store *store, const char *path, struct variant
 
     if (fd < 0)
         return store_errno("open", errno);
-    struct sha256 *hash = sha256_new();
-    enum err err = hash_file(fd, hash, &print->size);
-    sha256_final(hash, digest);
-    sha256_free(hash);
+    enum err err = store_file_hash(fd, digest, &print->size);
     close(fd);
     sodium_bin2hex(print->etag, sizeof print->etag, digest, VARIANT_ETAG_HEX / 2);
     return err;

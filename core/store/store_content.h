@@ -7,6 +7,7 @@
  * pool; those marked "blocking" belong on the pool or in a worker. */
 #pragma once
 
+#include "base/crypto.h"
 #include "base/mask.h"
 #include "store/store.h"
 #include "store/variant.h"
@@ -36,6 +37,9 @@ void store_variant_remove(struct store *store, struct slice sha256_hex, struct s
 /* Names of the files of an original's variants that came there before that. Blocking. */
 struct slice *store_variant_files(struct arena *arena, struct store *store, struct slice sha256_hex,
                                   uint64_t kept_before_ms, size_t *n);
+
+/* Of an open file, which is read from where it stands to its end; size: bytes read. Blocking. */
+enum err store_file_hash(int fd, uint8_t digest[SHA256_BYTES], uint64_t *size);
 
 /* What a variant's file holds. */
 struct variant_print {

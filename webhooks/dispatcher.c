@@ -132,6 +132,8 @@ void dispatcher_free(struct dispatcher *dispatcher)
     timer_stop(&dispatcher->grace);
     timer_stop(&dispatcher->pulse);
     transfers_free(dispatcher->transfers);
+    for (unsigned p = 0; p < dispatcher->state->partitions; p++)
+        sender_forget_all(&dispatcher->shards[p]);
     directory_free(dispatcher->directory);
     sweep_forget_all(dispatcher);
     mem_free(dispatcher->shards);

@@ -444,7 +444,18 @@ static void finish_up(struct task *step, struct shard *shard)
     }
 }
 
-static void forget_all(struct shard *shard)
+void sender_run(struct task *task, void *arg)
+{
+    struct shard *shard = arg;
+    struct task step = {.arena = arena_new()};
+
+    send_until_stopped(&step, shard);
+    finish_up(&step, shard);
+    assert(shard->in_flight == 0);
+    arena_free(step.arena);
+}
+
+void sender_forget_all(struct shard *shard)
 {
     while (shard->ended_head) {
         struct attempt *attempt = shard->ended_head;
@@ -454,16 +465,4 @@ static void forget_all(struct shard *shard)
     }
     while (shard->ready_head)
         receiver_unref(take_ready(shard));
-}
-
-void sender_run(struct task *task, void *arg)
-{
-    struct shard *shard = arg;
-    struct task step = {.arena = arena_new()};
-
-    send_until_stopped(&step, shard);
-    finish_up(&step, shard);
-    assert(shard->in_flight == 0);
-    forget_all(shard);
-    arena_free(step.arena);
 }

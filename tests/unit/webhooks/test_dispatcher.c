@@ -168,6 +168,27 @@ static void heard_by_whom_it_concerns(struct task *task, struct state *state)
     catcher_close(catcher);
 }
 
+/* An acceptor that is at it when the dispatcher stops lists whom it has something for after the
+ * sender has left: freeing asserts that nobody holds a receiver. */
+static void stopped_while_it_accepts(struct task *task, struct state *state)
+{
+    enum { STOPS = 20 };
+    struct hub hub = hub_open(task, state);
+    struct catcher *catcher = catcher_open(catchers, ANSWER("200 OK"));
+    struct endpoint endpoint = listen_at(&hub, catcher, "*");
+
+    for (unsigned i = 0; i < STOPS; i++) {
+        dispatch(&hub);
+        happen(&hub, EVENT_MEDIA_UPLOADED);
+        stop_dispatching(&hub);
+    }
+    dispatch(&hub);
+    WAIT_UNTIL(look(&hub, &endpoint).state == DELIVERY_DELIVERED &&
+               catcher->requests >= (int)STOPS);
+    stop_dispatching(&hub);
+    catcher_close(catcher);
+}
+
 static void failed_and_asked_for_again(struct task *task, struct state *state)
 {
     struct hub hub = hub_open(task, state);
@@ -355,6 +376,7 @@ static void deleted_leaves_nothing(struct task *task, struct state *state)
     X(signed_twice_after_a_rotation, 1)                                                            \
     X(sent_to_one, 1)                                                                              \
     X(nothing_is_lost, 1)                                                                          \
+    X(stopped_while_it_accepts, 1)                                                                 \
     X(deleted_leaves_nothing, 1)
 #define CASE(name, partitions)                                                                     \
     static void test_##name(void **unused)                                                         \

@@ -56,31 +56,44 @@ static struct slice new_secret(struct arena *arena)
                         SLICE_ARG(text_base64(arena, (struct slice){random, sizeof random})));
 }
 
-/* Counts all that each account ever made, so that two creations at once see each other. */
-static struct slice made_key(struct arena *arena, unsigned partition)
+static struct slice held_key(struct arena *arena, unsigned partition, struct slice owner)
 {
-    return state_key(arena, partition, "endpoints:made");
+    return state_key(arena, partition, "endpoints:held:%.*s", SLICE_ARG(owner));
 }
 
-/* *made: what a creation has to find unchanged. */
-static enum err room_for_one(struct task *task, struct state *state, uint64_t most,
-                             const struct endpoint *endpoint, struct slice *made)
+static const struct slice held_count = SLICE_INIT("count");
+
+/* Counts what an account has, unless somebody has. Whoever makes or deletes one comes by here
+ * first, so nothing changes between the list and the count. */
+static enum err count_held(struct task *task, struct state *state, unsigned partition,
+                           struct slice owner)
 {
-    struct redis_value count, all;
+    struct slice key = held_key(task->arena, partition, owner);
+    struct redis_value counted;
     struct endpoint *present;
     size_t n;
-    enum err err = state_command(task, state->durable, &count, SLICE("HGET"),
-                                 made_key(task->arena, endpoint->partition), endpoint->owner);
+    enum err err = state_command(task, state->durable, &counted, SLICE("EXISTS"), key);
 
-    *made = count.text;
-    if (err == OK)
-        err = state_command(task, state->durable, &all, SLICE("ZCARD"),
-                            list_key(task->arena, endpoint->partition));
-    if (err == OK)
-        err = endpoint_list(task, state, endpoint->partition, endpoint->owner, &present, &n);
-    if (err == OK && (n >= most || all.number >= ENDPOINTS_MAX))
-        return ERR_QUOTA;
-    return err;
+    if (err != OK || counted.number > 0)
+        return err;
+    err = endpoint_list(task, state, partition, owner, &present, &n);
+    if (err != OK)
+        return err;
+    struct commit *commit = commit_new(task, state, partition);
+    commit_allow_full(commit);
+    commit_require_absent(commit, key);
+    commit_write(commit, SLICE("HSET"), key, held_count, record_number(task->arena, n));
+    err = commit_send(commit);
+    return err == ERR_CONFLICT ? OK : err; /* another was faster */
+}
+
+static enum err room_in_partition(struct task *task, struct state *state, unsigned partition)
+{
+    struct redis_value all;
+    enum err err =
+        state_command(task, state->durable, &all, SLICE("ZCARD"), list_key(task->arena, partition));
+
+    return err == OK && all.number >= ENDPOINTS_MAX ? ERR_QUOTA : err;
 }
 
 struct creation {
@@ -95,11 +108,10 @@ static enum err create(struct task *task, struct state *state, void *arg)
     struct endpoint *endpoint = creation->endpoint;
     struct account owner = {.id = endpoint->owner};
     struct arena *arena = task->arena;
-    struct slice made;
     enum err err = record_load(task, state, &owner);
 
     if (err == OK)
-        err = room_for_one(task, state, creation->most, endpoint, &made);
+        err = room_in_partition(task, state, endpoint->partition);
     if (err != OK)
         return err;
     if (!owner.is_active)
@@ -110,18 +122,17 @@ static enum err create(struct task *task, struct state *state, void *arg)
     if (!endpoint->secret.n)
         endpoint->secret = new_secret(arena);
 
+    struct slice held = held_key(arena, endpoint->partition, endpoint->owner);
     struct commit *commit = commit_new(task, state, endpoint->partition);
-    commit_require_field(commit, made_key(arena, endpoint->partition), endpoint->owner, made);
+    commit_require_room(commit, held, held_count, 1, creation->most);
     commit_require_rev(commit, record_key(arena, &owner), owner.rev);
     record_create(commit, endpoint);
-    commit_write(commit, SLICE("HINCRBY"), made_key(arena, endpoint->partition), endpoint->owner,
-                 SLICE("1"));
+    commit_write(commit, SLICE("TALLY"), held, held_count, SLICE("1"));
     commit_write(commit, SLICE("ZADD"), list_key(arena, endpoint->partition),
                  record_number(arena, endpoint->created_ms), endpoint->id);
     once_settle(commit, creation->once, endpoint->id, record_key(arena, endpoint));
     changed(commit);
-    err = commit_send(commit);
-    return err == ERR_CONFLICT && commit_failed_check(commit) == 0 ? ERR_OVERTAKEN : err;
+    return commit_send(commit);
 }
 
 enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
@@ -131,7 +142,8 @@ enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
 
     if (!id_parse(endpoint->owner, SLICE("user_"), state->partitions, &endpoint->partition))
         return ERR_NOT_FOUND;
-    return record_repeat(task, state, create, &creation);
+    enum err err = count_held(task, state, endpoint->partition, endpoint->owner);
+    return err == OK ? record_repeat(task, state, create, &creation) : err;
 }
 
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,
@@ -180,16 +192,22 @@ enum err endpoint_change(struct task *task, struct state *state, struct slice id
 
 enum err endpoint_delete(struct task *task, struct state *state, const struct endpoint *endpoint)
 {
-    struct commit *commit = commit_new(task, state, endpoint->partition);
     struct slice key = record_key(task->arena, endpoint);
+    enum err err = count_held(task, state, endpoint->partition, endpoint->owner);
 
+    if (err != OK)
+        return err;
+    struct commit *commit = commit_new(task, state, endpoint->partition);
     commit_allow_full(commit);
     commit_require_present(commit, key);
+    commit_write(commit, SLICE("TALLY"),
+                 held_key(task->arena, endpoint->partition, endpoint->owner), held_count,
+                 SLICE("-1"));
     commit_write(commit, SLICE("DEL"), key,
                  endpoint_health_key(task->arena, endpoint->partition, endpoint->id));
     commit_write(commit, SLICE("ZREM"), list_key(task->arena, endpoint->partition), endpoint->id);
     changed(commit);
-    enum err err = commit_send(commit);
+    err = commit_send(commit);
     return err == ERR_CONFLICT ? ERR_NOT_FOUND : err;
 }
 

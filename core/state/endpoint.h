@@ -1,7 +1,7 @@
 /* endpoint.h: a receiver of webhooks: URL, filter of event types, signing secret. The record is
  * `endpoint` in schemas/records.yaml, in its owner's partition; "{pN}:endpoints" lists all of a
- * partition, and "{pN}:endpoints:version" counts its changes, so that dispatchers know when to read
- * again. */
+ * partition, "{pN}:endpoints:version" counts its changes, so that dispatchers know when to read
+ * again, and "{pN}:endpoints:held:<user id>" has the `count` of an account's. */
 #pragma once
 
 #include "state/once.h"

@@ -3,6 +3,7 @@
 #include "base/charset.h"
 #include "gateway/gateway.h"
 #include "gateway/http/multipart.h"
+#include "gateway/http/sent_name.h"
 #include "gateway/once_gate.h"
 #include "gateway/reply.h"
 #include "gateway/route.h"
@@ -53,18 +54,23 @@ static enum err refuse_all(struct reader *reader, enum err why, struct slice mes
     return why;
 }
 
-static enum err begin_file(struct reader *reader, const struct multipart_part *part)
+static enum err begin_upload(struct reader *reader, struct slice filename)
 {
     const struct http_head *head = &reader->req->head;
 
+    reader->in_file = true;
+    reader->form->filename = filename;
+    return upload_begin(&reader->req->task, reader->req->gateway->store, reader->max_bytes,
+                        head->has_length ? head->content_length : 0, &reader->form->upload);
+}
+
+static enum err begin_file(struct reader *reader, const struct multipart_part *part)
+{
     if (!slice_eq(part->name, reader->file_part))
         return refuse_file(reader, ERR_VALIDATION, SLICE("The file belongs into this part."));
     if (reader->form->upload)
         return refuse_file(reader, ERR_VALIDATION, SLICE("Only one file at a time."));
-    reader->in_file = true;
-    reader->form->filename = part->filename;
-    return upload_begin(&reader->req->task, reader->req->gateway->store, reader->max_bytes,
-                        head->has_length ? head->content_length : 0, &reader->form->upload);
+    return begin_upload(reader, part->filename);
 }
 
 static enum err begin_part(struct reader *reader, const struct multipart_part *part)
@@ -163,15 +169,12 @@ static enum err step(struct reader *reader, bool *done)
     return err;
 }
 
-static enum err read_all(struct reader *reader)
+static enum err read_form(struct reader *reader)
 {
     const struct http_head *head = &reader->req->head;
     bool done = false;
     enum err err = OK;
 
-    if (!reader->multipart)
-        return refuse_all(reader, ERR_UNSUPPORTED_MEDIA,
-                          SLICE("Send multipart/form-data with a boundary."));
     if (head->has_length && head->content_length > OVERHEAD_BYTES_MAX &&
         head->content_length - OVERHEAD_BYTES_MAX > reader->max_bytes)
         return refuse_size(reader);
@@ -180,6 +183,94 @@ static enum err read_all(struct reader *reader)
     if (err == OK && !reader->form->upload)
         return refuse_file(reader, ERR_VALIDATION, SLICE("Is required."));
     return err;
+}
+
+/* -- The file alone --------------------------------------------------------------------------- */
+
+static bool is_of_a_file(struct slice content_type)
+{
+    static const struct slice groups[] = {SLICE_INIT("image"), SLICE_INIT("video"),
+                                          SLICE_INIT("audio")};
+    struct slice type, group, rest;
+
+    slice_split(content_type, ';', &type, &rest);
+    type = slice_trim(type);
+    slice_split(type, '/', &group, &rest);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (slice_eq_nocase(group, groups[i]) && rest.n)
+            return true;
+    return slice_eq_nocase(type, SLICE("application/octet-stream"));
+}
+
+/* By Content-Disposition, as it is in an answer (RFC 6266), else by the query. */
+static enum err read_filename(struct reader *reader, struct slice *filename)
+{
+    struct request *req = reader->req;
+    struct arena *arena = req->task.arena;
+    struct params params;
+    const struct param named = {.value = charset_guess(arena, request_query(req, "filename"))};
+
+    *filename = sent_filename(arena, &named, NULL);
+    struct slice disposition = request_header(req, "Content-Disposition");
+    if (!disposition.n)
+        return OK;
+    if (!params_parse(arena, charset_guess(arena, disposition), &params))
+        return refuse_all(reader, ERR_VALIDATION,
+                          SLICE("Content-Disposition gives a parameter twice, or has too many."));
+    const struct param *plain = params_find(&params, SLICE("filename"));
+    const struct param *extended = params_find(&params, SLICE("filename*"));
+    if (plain || extended)
+        *filename = sent_filename(arena, plain, extended);
+    return OK;
+}
+
+static void take_texts(const struct reader *reader)
+{
+    const struct request *req = reader->req;
+    const struct body_schema *schema = req->route->body;
+    struct upload_form *form = reader->form;
+
+    for (size_t i = 0; schema && i < schema->n && form->text_count < UPLOAD_FORM_TEXTS_MAX; i++) {
+        struct slice value =
+            request_query(req, arena_cstr(req->task.arena, schema->fields[i].name));
+
+        if (!value.p)
+            continue;
+        form->names[form->text_count] = schema->fields[i].name;
+        form->values[form->text_count++] = value;
+    }
+}
+
+static enum err read_file(struct reader *reader)
+{
+    struct request *req = reader->req;
+    struct slice filename, data = SLICE_NONE;
+
+    if (req->head.has_length && req->head.content_length > reader->max_bytes)
+        return refuse_size(reader);
+    take_texts(reader);
+    enum err err = read_filename(reader, &filename);
+    if (err == OK)
+        err = begin_upload(reader, filename);
+    while (err == OK) {
+        once_keep(req);
+        err = request_read(req, &data);
+        if (err != OK || data.n == 0)
+            break;
+        err = take_data(reader, data);
+    }
+    return err == OK ? end_part(reader) : err;
+}
+
+static enum err read_all(struct reader *reader)
+{
+    if (reader->multipart)
+        return read_form(reader);
+    if (is_of_a_file(request_header(reader->req, "Content-Type")))
+        return read_file(reader);
+    return refuse_all(reader, ERR_UNSUPPORTED_MEDIA,
+                      SLICE("Send multipart/form-data with a boundary, or the file alone as "
+                            "image/*, video/*, audio/* or application/octet-stream."));
 }
 
 static enum err check_texts(struct reader *reader)

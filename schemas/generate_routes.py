@@ -24,6 +24,7 @@ from openapi_keys import METHODS, OPERATION, problems
 HERE = pathlib.Path(__file__).parent
 UNBOUNDED = "UINT64_MAX"
 FIELD_TYPES = {"string": "FIELD_STRING", "integer": "FIELD_INTEGER", "boolean": "FIELD_BOOLEAN"}
+STREAMED = {"multipart/form-data", "application/octet-stream", "image/*", "video/*", "audio/*"}
 FORMATS = {None: "FORMAT_NONE", "email": "FORMAT_EMAIL", "uri": "FORMAT_URL",
            "date-time": "FORMAT_DATE_TIME", "username": "FORMAT_USERNAME",
            "line": "FORMAT_LINE"}
@@ -303,8 +304,7 @@ class Operation:
                 self.body = self.body_table(content["application/json"]["schema"],
                                             not request.get("required", False))
         else:
-            need(set(content) <= {"multipart/form-data", "application/octet-stream"},
-                 "a body is JSON, multipart/form-data or application/octet-stream")
+            need(set(content) <= STREAMED, f"a body is JSON or one of {', '.join(sorted(STREAMED))}")
             need("x-max-body" in self.row, "a streamed body needs x-max-body")
             self.body_kind = "BODY_STREAM"
             if "multipart/form-data" in content:

@@ -27,7 +27,7 @@ KINDS = {
     "path": {"parameters": ["parameter"], **dict.fromkeys(METHODS, "operation")},
     "operation": {**dict.fromkeys(OPERATION), "parameters": ["parameter"],
                   "requestBody": "body", "responses": {"response"}},
-    "parameter": {**dict.fromkeys(("$ref", "name", "in", "required", "description", "example")),
+    "parameter": {**dict.fromkeys(("$ref", "name", "in", "required", "description", "example", "explode")),
                   "schema": "schema"},
     "header": {"$ref": None, "description": None, "schema": "schema"},
     "body": {"required": None, "description": None, "content": {"media"}},

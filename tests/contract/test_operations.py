@@ -249,6 +249,10 @@ def check_media_upload(contract):
         assert refused_fields(contract.call("media_upload", status, **arguments)) == fields
     contract.call("media_upload", 401, token=None, files={"file": photo})
 
+    alone = contract.call("media_upload", 201, data=photo[1], params={"filename": "b.jpg", "tags": "sea"},
+                          headers={"Content-Type": "image/jpeg"}).json()["data"]
+    assert alone["filename"] == "b.jpg" and alone["checksum"] == made["checksum"]
+
     key = {"Idempotency-Key": uuid.uuid4().hex}
     first = contract.call("media_upload", 201, files={"file": photo}, headers=key).json()["data"]
     again = contract.call("media_upload", 201, files={"file": photo}, headers=key)

@@ -6,7 +6,7 @@
 
 bool client_over(const struct client *client)
 {
-    return client->closing || !client->connection;
+    return sink_over(&client->sink);
 }
 
 bool client_may_hear(const struct client *client, struct slice owner)
@@ -16,44 +16,20 @@ bool client_may_hear(const struct client *client, struct slice owner)
 
 size_t client_queued_bytes(const struct client *client)
 {
-    return client->outbox.bytes +
-           (client->connection ? client->transport->backlog(client->connection) : 0);
+    return sink_queued_bytes(&client->sink);
 }
 
-void client_want_flush(struct client *client)
+static void put(struct client *client, struct message *message)
 {
-    struct flush *flush = &client->hub->flush;
-
-    if (client->flush_wanted)
-        return;
-    client->flush_wanted = true;
-    client->flush_next = NULL;
-    *flush->last = client;
-    flush->last = &client->flush_next;
+    sink_add(&client->sink, message);
+    flush_want(&client->hub->flush, &client->sink);
 }
 
-void client_forget_flush(struct client *client)
+void client_send(struct client *client, struct message *message)
 {
-    struct flush *flush = &client->hub->flush;
-    struct client **link = &flush->first;
-
-    if (!client->flush_wanted)
-        return;
-    while (*link != client)
-        link = &(*link)->flush_next;
-    *link = client->flush_next;
-    if (!*link)
-        flush->last = link;
-    client->flush_wanted = false;
-}
-
-void client_send(struct client *client, struct frame *frame)
-{
-    if (!client_over(client)) {
-        outbox_add(&client->outbox, frame);
-        client_want_flush(client);
-    }
-    frame_unref(frame);
+    if (!client_over(client))
+        put(client, message);
+    message_unref(message);
 }
 
 /* That publications of this channel were left out is told once the queue has room. */
@@ -67,19 +43,18 @@ static void lose(struct client *client, int channel)
     client->hub->count.dropped++;
 }
 
-void client_offer(struct client *client, struct frame *frame, int channel)
+void client_offer(struct client *client, struct message *message, int channel)
 {
     size_t queued = client_queued_bytes(client);
 
     if (client_over(client))
         return;
     if ((client->lost & 1u << channel) ||
-        (queued && queued + frame->n > client->hub->limits.queue_bytes)) {
+        (queued && queued + message_bytes(message, client->sink.encoding).n >
+                       client->hub->limits.queue_bytes))
         lose(client, channel);
-        return;
-    }
-    outbox_add(&client->outbox, frame);
-    client_want_flush(client);
+    else
+        put(client, message);
 }
 
 void client_wake(struct client *client)
@@ -99,7 +74,7 @@ bool client_await_drained(struct task *task, struct client *client)
         return false;
     assert(!client->drained);
     client->drained = &wait;
-    client_want_flush(client);
+    flush_want(&client->hub->flush, &client->sink);
     enum fiber_wake woken = fiber_await(&wait, 2 * PATIENCE_MS);
     client->drained = NULL;
     return woken == FIBER_DONE && !client_over(client);
@@ -116,7 +91,7 @@ void client_unref(struct client *client)
 {
     if (--client->refs)
         return;
-    outbox_clear(&client->outbox);
+    outbox_clear(&client->sink.outbox);
     websocket_fini(&client->ws);
     buf_fini(&client->stash);
     mem_free((void *)(uintptr_t)client->session_id.p);

@@ -1,13 +1,12 @@
 /* client.h: one connection and what it holds; private to this folder. Bytes in become messages in
- * a serial inbox that at most one fiber works off; frames out wait in the outbox for the flush.
+ * a serial inbox that at most one fiber works off; messages out wait in the sink for the flush.
  * The struct lives until the connection is gone and no fiber works for it any more. */
 #pragma once
 
 #include "base/timer.h"
 #include "realtime/hub.h"
 #include "realtime/inbox.h"
-#include "realtime/outbox.h"
-#include "realtime/transport.h"
+#include "realtime/sink.h"
 #include "realtime/websocket.h"
 
 enum {
@@ -28,11 +27,9 @@ struct client {
     uint32_t magic;
     unsigned refs; /* the connection, and the fiber while one runs */
     struct realtime *hub;
-    const struct transport *transport;
-    void *connection; /* NULL: gone */
+    struct sink sink;
     struct client *next, *prev;
     struct client *user_next, *user_prev;
-    struct client *flush_next;
 
     struct user *user; /* NULL: not authenticated */
     struct slice session_id;
@@ -41,7 +38,7 @@ struct client {
     bool admin;
 
     bool probed; /* by place.h, and silent since */
-    bool closing, replaying, busy /* a fiber works */, reading, flush_wanted, told_expiring;
+    bool replaying, busy /* a fiber works */, reading, told_expiring;
     uint8_t unanswered;           /* pings */
     uint32_t lost;                /* a bit per channel that publications were left out of */
     uint64_t latest_seen;         /* of hub->latest, when the first was left out */
@@ -53,7 +50,6 @@ struct client {
     struct websocket ws;
     struct buf stash;
     struct inbox inbox;
-    struct outbox outbox;
     struct subscription *subscriptions;
     unsigned subscription_count;
 
@@ -67,10 +63,10 @@ enum { CLIENT_MAGIC = 0x3C11E274 };
 
 void client_unref(struct client *client);
 
-/* An answer or a control frame: exempt from the queue's bound. Takes the frame. */
-void client_send(struct client *client, struct frame *frame);
+/* An answer or a control frame: exempt from the queue's bound. Takes the message. */
+void client_send(struct client *client, struct message *message);
 /* A publication: past the bound the channel's policy decides. Keeps its own reference. */
-void client_offer(struct client *client, struct frame *frame, int channel);
+void client_offer(struct client *client, struct message *message, int channel);
 
 size_t client_queued_bytes(const struct client *client);
 /* Suspends until everything queued is with the kernel. False: the client is going. */
@@ -80,9 +76,6 @@ bool client_await_drained(struct task *task, struct client *client);
 bool client_over(const struct client *client);
 bool client_may_hear(const struct client *client, struct slice owner);
 
-/* Is served by the next flush (flush.h); harmless when it is already in the list. */
-void client_want_flush(struct client *client);
-void client_forget_flush(struct client *client);
 /* Whoever is in client_await_drained() goes on. */
 void client_wake(struct client *client);
 

@@ -77,12 +77,13 @@ void client_close(struct client *client, unsigned code, struct slice reason)
         return;
     arena = arena_new();
     if (code >= 4100 && code < 4300)
-        reason = arena_printf(arena, "retry_ms=%llu", (unsigned long long)retry_ms(client, code));
-    client_send(client, frame_close(code, reason));
+        reason =
+            arena_printf(arena, CLOSE_RETRY_MS "%llu", (unsigned long long)retry_ms(client, code));
+    client_send(client, message_close(code, reason));
     arena_free(arena);
-    client->closing = true;
+    client->sink.ended = true;
     count_close(&client->hub->count, code);
     client_detach(client);
-    flush_last(client->hub, client);
-    client->transport->finish(client->connection);
+    flush_last(&client->hub->flush, &client->sink);
+    client->sink.transport->finish(client->sink.connection);
 }

@@ -12,7 +12,7 @@ enum { SESSION_ID_BYTES = 12, MS = 1000 };
 
 void client_settled(struct client *client)
 {
-    if (client->closing)
+    if (client->sink.ended)
         return;
     timer_stop(&client->patience);
     gap_make_up(client);
@@ -28,9 +28,9 @@ static void on_patience_end(struct timer *timer)
 
 void client_stalled(struct client *client)
 {
-    if (client->closing)
+    if (client->sink.ended)
         return;
-    client->transport->want_writable(client->connection);
+    client->sink.transport->want_writable(client->sink.connection);
     if (!timer_armed(&client->patience))
         timer_start(&client->patience, PATIENCE_MS, on_patience_end);
 }
@@ -57,7 +57,7 @@ static void on_heartbeat(struct timer *timer)
     }
     if (client->reading) /* whom we do not read we do not hear */
         client->unanswered++;
-    client_send(client, frame_ref(client->hub->ping));
+    client_send(client, message_ref(client->hub->ping));
     timer_start(timer, HEARTBEAT_S * MS, on_heartbeat);
 }
 
@@ -112,13 +112,11 @@ struct client *client_open(struct realtime *hub, const struct transport *transpo
     client->refs = 1;
     client->hub = hub;
     hub->refs++;
-    client->transport = transport;
-    client->connection = connection;
+    sink_init(&client->sink, transport, connection, ENCODING_WEBSOCKET);
     client->reading = true;
     client->heard_ms = clock_ms();
     inbox_init(&client->inbox);
     websocket_init(&client->ws);
-    outbox_init(&client->outbox);
     buf_init(&client->stash, STASH_MAX_BYTES);
     client->next = hub->clients;
     if (client->next)
@@ -146,11 +144,11 @@ void client_bytes(struct client *client, struct slice bytes)
 void client_writable(struct client *client)
 {
     mem_check(client, CLIENT_MAGIC, "client");
-    if (client->outbox.n == 0 && !client_over(client) &&
-        client->transport->backlog(client->connection) == 0)
+    if (client->sink.outbox.n == 0 && !client_over(client) &&
+        client->sink.transport->backlog(client->sink.connection) == 0)
         client_settled(client);
     else
-        client_want_flush(client);
+        flush_want(&client->hub->flush, &client->sink);
 }
 
 void client_gone(struct client *client)
@@ -158,9 +156,9 @@ void client_gone(struct client *client)
     struct realtime *hub = client->hub;
 
     mem_check(client, CLIENT_MAGIC, "client");
-    client->connection = NULL;
+    client->sink.connection = NULL;
     client_detach(client);
-    client_forget_flush(client);
+    flush_forget(&hub->flush, &client->sink);
     *(client->prev ? &client->prev->next : &hub->clients) = client->next;
     if (client->next)
         client->next->prev = client->prev;

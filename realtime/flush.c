@@ -10,91 +10,117 @@ enum { GATHER_MAX_BYTES = 4 << 20 }; /* queues are bounded far below: limits.que
 void flush_init(struct flush *flush)
 {
     *flush = (struct flush){.last = &flush->first};
-    buf_init(&flush->bytes, GATHER_MAX_BYTES);
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        buf_init(&flush->by[i].bytes, GATHER_MAX_BYTES);
 }
 
-static void forget_gathering(struct flush *flush)
+static void forget_gathering(struct gathering *gathering)
 {
-    for (size_t i = 0; i < flush->n; i++)
-        frame_unref(flush->frames[i]);
-    flush->n = 0;
-    buf_clear(&flush->bytes);
+    for (size_t i = 0; i < gathering->n; i++)
+        message_unref(gathering->messages[i]);
+    gathering->n = 0;
+    buf_clear(&gathering->bytes);
 }
 
 void flush_fini(struct flush *flush)
 {
     assert(!flush->first);
-    forget_gathering(flush);
-    mem_free(flush->frames);
-    buf_fini(&flush->bytes);
+    for (int i = 0; i < ENCODING_COUNT; i++) {
+        forget_gathering(&flush->by[i]);
+        mem_free(flush->by[i].messages);
+        buf_fini(&flush->by[i].bytes);
+    }
 }
 
-/* All frames in one piece. When the last socket waited for the same ones, the piece is there. */
-static struct slice gather(struct realtime *hub, const struct outbox *outbox)
+void flush_want(struct flush *flush, struct sink *sink)
 {
-    struct flush *flush = &hub->flush;
+    if (sink->flush_wanted)
+        return;
+    sink->flush_wanted = true;
+    sink->flush_next = NULL;
+    *flush->last = sink;
+    flush->last = &sink->flush_next;
+}
+
+void flush_forget(struct flush *flush, struct sink *sink)
+{
+    struct sink **link = &flush->first;
+
+    if (!sink->flush_wanted)
+        return;
+    while (*link != sink)
+        link = &(*link)->flush_next;
+    *link = sink->flush_next;
+    if (!*link)
+        flush->last = link;
+    sink->flush_wanted = false;
+}
+
+/* All messages in one piece. When the last socket waited for the same ones, the piece is there. */
+static struct slice gather(struct flush *flush, const struct sink *sink)
+{
+    struct gathering *gathering = &flush->by[sink->encoding];
+    const struct outbox *outbox = &sink->outbox;
 
     if (outbox->n == 1)
-        return frame_bytes(outbox->frames[0]);
-    if (flush->n == outbox->n &&
+        return message_bytes(outbox->messages[0], sink->encoding);
+    if (gathering->n == outbox->n &&
         /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
-        memcmp(flush->frames, outbox->frames, outbox->n * sizeof *outbox->frames) == 0)
-        return buf_slice(&flush->bytes);
-    forget_gathering(flush);
-    if (flush->size < outbox->n) {
-        flush->size = outbox->n;
-        /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
-        flush->frames = mem_realloc(flush->frames, flush->size * sizeof *flush->frames);
+        memcmp(gathering->messages, outbox->messages, outbox->n * sizeof *outbox->messages) == 0)
+        return buf_slice(&gathering->bytes);
+    forget_gathering(gathering);
+    if (gathering->size < outbox->n) {
+        gathering->size = outbox->n;
+        gathering->messages =
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
+            mem_realloc(gathering->messages, gathering->size * sizeof *gathering->messages);
     }
     for (uint32_t i = 0; i < outbox->n; i++) {
-        flush->frames[flush->n++] = frame_ref(outbox->frames[i]);
-        buf_add(&flush->bytes, frame_bytes(outbox->frames[i]));
+        gathering->messages[gathering->n++] = message_ref(outbox->messages[i]);
+        buf_add(&gathering->bytes, message_bytes(outbox->messages[i], sink->encoding));
     }
-    assert(!flush->bytes.overflow);
-    hub->count.gathers++;
-    return buf_slice(&flush->bytes);
+    assert(!gathering->bytes.overflow);
+    flush->gathers++;
+    return buf_slice(&gathering->bytes);
 }
 
-static void write_all(struct realtime *hub, struct client *client)
+static void write_all(struct flush *flush, struct sink *sink)
 {
-    struct outbox *outbox = &client->outbox;
-    struct slice bytes = gather(hub, outbox);
+    struct slice bytes = gather(flush, sink);
 
-    client->transport->write(client->connection, bytes);
-    hub->count.frames += outbox->n;
-    hub->count.writes++;
-    hub->count.bytes += bytes.n;
-    outbox_clear(outbox);
+    sink->transport->write(sink->connection, bytes);
+    flush->messages += sink->outbox.n;
+    flush->writes++;
+    flush->bytes += bytes.n;
+    outbox_clear(&sink->outbox);
 }
 
-void flush_last(struct realtime *hub, struct client *client)
+void flush_last(struct flush *flush, struct sink *sink)
 {
-    if (client->connection && client->outbox.n)
-        write_all(hub, client);
+    if (sink->connection && sink->outbox.n)
+        write_all(flush, sink);
 }
 
-static void flush_one(struct realtime *hub, struct client *client, flush_fn *settled,
-                      flush_fn *stalled)
+static void flush_one(struct flush *flush, struct sink *sink, flush_fn *settled, flush_fn *stalled)
 {
-    if (client_over(client))
+    if (sink_over(sink))
         return;
-    if (client->outbox.n && client->transport->backlog(client->connection) == 0)
-        write_all(hub, client);
-    if (client->transport->backlog(client->connection) == 0)
-        settled(client);
+    if (sink->outbox.n && sink->transport->backlog(sink->connection) == 0)
+        write_all(flush, sink);
+    if (sink->transport->backlog(sink->connection) == 0)
+        settled(sink);
     else
-        stalled(client);
+        stalled(sink);
 }
 
-void flush_run(struct realtime *hub, flush_fn *settled, flush_fn *stalled)
+void flush_run(struct flush *flush, flush_fn *settled, flush_fn *stalled)
 {
-    struct flush *flush = &hub->flush;
-
     while (flush->first) {
-        struct client *client = flush->first;
+        struct sink *sink = flush->first;
 
-        client_forget_flush(client);
-        flush_one(hub, client, settled, stalled);
+        flush_forget(flush, sink);
+        flush_one(flush, sink, settled, stalled);
     }
-    forget_gathering(flush);
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        forget_gathering(&flush->by[i]);
 }

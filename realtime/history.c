@@ -8,8 +8,7 @@
 
 enum { FIRST_SIZE = 64 };
 
-struct publication *publication_new(const struct event *event, int channel, struct frame *frame,
-                                    uint32_t position_at, uint32_t position_n)
+struct publication *publication_new(const struct event *event, int channel, struct message *message)
 {
     size_t owner_n = event->owner.n, resource_n = event->resource.n;
     struct publication *publication = mem_alloc(sizeof *publication + owner_n + resource_n);
@@ -18,9 +17,7 @@ struct publication *publication_new(const struct event *event, int channel, stru
     publication->offset = event->offset;
     memcpy(publication->hash, event->hash, sizeof publication->hash);
     publication->channel = channel;
-    publication->frame = frame;
-    publication->position_at = position_at;
-    publication->position_n = position_n;
+    publication->message = message;
     if (owner_n)
         memcpy(at, event->owner.p, owner_n);
     if (resource_n)
@@ -34,12 +31,12 @@ struct publication *publication_hole(uint64_t offset)
 {
     const struct event nothing = {.offset = offset};
 
-    return publication_new(&nothing, CHANNEL_NONE, NULL, 0, 0);
+    return publication_new(&nothing, CHANNEL_NONE, NULL);
 }
 
 void publication_free(struct publication *publication)
 {
-    frame_unref(publication->frame);
+    message_unref(publication->message);
     mem_free(publication);
 }
 

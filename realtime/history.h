@@ -3,23 +3,22 @@
  * whether a position lies in this history can be said for sure. */
 #pragma once
 
-#include "realtime/frame.h"
+#include "realtime/message.h"
 #include "state/event.h"
 #include "state/position.h"
 
 struct publication {
     uint64_t offset;
     char hash[17]; /* empty: of a hole */
-    int channel;   /* CHANNEL_NONE: not for clients, and without a frame */
-    struct frame *frame;
-    uint32_t position_at, position_n; /* where the frame's payload has its position */
+    int channel;   /* CHANNEL_NONE: not for clients, and without a message */
+    struct message *message;
     struct slice owner, resource;
     char names[]; /* what they point to */
 };
 
-/* Takes one reference of frame, which may be NULL. */
-struct publication *publication_new(const struct event *event, int channel, struct frame *frame,
-                                    uint32_t position_at, uint32_t position_n);
+/* Takes one reference of message, which may be NULL. */
+struct publication *publication_new(const struct event *event, int channel,
+                                    struct message *message);
 /* Stands for an event of a type that only a newer version knows: the reader leaves it out. */
 struct publication *publication_hole(uint64_t offset);
 void publication_free(struct publication *publication);

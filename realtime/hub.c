@@ -43,17 +43,15 @@ struct publication *hub_publication(struct realtime *hub, const struct event *ev
 {
     int channel = channel_of_event(event->type);
     struct head head = {.epoch = epoch, .offset = event->offset};
-    uint32_t position_at = 0;
 
     if (channel == CHANNEL_NONE)
-        return publication_new(event, channel, NULL, 0, 0);
+        return publication_new(event, channel, NULL);
     memcpy(head.hash, event->hash, sizeof head.hash);
     struct arena *arena = arena_new();
     struct slice position = position_text(hub, arena, event->partition, &head);
-    struct frame *frame = message_event(event, channel_row(channel)->name, position, &position_at);
+    struct message *message = message_event(event, channel_row(channel)->name, position);
     hub->count.encoded++;
-    struct publication *publication =
-        publication_new(event, channel, frame, position_at, (uint32_t)position.n);
+    struct publication *publication = publication_new(event, channel, message);
     arena_free(arena);
     return publication;
 }

@@ -3,6 +3,7 @@
 
 #include "base/table.h"
 #include "realtime/channel.h"
+#include "realtime/flush.h"
 #include "realtime/history.h"
 #include "realtime/hooks.h"
 #include "realtime/protocol.h"
@@ -53,16 +54,8 @@ struct partition_state {
     struct fill_waiter *waiters;
 };
 
-/* What one turn of the loop has to write; see flush.h. */
-struct flush {
-    struct client *first, **last;
-    struct frame **frames; /* gathered in `bytes`, with a reference to each */
-    size_t n, size;
-    struct buf bytes;
-};
-
 struct counters {
-    uint64_t events, encoded, frames, writes, bytes, gathers;
+    uint64_t events, encoded;
     uint64_t opened, commands, paused, dropped, gaps, recovered, not_recovered, filled;
     uint64_t closed_never, closed_later, closed_now, closed_other;
     uint64_t lag[LAG_BUCKETS + 1], lag_sum_ms, lag_count;
@@ -82,7 +75,7 @@ struct realtime {
     struct latest_progress latest;
     struct flush flush;
     uv_prepare_t prepare;
-    struct frame *ping;
+    struct message *ping;
     uint64_t sequence;  /* of the publication that is being handed out; marks clients */
     uint64_t canary_ms; /* Unix; 0: none yet */
     bool draining;
@@ -98,6 +91,6 @@ bool hub_started(struct realtime *hub);
 /* The position now, as text in the arena. */
 struct slice hub_position(struct realtime *hub, struct arena *arena);
 
-/* An event as a publication: encoded and framed. epoch: of its history. */
+/* An event as a publication: with its message. epoch: of its history. */
 struct publication *hub_publication(struct realtime *hub, const struct event *event,
                                     uint64_t epoch);

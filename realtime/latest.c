@@ -10,7 +10,7 @@ struct latest {
     struct table_entry entry; /* key: media id and kind */
     struct latest *newer, *older;
     uint64_t sequence;
-    struct frame *frame;
+    struct message *message;
     struct slice media_id, owner;
     char names[];
 };
@@ -39,7 +39,7 @@ static void drop(struct latest_progress *all, struct latest *latest)
 {
     unlink_one(all, latest);
     table_remove(&all->table, &latest->entry);
-    frame_unref(latest->frame);
+    message_unref(latest->message);
     mem_free(latest);
 }
 
@@ -78,16 +78,16 @@ static struct latest *open_entry(struct latest_progress *all, struct slice media
     mem_free(latest);
     latest = CONTAINER_OF(known, struct latest, entry);
     unlink_one(all, latest);
-    frame_unref(latest->frame);
+    message_unref(latest->message);
     return latest;
 }
 
 void latest_note(struct latest_progress *all, struct slice media_id, struct slice owner,
-                 struct slice kind, struct frame *frame)
+                 struct slice kind, struct message *message)
 {
     struct latest *latest = open_entry(all, media_id, owner, kind);
 
-    latest->frame = frame;
+    latest->message = message;
     latest->sequence = ++all->sequence;
     link_newest(all, latest);
     if (all->table.n > LATEST_MAX)
@@ -110,5 +110,5 @@ void latest_resend(struct client *client, uint64_t since)
 
     for (const struct latest *p = all->newest; p && p->sequence > since; p = p->older)
         if (wanted(client, p))
-            client_offer(client, p->frame, CHANNEL_JOB_PROGRESS);
+            client_offer(client, p->message, CHANNEL_JOB_PROGRESS);
 }

@@ -48,11 +48,11 @@ void realtime_metrics(const struct realtime *hub, struct buf *out)
     put_typed(out, "opened_total", "counter", "Sockets opened.", count->opened);
     put_typed(out, "events_total", "counter", "Events read from the streams.", count->events);
     put_typed(out, "encoded_total", "counter", "Frames made of events.", count->encoded);
-    put_typed(out, "frames_sent_total", "counter", "Frames given to sockets.", count->frames);
-    put_typed(out, "writes_total", "counter", "Writes to sockets.", count->writes);
+    put_typed(out, "frames_sent_total", "counter", "Frames given to sockets.", hub->flush.messages);
+    put_typed(out, "writes_total", "counter", "Writes to sockets.", hub->flush.writes);
     put_typed(out, "gathers_total", "counter", "Writes that carried several frames.",
-              count->gathers);
-    put_typed(out, "sent_bytes_total", "counter", "Bytes given to sockets.", count->bytes);
+              hub->flush.gathers);
+    put_typed(out, "sent_bytes_total", "counter", "Bytes given to sockets.", hub->flush.bytes);
     put_typed(out, "commands_total", "counter", "Messages taken from clients.", count->commands);
     put_typed(out, "paused_total", "counter", "Times that a client was read more slowly.",
               count->paused);

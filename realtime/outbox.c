@@ -7,31 +7,31 @@
 void outbox_init(struct outbox *outbox)
 {
     *outbox = (struct outbox){.size = OUTBOX_FEW};
-    outbox->frames = outbox->few;
+    outbox->messages = outbox->few;
 }
 
 void outbox_clear(struct outbox *outbox)
 {
     for (uint32_t i = 0; i < outbox->n; i++)
-        frame_unref(outbox->frames[i]);
-    if (outbox->frames != outbox->few)
-        mem_free(outbox->frames);
+        message_unref(outbox->messages[i]);
+    if (outbox->messages != outbox->few)
+        mem_free(outbox->messages);
     outbox_init(outbox);
 }
 
-void outbox_add(struct outbox *outbox, struct frame *frame)
+void outbox_add(struct outbox *outbox, struct message *message, size_t bytes)
 {
     if (outbox->n == outbox->size) {
-        bool few = outbox->frames == outbox->few;
-        struct frame **frames =
+        bool few = outbox->messages == outbox->few;
+        struct message **messages =
             /* NOLINTNEXTLINE(bugprone-sizeof-expression): of an array of pointers */
-            mem_realloc(few ? NULL : outbox->frames, 2 * outbox->size * sizeof *frames);
+            mem_realloc(few ? NULL : outbox->messages, 2 * outbox->size * sizeof *messages);
 
         if (few)
-            memcpy(frames, outbox->few, sizeof outbox->few);
-        outbox->frames = frames;
+            memcpy(messages, outbox->few, sizeof outbox->few);
+        outbox->messages = messages;
         outbox->size *= 2;
     }
-    outbox->frames[outbox->n++] = frame_ref(frame);
-    outbox->bytes += frame->n;
+    outbox->messages[outbox->n++] = message_ref(message);
+    outbox->bytes += bytes;
 }

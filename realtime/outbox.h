@@ -1,17 +1,18 @@
-/* outbox.h: the frames that wait for one socket. */
+/* outbox.h: the messages that wait for one socket. */
 #pragma once
 
-#include "realtime/frame.h"
+#include "realtime/message.h"
 
 enum { OUTBOX_FEW = 4 };
 
 struct outbox {
-    struct frame **frames; /* `few`, or on the heap */
+    struct message **messages; /* `few`, or on the heap */
     uint32_t n, size;
-    size_t bytes;
-    struct frame *few[OUTBOX_FEW];
+    size_t bytes; /* as they are sent */
+    struct message *few[OUTBOX_FEW];
 };
 
 void outbox_init(struct outbox *outbox);
-void outbox_clear(struct outbox *outbox);                    /* drops what waits and the memory */
-void outbox_add(struct outbox *outbox, struct frame *frame); /* takes a reference of its own */
+void outbox_clear(struct outbox *outbox); /* drops what waits and the memory */
+/* Takes a reference of its own. bytes: of the message in the socket's encoding. */
+void outbox_add(struct outbox *outbox, struct message *message, size_t bytes);

@@ -20,7 +20,7 @@ static bool probe(struct user *user, uint64_t since_ms, uint64_t now_ms)
         if (!c->probed && c->probed_ms < since_ms) {
             c->probed = true;
             c->probed_ms = now_ms;
-            client_send(c, frame_ref(c->hub->ping));
+            client_send(c, message_ref(c->hub->ping));
         }
         pending = pending || owes_answer(c);
     }

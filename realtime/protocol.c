@@ -100,12 +100,13 @@ enum err command_parse(struct arena *arena, struct slice text, struct command *o
     return problem->n ? ERR_VALIDATION : OK;
 }
 
-struct message {
+struct writing {
     struct buf text;
     struct json_writer w;
+    size_t position_at, position_n;
 };
 
-static void begin(struct message *m, const char *type, const struct command *answered)
+static void begin(struct writing *m, const char *type, const struct command *answered)
 {
     buf_init(&m->text, MESSAGE_MAX_BYTES);
     jw_init(&m->w, &m->text);
@@ -117,18 +118,28 @@ static void begin(struct message *m, const char *type, const struct command *ans
     }
 }
 
-static struct frame *end(struct message *m)
+static struct message *end(struct writing *m)
 {
     jw_object_end(&m->w);
     assert(!m->text.overflow);
-    struct frame *frame = frame_new(OPCODE_TEXT, buf_slice(&m->text));
+    struct message *message = message_new(OPCODE_TEXT, buf_slice(&m->text));
+    message->position_at = (uint32_t)m->position_at;
+    message->position_n = (uint32_t)m->position_n;
     buf_fini(&m->text);
-    return frame;
+    return message;
 }
 
-struct frame *message_welcome(struct slice session_id)
+/* Its text needs no escapes. */
+static void put_position(struct writing *m, struct slice position)
 {
-    struct message m;
+    jw_str_or_null(&m->w, "position", position);
+    m->position_at = m->text.n - position.n - 1;
+    m->position_n = position.n;
+}
+
+struct message *message_welcome(struct slice session_id)
+{
+    struct writing m = {0};
 
     begin(&m, "welcome", NULL);
     jw_str(&m.w, "session_id", session_id);
@@ -138,10 +149,10 @@ struct frame *message_welcome(struct slice session_id)
     return end(&m);
 }
 
-struct frame *message_auth_ok(const struct command *answered, struct slice user_id,
-                              uint64_t expires_ms)
+struct message *message_auth_ok(const struct command *answered, struct slice user_id,
+                                uint64_t expires_ms)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "auth_ok", answered);
     jw_str(&m.w, "user_id", user_id);
@@ -149,7 +160,7 @@ struct frame *message_auth_ok(const struct command *answered, struct slice user_
     return end(&m);
 }
 
-static void put_error(struct message *m, enum err why, struct slice detail)
+static void put_error(struct writing *m, enum err why, struct slice detail)
 {
     const struct err_row *row = err_row(why);
 
@@ -160,47 +171,47 @@ static void put_error(struct message *m, enum err why, struct slice detail)
     jw_object_end(&m->w);
 }
 
-struct frame *message_auth_error(const struct command *answered, struct slice message)
+struct message *message_auth_error(const struct command *answered, struct slice message)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "auth_error", answered);
     put_error(&m, ERR_UNAUTHORIZED, message);
     return end(&m);
 }
 
-static void put_place(struct message *m, const struct command *answered)
+static void put_place(struct writing *m, const struct command *answered)
 {
     jw_str(&m->w, "channel", answered->channel);
     jw_str_or_null(&m->w, "resource_id", answered->resource_id);
 }
 
-struct frame *message_subscribed(const struct command *answered, struct slice position,
-                                 enum recovered recovered)
+struct message *message_subscribed(const struct command *answered, struct slice position,
+                                   enum recovered recovered)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "subscribed", answered);
     put_place(&m, answered);
-    jw_str_or_null(&m.w, "position", position);
+    put_position(&m, position);
     if (recovered != RECOVERED_NOT_ASKED)
         jw_flag(&m.w, "recovered", recovered == RECOVERED_YES);
     return end(&m);
 }
 
-struct frame *message_unsubscribed(const struct command *answered, struct slice position)
+struct message *message_unsubscribed(const struct command *answered, struct slice position)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "unsubscribed", answered);
     put_place(&m, answered);
-    jw_str_or_null(&m.w, "position", position);
+    put_position(&m, position);
     return end(&m);
 }
 
-struct frame *message_error(const struct command *answered, enum err why, struct slice detail)
+struct message *message_error(const struct command *answered, enum err why, struct slice detail)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "error", answered);
     put_error(&m, why, detail);
@@ -209,32 +220,32 @@ struct frame *message_error(const struct command *answered, enum err why, struct
     return end(&m);
 }
 
-struct frame *message_pong(const struct command *answered)
+struct message *message_pong(const struct command *answered)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "pong", answered);
     jw_time(&m.w, "timestamp", clock_unix_ms());
     return end(&m);
 }
 
-struct frame *message_token_expiring(uint64_t expires_ms)
+struct message *message_token_expiring(uint64_t expires_ms)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "token_expiring", NULL);
     jw_time(&m.w, "expires_at", expires_ms);
     return end(&m);
 }
 
-struct frame *message_gap(struct slice channel, struct slice position, struct slice reason)
+struct message *message_gap(struct slice channel, struct slice position, struct slice reason)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "gap", NULL);
     jw_str(&m.w, "channel", channel);
     jw_str_or_null(&m.w, "resource_id", SLICE_NONE);
-    jw_str_or_null(&m.w, "position", position);
+    put_position(&m, position);
     jw_str(&m.w, "reason", reason);
     return end(&m);
 }
@@ -246,15 +257,14 @@ static struct slice members(struct slice object)
     return (struct slice){object.p + 1, object.n - 2};
 }
 
-struct frame *message_event(const struct event *event, struct slice channel, struct slice position,
-                            uint32_t *position_at)
+struct message *message_event(const struct event *event, struct slice channel,
+                              struct slice position)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "event", NULL);
     jw_str(&m.w, "id", event->id);
-    jw_str(&m.w, "position", position);
-    *position_at = (uint32_t)(m.text.n - position.n - 1); /* its text needs no escapes */
+    put_position(&m, position);
     jw_str(&m.w, "channel", channel);
     jw_str(&m.w, "resource_id", event->resource);
     jw_raw(&m.w, members(event->body));
@@ -263,9 +273,9 @@ struct frame *message_event(const struct event *event, struct slice channel, str
     return end(&m);
 }
 
-struct frame *message_progress(const struct progress *progress)
+struct message *message_progress(const struct progress *progress)
 {
-    struct message m;
+    struct writing m = {0};
 
     begin(&m, "event", NULL);
     jw_str_or_null(&m.w, "id", SLICE_NONE);

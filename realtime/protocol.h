@@ -1,9 +1,9 @@
 /* protocol.h: the messages of /realtime, one JSON object per text frame: what clients may say, as
- * a struct, and what they are told, as frames ready to send. Knows no client and no socket. */
+ * a struct, and what they are told, as messages ready to send. Knows no client and no socket. */
 #pragma once
 
 #include "base/err.h"
-#include "realtime/frame.h"
+#include "realtime/message.h"
 #include "state/event.h"
 #include "state/progress.h"
 
@@ -38,21 +38,21 @@ enum err command_parse(struct arena *arena, struct slice text, struct command *o
                        struct slice *problem);
 
 /* Answers echo the command's reference as reply_to; `answered` may be NULL. */
-struct frame *message_welcome(struct slice session_id);
-struct frame *message_auth_ok(const struct command *answered, struct slice user_id,
-                              uint64_t expires_ms);
-struct frame *message_auth_error(const struct command *answered, struct slice message);
+struct message *message_welcome(struct slice session_id);
+struct message *message_auth_ok(const struct command *answered, struct slice user_id,
+                                uint64_t expires_ms);
+struct message *message_auth_error(const struct command *answered, struct slice message);
 /* position empty: the channel has none. */
 enum recovered { RECOVERED_NOT_ASKED, RECOVERED_NO, RECOVERED_YES };
-struct frame *message_subscribed(const struct command *answered, struct slice position,
-                                 enum recovered recovered);
-struct frame *message_unsubscribed(const struct command *answered, struct slice position);
-struct frame *message_error(const struct command *answered, enum err why, struct slice detail);
-struct frame *message_pong(const struct command *answered);
-struct frame *message_token_expiring(uint64_t expires_ms);
-struct frame *message_gap(struct slice channel, struct slice position, struct slice reason);
+struct message *message_subscribed(const struct command *answered, struct slice position,
+                                   enum recovered recovered);
+struct message *message_unsubscribed(const struct command *answered, struct slice position);
+struct message *message_error(const struct command *answered, enum err why, struct slice detail);
+struct message *message_pong(const struct command *answered);
+struct message *message_token_expiring(uint64_t expires_ms);
+struct message *message_gap(struct slice channel, struct slice position, struct slice reason);
 
-/* The frame of an event with a body; says where in its payload the position stands. */
-struct frame *message_event(const struct event *event, struct slice channel, struct slice position,
-                            uint32_t *position_at);
-struct frame *message_progress(const struct progress *progress);
+/* Of an event with a body. */
+struct message *message_event(const struct event *event, struct slice channel,
+                              struct slice position);
+struct message *message_progress(const struct progress *progress);

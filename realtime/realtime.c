@@ -13,9 +13,19 @@
 #include <assert.h>
 #include <string.h>
 
+static void on_settled(struct sink *sink)
+{
+    client_settled(CONTAINER_OF(sink, struct client, sink));
+}
+
+static void on_stalled(struct sink *sink)
+{
+    client_stalled(CONTAINER_OF(sink, struct client, sink));
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
-    flush_run(CONTAINER_OF(prepare, struct realtime, prepare), client_settled, client_stalled);
+    flush_run(&CONTAINER_OF(prepare, struct realtime, prepare)->flush, on_settled, on_stalled);
 }
 
 static void on_free(struct realtime *hub)
@@ -27,7 +37,7 @@ static void on_free(struct realtime *hub)
     table_fini(&hub->users);
     latest_fini(&hub->latest);
     flush_fini(&hub->flush);
-    frame_unref(hub->ping);
+    message_unref(hub->ping);
     mem_free(hub);
 }
 
@@ -50,7 +60,7 @@ struct realtime *realtime_new(struct state *state, const struct realtime_hooks *
     table_init(&hub->users);
     latest_init(&hub->latest);
     flush_init(&hub->flush);
-    hub->ping = frame_new(OPCODE_PING, SLICE_NONE);
+    hub->ping = message_new(OPCODE_PING, SLICE_NONE);
     uv_prepare_init(loop_get(), &hub->prepare);
     uv_prepare_start(&hub->prepare, on_prepare);
     uv_unref((uv_handle_t *)&hub->prepare);
@@ -76,7 +86,7 @@ static void offer_publication(struct client *client, void *arg)
     const struct publication *publication = arg;
 
     if (!client->replaying) /* the replay comes to it in its turn */
-        client_offer(client, publication->frame, publication->channel);
+        client_offer(client, publication->message, publication->channel);
 }
 
 /* Makes the history end just before the event, as a rule by doing nothing. */
@@ -141,7 +151,7 @@ void realtime_publish(struct realtime *hub, const struct event *event)
     struct publication *publication = hub_publication(hub, event, history->base.epoch);
 
     history_append(history, publication);
-    if (!publication->frame)
+    if (!publication->message)
         return;
     count_lag(&hub->count, event->timestamp_ms);
     subscriptions_each(hub, publication->channel, publication->owner, publication->resource,
@@ -184,13 +194,13 @@ static void offer_progress(struct client *client, void *arg)
 
 void realtime_progress(struct realtime *hub, const struct progress *progress)
 {
-    struct frame *frame = message_progress(progress);
+    struct message *message = message_progress(progress);
 
     latest_note(&hub->latest, progress->subject_id, progress->owner, progress->kind,
-                frame_ref(frame));
+                message_ref(message));
     subscriptions_each(hub, CHANNEL_JOB_PROGRESS, progress->owner, progress->subject_id,
-                       offer_progress, frame);
-    frame_unref(frame);
+                       offer_progress, message);
+    message_unref(message);
 }
 
 static void on_drain_slot(struct timer *timer)

@@ -1,7 +1,7 @@
 /* realtime.h: the hub behind /realtime: WebSocket clients, their subscriptions, fan-out of events,
- * recovery of missed ones. Knows frames, channels and the event stream; must not know HTTP routes,
- * tokens or sockets: those come in as a transport and as hooks.
- * Protocol: RFC 6455 framing, messages as in docs of /realtime (contract: Media Vault section 12).
+ * recovery of missed ones. Knows messages, channels and the event stream; must not know HTTP
+ * routes, tokens or sockets: those come in as a transport and as hooks. Protocol: RFC 6455 framing,
+ * messages as in docs of /realtime (contract: Media Vault section 12).
  */
 #pragma once
 

@@ -227,7 +227,7 @@ static bool any_matches(const struct client *client, const struct publication *p
 static bool wanted(const struct replay *replay, const struct publication *publication,
                    unsigned partition)
 {
-    if (!publication->frame || !client_may_hear(replay->client, publication->owner))
+    if (!publication->message || !client_may_hear(replay->client, publication->owner))
         return false;
     if (publication->offset > replay->live_from[partition])
         return any_matches(replay->client, publication);
@@ -238,22 +238,15 @@ static bool wanted(const struct replay *replay, const struct publication *public
 
 /* With more than one partition the position that was written when the event was read claims more
  * of the others than this client has had: it is replaced by where the replay stands. */
-static struct frame *with_own_position(const struct replay *replay,
-                                       const struct publication *publication)
+static struct message *with_own_position(const struct replay *replay,
+                                         const struct publication *publication)
 {
-    struct realtime *hub = replay->client->hub;
-    struct slice payload = frame_payload(publication->frame);
-    struct position position = {hub->partitions, replay->at};
+    struct position position = {replay->client->hub->partitions, replay->at};
     struct arena *arena = arena_new();
-    struct slice text = position_format(arena, &position);
-    struct slice rest =
-        slice_from_offset(payload, publication->position_at + publication->position_n);
-    struct slice whole = arena_printf(arena, "%.*s%.*s%.*s", (int)publication->position_at,
-                                      payload.p, SLICE_ARG(text), SLICE_ARG(rest));
-    struct frame *frame = frame_new(OPCODE_TEXT, whole);
+    struct message *message = message_at(publication->message, position_format(arena, &position));
 
     arena_free(arena);
-    return frame;
+    return message;
 }
 
 static void step(struct replay *replay, const struct publication *publication, unsigned partition)
@@ -263,7 +256,7 @@ static void step(struct replay *replay, const struct publication *publication, u
     replay->at[partition].offset = publication->offset;
     memcpy(replay->at[partition].hash, publication->hash, sizeof publication->hash);
     if (wanted(replay, publication, partition))
-        client_send(client, client->hub->partitions == 1 ? frame_ref(publication->frame)
+        client_send(client, client->hub->partitions == 1 ? message_ref(publication->message)
                                                          : with_own_position(replay, publication));
 }
 

@@ -108,7 +108,7 @@ static void take_item(struct client *client, enum websocket_item item,
     case WEBSOCKET_PING:
         /* Who does not read the answers gets none; patience or the heartbeat ends it. */
         if (client_queued_bytes(client) <= client->hub->limits.queue_bytes)
-            client_send(client, frame_new(OPCODE_PONG, message->payload));
+            client_send(client, message_new(OPCODE_PONG, message->payload));
         break;
     case WEBSOCKET_CLOSE:
         client_close(client, message->code, message->payload);
@@ -139,7 +139,7 @@ static void set_reading(struct client *client, bool on)
     if (client_over(client) || client->reading == on)
         return;
     client->reading = on;
-    client->transport->set_reading(client->connection, on);
+    client->sink.transport->set_reading(client->sink.connection, on);
 }
 
 static void resume_reading(struct client *client)

@@ -7,13 +7,14 @@
 
 #include <assert.h>
 
-static void check_answer(struct arena *arena, const struct command *command, struct frame *frame)
+static void check_answer(struct arena *arena, const struct command *command,
+                         struct message *message)
 {
-    const json_t *answer = json_parse(arena, frame_payload(frame));
+    const json_t *answer = json_parse(arena, message_payload(message));
 
     assert(json_is_object(answer));
     assert((json_object_get(answer, "reply_to") != NULL) == (command->reference.n > 0));
-    frame_unref(frame);
+    message_unref(message);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

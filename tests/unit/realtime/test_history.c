@@ -17,7 +17,7 @@ static struct publication *make(uint64_t offset)
     struct event event = {.offset = offset, .owner = SLICE("user_1"), .resource = SLICE("media_1")};
 
     hash_of(offset, event.hash);
-    return publication_new(&event, 1, frame_new(OPCODE_TEXT, SLICE("x")), 0, 0);
+    return publication_new(&event, 1, message_new(OPCODE_TEXT, SLICE("x")));
 }
 
 static struct head head_at(uint64_t offset)

@@ -72,10 +72,10 @@ static void reads_commands(void **unused)
     }
 }
 
-static void check(struct frame *frame, const char *expected)
+static void check(struct message *message, const char *expected)
 {
-    assert_slice(frame_payload(frame), slice_from(expected));
-    frame_unref(frame);
+    assert_slice(message_payload(message), slice_from(expected));
+    message_unref(message);
 }
 
 static void writes_answers(void **unused)
@@ -131,34 +131,57 @@ static void writes_events_around_the_stored_body(void **unused)
         .body = SLICE("{\"event\":\"media.updated\",\"data\":{\"id\":\"media_1\","
                       "\"type\":\"image\",\"user_id\":\"user_1\"},\"timestamp\":\"t\"}"),
     };
-    uint32_t at;
 
-#define FRAME(changes)                                                                             \
-    "{\"type\":\"event\",\"id\":\"evt_1\",\"position\":\"pos\",\"channel\":\"media_updates\","     \
+#define FRAME(position, changes)                                                                   \
+    "{\"type\":\"event\",\"id\":\"evt_1\",\"position\":\"" position                                \
+    "\",\"channel\":\"media_updates\","                                                            \
     "\"resource_id\":\"media_1\",\"event\":\"media.updated\",\"data\":{\"id\":\"media_1\","        \
     "\"type\":\"image\",\"user_id\":\"user_1\"},\"timestamp\":\"t\",\"changes\":" changes "}"
-    struct frame *frame = message_event(&event, SLICE("media_updates"), SLICE("pos"), &at);
-    assert_memory_equal(frame_payload(frame).p + at, "pos", 3);
-    check(frame, FRAME("{\"title\":\"x\"}"));
+    struct message *message = message_event(&event, SLICE("media_updates"), SLICE("pos"));
+    assert_slice(message_position(message), SLICE("pos"));
+    struct message *elsewhere = message_at(message, SLICE("farther"));
+    assert_slice(message_position(elsewhere), SLICE("farther"));
+    check(elsewhere, FRAME("farther", "{\"title\":\"x\"}"));
+    check(message, FRAME("pos", "{\"title\":\"x\"}"));
     event.changes = SLICE_NONE;
-    check(message_event(&event, SLICE("media_updates"), SLICE("pos"), &at), FRAME("{}"));
+    check(message_event(&event, SLICE("media_updates"), SLICE("pos")), FRAME("pos", "{}"));
 #undef FRAME
 }
 
-static void frames_are_shared(void **unused)
+static void expect_bytes(struct message *message, struct slice frame, struct slice block)
 {
-    struct frame *frame = frame_new(OPCODE_TEXT, SLICE("x"));
+    assert_slice(message_bytes(message, ENCODING_SSE), block);
+    assert_slice(message_bytes(message, ENCODING_WEBSOCKET), frame);
+    assert_ptr_equal(message_bytes(message, ENCODING_SSE).p, /* made once */
+                     message_bytes(message, ENCODING_SSE).p);
+    message_unref(message);
+}
 
-    assert_ptr_equal(frame_ref(frame), frame);
-    frame_unref(frame);
-    assert_slice(frame_bytes(frame), SLICE("\x81\x01x"));
-    frame_unref(frame);
-    frame = frame_close(4001, SLICE("why"));
-    assert_slice(frame_bytes(frame), SLICE("\x88\x05\x0F\xA1why"));
-    frame_unref(frame);
-    frame = frame_close(0, SLICE_NONE);
-    assert_slice(frame_bytes(frame), SLICE("\x88\x00"));
-    frame_unref(frame);
+static void messages_are_shared_in_each_encoding(void **unused)
+{
+    struct message *message = message_new(OPCODE_TEXT, SLICE("x"));
+
+    assert_ptr_equal(message_ref(message), message);
+    message_unref(message);
+    expect_bytes(message, SLICE("\x81\x01x"), SLICE("data: x\n\n"));
+    expect_bytes(message_new(OPCODE_TEXT, SLICE("a\n\nb")),
+                 SLICE("\x81\x04"
+                       "a\n\nb"),
+                 SLICE("data: a\ndata: \ndata: b\n\n"));
+    expect_bytes(message_new(OPCODE_PING, SLICE_NONE), SLICE("\x89\x00"), SLICE(":\n\n"));
+    expect_bytes(message_new(OPCODE_PONG, SLICE("x")), SLICE("\x8A\x01x"), SLICE(""));
+    expect_bytes(message_close(4001, SLICE("why")), SLICE("\x88\x05\x0F\xA1why"),
+                 SLICE("data: {\"type\":\"closed\",\"code\":4001,\"reason\":\"why\"}\n\n"));
+    expect_bytes(message_close(4200, SLICE("retry_ms=77")), SLICE("\x88\x0D\x10\x68retry_ms=77"),
+                 SLICE("retry: 77\n\ndata: {\"type\":\"closed\",\"code\":4200,"
+                       "\"reason\":\"retry_ms=77\"}\n\n"));
+    expect_bytes(message_close(0, SLICE_NONE), SLICE("\x88\x00"), SLICE(""));
+    const struct command all = {.type = COMMAND_SUBSCRIBE, .channel = SLICE("c")};
+    message = message_subscribed(&all, SLICE("pos"), RECOVERED_NO);
+    assert_slice(message_bytes(message, ENCODING_SSE),
+                 SLICE("id: pos\ndata: {\"type\":\"subscribed\",\"channel\":\"c\","
+                       "\"resource_id\":null,\"position\":\"pos\",\"recovered\":false}\n\n"));
+    message_unref(message);
 }
 
 int main(void)
@@ -167,7 +190,7 @@ int main(void)
         cmocka_unit_test(reads_commands),
         cmocka_unit_test(writes_answers),
         cmocka_unit_test(writes_events_around_the_stored_body),
-        cmocka_unit_test(frames_are_shared),
+        cmocka_unit_test(messages_are_shared_in_each_encoding),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

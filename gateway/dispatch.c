@@ -124,20 +124,30 @@ static void choose_quota(struct request *req, struct admission *admission, enum 
                       &admission->quota);
 }
 
-/* One round trip: the session's record and the window's counter are asked for together. */
+static void count(struct request *req, struct admission *admission, enum rate rate)
+{
+    if (rate == RATE_NONE)
+        return;
+    choose_quota(req, admission, rate);
+    send_count(req, admission);
+}
+
+/* One round trip: the session's record and the window's counter are asked for together, where it is
+ * known whose that is. */
 static void admit(struct request *req, struct admission *admission, bool anonymous)
 {
     const struct authenticator *authenticator = req->surface->authenticator;
+    struct authentication *authentication = &admission->authentication;
     enum rate rate = req->route ? req->route->rate : req->surface->rate;
 
     admission->now_ms = clock_unix_ms();
     if (authenticator && !anonymous && (req->route || rate != RATE_NONE))
-        authenticator->begin(req, &admission->authentication);
-    if (rate != RATE_NONE) {
-        choose_quota(req, admission, rate);
-        send_count(req, admission);
-    }
-    admission->err = authentication_end(&req->task, req->gateway, &admission->authentication);
+        authenticator->begin(req, authentication);
+    if (!authentication->found_late)
+        count(req, admission, rate);
+    admission->err = authentication_end(&req->task, req->gateway, authentication);
+    if (authentication->found_late)
+        count(req, admission, rate);
     if (req->route && req->route->auth & AUTH_FORGIVING && authentication_refused(admission->err))
         admission->err = OK; /* the operation looks for itself who is meant */
     take_count(req, admission);
@@ -215,7 +225,7 @@ enum err dispatch_still_admitted(struct request *req)
 {
     struct authentication now;
 
-    if (req->principal.expires_ms <= clock_unix_ms())
+    if (req->principal.expires_ms && req->principal.expires_ms <= clock_unix_ms())
         return OK;
     req->surface->authenticator->begin(req, &now);
     return authentication_end(&req->task, req->gateway, &now);

@@ -44,12 +44,11 @@ static struct realtime_limits limits_from(const struct config *config)
 /* --- what realtime asks ------------------------------------------------------------------------
  */
 
-/* Both halves, where every refusal is ERR_UNAUTHORIZED. token: of any surface, or an API key
- * ("mvk_..."). */
+/* Both halves, where every refusal is ERR_UNAUTHORIZED. token: of any surface, or an API key. */
 static enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
                                    struct principal *out)
 {
-    const struct authenticator *by = router_authenticator(jws_audience(task->arena, token));
+    const struct authenticator *by = router_authenticator(jws_audience(task->arena, token), token);
     struct authentication authentication = {.by = by, .refusal = ERR_UNAUTHORIZED};
 
     if (by)

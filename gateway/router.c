@@ -152,12 +152,15 @@ static int decoded_byte(struct slice path, size_t *taken)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-const struct authenticator *router_authenticator(struct slice audience)
+const struct authenticator *router_authenticator(struct slice audience, struct slice token)
 {
     for (size_t i = 0; i < SURFACES; i++) {
         const struct authenticator *authenticator = surfaces[i]->authenticator;
 
-        if (authenticator && slice_eq(authenticator->audience, audience))
+        if (!authenticator)
+            continue;
+        if (slice_eq(authenticator->audience, audience) ||
+            (authenticator->key_prefix.n && slice_starts_with(token, authenticator->key_prefix)))
             return authenticator;
     }
     return NULL;

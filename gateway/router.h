@@ -17,8 +17,9 @@ void *surface_own(const struct gateway *gateway,
                   const struct surface *surface); /* what open gave */
 
 const struct surface *router_surface(struct slice path); /* the owner of a path; never NULL */
-/* The authenticator whose tokens say this `aud`; NULL: none. */
-const struct authenticator *router_authenticator(struct slice audience);
+/* The authenticator whose tokens say this `aud`, or whose keys begin as `token` does; NULL: none.
+ */
+const struct authenticator *router_authenticator(struct slice audience, struct slice token);
 /* Fills in path_params. NULL: no such path; *allowed then is 0, else the methods (bits)
  * of the path that comes first: a literal segment before a parameter. */
 const struct route *router_find(enum http_method method, struct slice path, struct arena *arena,

@@ -121,7 +121,7 @@ static void end_sessions(struct realtime *hub, struct slice user_id, struct slic
         struct client *next = client->user_next;
 
         if (slice_eq(client->session_id, session_id))
-            client_close(client, CLOSE_UNAUTHORIZED, SLICE("The session has ended."));
+            client_close(client, CLOSE_UNAUTHORIZED, SLICE("The session or key has ended."));
         client = next;
     }
 }

@@ -167,7 +167,9 @@ def enums():
     variants = yaml.safe_load((HERE / "variants.yaml").read_text(encoding="utf-8"))["variants"].values()
     named = [event["type"] for event in events if event["webhook"] != "never"]
     jobs = yaml.safe_load((HERE / "jobs.yaml").read_text(encoding="utf-8"))
-    return {"webhook_filters": ["*", *named], "webhook_messages": [*named, "webhook.test"],
+    scopes = (HERE.parent / "core/state/scopes.def").read_text(encoding="utf-8")
+    return {"key_scopes": re.findall(r'^SCOPE\(\w+, "([a-z:]+)", \w+, GRANTED\)', scopes, re.M),
+            "webhook_filters": ["*", *named], "webhook_messages": [*named, "webhook.test"],
             "job_kinds": list(jobs["kinds"]), "job_lanes": jobs["lanes"], "job_subjects": jobs["subjects"],
             "variants": [row["text"] for row in variants if row["kind"] != "mask"],
             "thumbnails": [row["text"] for row in variants if row["kind"] == "thumbnail"]}

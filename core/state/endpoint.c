@@ -98,6 +98,7 @@ static enum err room_in_partition(struct task *task, struct state *state, unsign
 
 struct creation {
     struct endpoint *endpoint;
+    bool hears_all; /* if its owner may */
     uint64_t most;
     const struct once_claim *once;
 };
@@ -116,7 +117,7 @@ static enum err create(struct task *task, struct state *state, void *arg)
         return err;
     if (!owner.is_active)
         return ERR_UNAUTHORIZED;
-    endpoint->owner_is_admin = owner.is_admin;
+    endpoint->owner_is_admin = creation->hears_all && owner.is_admin;
     endpoint->id = id_new(arena, prefix, endpoint->partition);
     endpoint->created_ms = endpoint->updated_ms = clock_unix_ms();
     if (!endpoint->secret.n)
@@ -138,7 +139,7 @@ static enum err create(struct task *task, struct state *state, void *arg)
 enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
                          struct endpoint *endpoint, const struct once_claim *once)
 {
-    struct creation creation = {endpoint, most, once};
+    struct creation creation = {endpoint, endpoint->owner_is_admin, most, once};
 
     if (!id_parse(endpoint->owner, SLICE("user_"), state->partitions, &endpoint->partition))
         return ERR_NOT_FOUND;

@@ -10,10 +10,11 @@
  * the types that always go to webhooks. */
 bool endpoint_wants(const struct endpoint *endpoint, const struct event *event);
 
-/* Fills in id, partition (the owner's), times, whether the owner is an admin, and the secret unless
- * it is given. most: that an account may have; ERR_QUOTA: it has them, or its partition has
- * ENDPOINTS_MAX; ERR_NOT_FOUND: there is no such account; ERR_UNAUTHORIZED: it is disabled. once
- * may be NULL (ERR_CONFLICT: its key made something else). */
+/* Fills in id, partition (the owner's), times, and the secret unless it is given; owner_is_admin,
+ * which asks for everybody's events, stays if the owner is one. most: that an account may have;
+ * ERR_QUOTA: it has them, or its partition has ENDPOINTS_MAX; ERR_NOT_FOUND: there is no such
+ * account; ERR_UNAUTHORIZED: it is disabled. once may be NULL (ERR_CONFLICT: its key made something
+ * else). */
 enum err endpoint_create(struct task *task, struct state *state, uint64_t most,
                          struct endpoint *endpoint, const struct once_claim *once);
 enum err endpoint_load(struct task *task, struct state *state, struct slice id,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "state/account.h"
+#include "state/api_key.h"
 #include "state/endpoint.h"
 #include "state/record.h"
 
@@ -39,6 +40,8 @@ static enum err end_before(struct task *task, struct state *state, const struct 
         err = granted_access_revoke_all(task, state, account->id, account->partition, before_ms,
                                         &revoked);
     *ended += revoked;
+    if (err == OK && !account->is_active)
+        err = api_key_end_sockets(task, state, account->id, account->partition);
     if (err == OK)
         err = endpoint_follow_owner(task, state, account);
     return err == OK ? note_done(task, state, account) : err;

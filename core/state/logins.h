@@ -16,7 +16,8 @@ struct login {
 void logins_forget(struct account *account, struct slice kept_family);
 
 /* Ends what logins_forget() was noted for: sessions, refresh tokens, and with them open sockets, on
- * all gateways; webhooks that the account may not have as they are (endpoint_follow_owner()).
+ * all gateways, those of a disabled account's API keys as well; webhooks that the account may not
+ * have as they are (endpoint_follow_owner()).
  * *ended counts the logins: none when nothing is noted, or it is done. Suspends. */
 enum err logins_end(struct task *task, struct state *state, const struct account *account,
                     size_t *ended);

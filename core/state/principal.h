@@ -6,7 +6,7 @@
 
 /* clang-format off */
 enum {
-#define SCOPE(name, of) SCOPE_BIT_##name,
+#define SCOPE(name, text, of, keys) SCOPE_BIT_##name,
 #include "state/scopes.def"
 #undef SCOPE
     SCOPE_BITS
@@ -14,18 +14,21 @@ enum {
 
 enum scope { /* a bit each */
     SCOPE_NONE = 0,
-#define SCOPE(name, of) SCOPE_##name = 1 << SCOPE_BIT_##name,
+#define SCOPE(name, text, of, keys) SCOPE_##name = 1 << SCOPE_BIT_##name,
 #include "state/scopes.def"
 #undef SCOPE
     SCOPE_ALL = (1 << SCOPE_BITS) - 1,
     SCOPE_ALL_USER = 0
 #define SCOPE_OF_USER(name) | SCOPE_##name
 #define SCOPE_OF_ADMIN(name)
-#define SCOPE(name, of) SCOPE_OF_##of(name)
+#define SCOPE(name, text, of, keys) SCOPE_OF_##of(name)
 #include "state/scopes.def"
 #undef SCOPE
 };
 /* clang-format on */
+
+/* The scopes of these names, or-ed, as far as API keys can have them. */
+unsigned scopes_of_key(const struct slice *names, size_t n);
 
 enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_SESSION, PRINCIPAL_KEY, PRINCIPAL_LINK };
 

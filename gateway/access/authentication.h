@@ -15,14 +15,17 @@ struct request;
  * `begin` checks what can be checked without Redis and sends the read; `end` awaits it. */
 struct authentication {
     const struct authenticator *by;
-    struct principal principal; /* filled in by begin as far as the credentials tell */
-    struct redis_call *read;    /* session or key record; NULL: nothing to await */
-    enum err refusal;           /* OK, or why the credentials are not accepted */
-    struct slice detail;        /* for the refusal's answer; empty: the usual sentence */
+    struct principal principal;  /* filled in by begin as far as the credentials tell */
+    struct redis_call *read;     /* session or key record; NULL: nothing to await */
+    struct redis_call *standing; /* its user's record, where it is asked for as well; or NULL */
+    bool found_late;             /* who it is, and so whom it counts for, is known only after end */
+    enum err refusal;            /* OK, or why the credentials are not accepted */
+    struct slice detail;         /* for the refusal's answer; empty: the usual sentence */
 };
 
 struct authenticator {
-    struct slice audience; /* `aud` of its tokens */
+    struct slice audience;   /* `aud` of its tokens */
+    struct slice key_prefix; /* what its API keys begin with; empty: it has none */
     /* The credentials of a request, as its route allows them; none: anonymous. */
     void (*begin)(struct request *req, struct authentication *out);
     /* A token that came without a request. */

@@ -412,6 +412,53 @@ def check_media_thumbnail(contract, hub, media, stranger):
         assert requests.get(bent, timeout=PATIENCE_S).status_code == 401
 
 
+KEY = {"name": "robot", "scopes": ["media:read"], "expires_in_days": 1}
+
+
+@pytest.fixture
+def api_key(contract):
+    """A key that may read media, gone at the end."""
+    made = contract.call("api_keys_create", 201, json=KEY).json()["data"]
+    yield made
+    contract.call("api_keys_delete", path={"id": made["id"]})
+
+
+def check_api_keys_create(contract, api_key):
+    assert api_key["name"] == KEY["name"] and api_key["scopes"] == KEY["scopes"] and api_key["expires_at"]
+    headers = {"X-API-Key": api_key["key"]}
+    contract.call("media_list", token=None, headers=headers)
+    contract.call("webhooks_list", 403, token=None, headers=headers)
+    contract.call("api_keys_create", 401, token=None, headers=headers, json=KEY)
+    assert refused_fields(contract.call("api_keys_create", 400, json={"scopes": ["admin"], "more": 1})) == [
+        "name", "scopes[0]", "more"]
+
+
+def check_api_keys_list(contract, api_key, stranger):
+    shown = {name: value for name, value in api_key.items() if name != "key"}
+    assert contract.call("api_keys_list", params={"per_page": 1}).json()["data"] == [shown]
+    assert contract.call("api_keys_list", token=stranger).json()["data"] == []
+    contract.call("api_keys_list", 401, token=None, headers={"X-API-Key": api_key["key"]})
+    contract.call("api_keys_list", 400, params={"page": 0})
+
+
+def check_api_keys_get(contract, api_key, stranger):
+    path = {"id": api_key["id"]}
+    shown = {name: value for name, value in api_key.items() if name != "key"}
+    assert contract.call("api_keys_get", path=path).json()["data"] == shown
+    contract.call("api_keys_get", 404, path=path, token=stranger)
+    contract.call("api_keys_get", 404, path={"id": "key_none"})
+
+
+def check_api_keys_delete(contract, stranger):
+    made = contract.call("api_keys_create", 201, json=KEY).json()["data"]
+    path = {"id": made["id"]}
+    contract.call("api_keys_delete", 404, path=path, token=stranger)
+    gone = contract.call("api_keys_delete", path=path).json()["data"]
+    assert gone == {"id": made["id"], "deleted": True}
+    contract.call("api_keys_delete", 404, path=path)
+    contract.call("media_list", 401, token=None, headers={"X-API-Key": made["key"]})
+
+
 @pytest.fixture
 def webhook(contract, receiver):
     """An endpoint whose receiver answers 200, gone at the end."""

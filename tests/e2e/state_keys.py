@@ -1,6 +1,7 @@
 """The hub's state server as only a hand reaches it: what no API tells, and damage that none does. The one
 place in these tests that knows how keys and fields are spelled (core/state, schemas/records.yaml)."""
 import json
+import re
 import subprocess
 
 from harness import PATIENCE_S
@@ -92,6 +93,21 @@ for i = 1, tonumber(ARGV[1]) do
     redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], i, id)
 end
 return 1""", "1", f"{{p0}}:media:{media['id']}", str(copies), media["id"], media["user_id"])
+
+
+def api_key(hub, key_id):
+    """The record of an API key."""
+    return redis_json(hub, "HGETALL", f"{{p0}}:api_key:{key_id}")
+
+
+def let_api_key_end(hub, key_id, unix_ms):
+    assert redis(hub, "HSET", f"{{p0}}:api_key:{key_id}", "expires", str(int(unix_ms))) == "0"
+
+
+def records_read(hub):
+    """How often the state server was asked for a whole record."""
+    line, = re.findall(r"^cmdstat_hgetall:calls=(\d+)", redis(hub, "INFO", "commandstats"), re.M)
+    return int(line)
 
 
 def media_in(server):

@@ -11,12 +11,17 @@ def test_reads_leave_the_log_unchanged(hub, photo):
     session = hub.session()
     media = hub.upload(session, photo).json()["data"]
     hub.wait_status(session, media["id"], "ready")
+    key = session.post(hub.api + "/api-keys", json={"name": "x", "scopes": ["media:read"]}).json()["data"]
+    program = hub.session()
+    program.headers = {"X-API-Key": key["key"]}
     before = aof_bytes(hub)
     assert before > 0
     for _ in range(300):
         assert session.get(f"{hub.api}/media/{media['id']}").status_code == 200
         assert session.get(f"{hub.api}/media").status_code == 200
         assert session.get(f"{hub.api}/users/me").status_code == 200
+        assert program.get(f"{hub.api}/media/{media['id']}").status_code == 200
+    assert session.get(hub.api + "/api-keys").json()["data"][0]["last_used_at"]
     assert aof_bytes(hub) == before
     hub.upload(session, photo)
     assert aof_bytes(hub) > before

@@ -1,12 +1,15 @@
 /* Who calls Media Vault: by bearer token, API key or signed link. */
 #include "base/clock.h"
 #include "gateway/access/authentication.h"
+#include "gateway/access/known_keys.h"
 #include "gateway/access/signed_link.h"
 #include "gateway/access/token.h"
 #include "gateway/gateway.h"
 #include "gateway/route.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "state/account.h"
+#include "state/api_key.h"
+#include "state/api_key_text.h"
 #include "state/id.h"
 #include "state/session.h"
 
@@ -35,6 +38,68 @@ static void begin_session(struct arena *arena, struct gateway *gateway, struct s
     principal->session_id = claims.session_id;
     principal->expires_ms = claims.expires_s * 1000;
     out->read = session_send(gateway->state, arena, claims.session_id, principal->partition);
+}
+
+/* A key that this process knows is asked for together with its owner. */
+static void begin_key(struct arena *arena, struct gateway *gateway, struct slice text,
+                      struct authentication *out)
+{
+    struct principal *principal = &out->principal;
+    struct api_key *key = ARENA_NEW(arena, struct api_key);
+
+    out->by = &mediavault_authenticator;
+    out->refusal = ERR_UNAUTHORIZED;
+    if (!api_key_locate(arena, gateway->state, text, key))
+        return;
+    out->refusal = OK;
+    principal->kind = PRINCIPAL_KEY;
+    principal->session_id = key->id;
+    principal->partition = key->partition;
+    principal->own = key;
+    out->read = api_key_send(gateway->state, arena, key);
+    out->found_late = !known_keys_find(arena, key->id, &principal->user_id);
+    if (!out->found_late)
+        out->standing =
+            account_send_standing(gateway->state, arena, principal->user_id, principal->partition);
+}
+
+/* A key does what its scopes say, with what is its user's, as long as he may. What admins can do
+ * with what is others' takes a login. */
+static enum err end_key(struct task *task, struct gateway *gateway,
+                        struct authentication *authentication)
+{
+    struct principal *principal = &authentication->principal;
+    struct api_key *key = principal->own;
+    enum err err = api_key_take(task, authentication->read, key);
+    bool is_admin;
+
+    principal->own = NULL;
+    if (err == OK && !authentication->standing)
+        authentication->standing =
+            account_send_standing(gateway->state, task->arena, key->owner, key->partition);
+    if (err != OK) {
+        if (authentication->standing)
+            redis_forget(authentication->standing);
+        return err;
+    }
+    err = account_take_standing(task, authentication->standing, &is_admin);
+    if (err != OK)
+        return err == ERR_NOT_FOUND ? ERR_UNAUTHORIZED : err;
+    known_keys_note(key->id, key->owner);
+    api_key_note_use(gateway->state, task->arena, key->id, clock_unix_ms());
+    principal->user_id = key->owner;
+    principal->scopes = scopes_of_key(key->scopes, key->scope_count);
+    principal->expires_ms = key->expires_ms;
+    return OK;
+}
+
+static void begin_token(struct arena *arena, struct gateway *gateway, struct slice token,
+                        struct authentication *out)
+{
+    if (slice_starts_with(token, SLICE(API_KEY_PREFIX)))
+        begin_key(arena, gateway, token, out);
+    else
+        begin_session(arena, gateway, token, out);
 }
 
 static void begin_link(struct request *req, struct authentication *out)
@@ -83,8 +148,10 @@ static void begin_request(struct request *req, struct authentication *out)
             begin_link(req, out);
         return;
     }
-    out->refusal = ERR_UNAUTHORIZED; /* no API key exists as long as nothing makes them */
-    if (bearer.n && authentication_bearer(bearer, &token))
+    out->refusal = ERR_UNAUTHORIZED;
+    if (!bearer.n)
+        begin_key(req->task.arena, req->gateway, key, out);
+    else if (authentication_bearer(bearer, &token))
         begin_session(req->task.arena, req->gateway, token, out);
 }
 
@@ -96,6 +163,8 @@ static enum err end_request(struct task *task, struct gateway *gateway,
 
     if (principal->kind == PRINCIPAL_LINK)
         return end_link(task, authentication);
+    if (principal->kind == PRINCIPAL_KEY)
+        return end_key(task, gateway, authentication);
     enum err err = session_take(task, authentication->read, &session);
 
     if (err == OK && !slice_eq(session.user_id, principal->user_id))
@@ -109,7 +178,8 @@ static enum err end_request(struct task *task, struct gateway *gateway,
 
 const struct authenticator mediavault_authenticator = {
     .audience = SLICE_INIT(TOKEN_AUDIENCE),
+    .key_prefix = SLICE_INIT(API_KEY_PREFIX),
     .begin = begin_request,
-    .begin_token = begin_session,
+    .begin_token = begin_token,
     .end = end_request,
 };

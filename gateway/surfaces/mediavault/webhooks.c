@@ -153,13 +153,16 @@ static void take_given(const json_t *body, const struct endpoint *given, struct 
     }
 }
 
-/* The caller's, or anybody's for admins; others see that there is none. */
+/* The caller's, or anybody's for admins; others see that there is none. What tells of everybody's
+ * events is an admin's affair: his API keys are no admins. */
 static bool load_or_reply(struct request *req, struct endpoint *out)
 {
     enum err err = endpoint_load(&req->task, req->gateway->state, request_param(req, "id"), out);
 
     if (err == OK && !req->principal.admin && !slice_eq(out->owner, req->principal.user_id))
         err = ERR_NOT_FOUND;
+    else if (err == OK && !req->principal.admin && out->owner_is_admin)
+        err = ERR_FORBIDDEN;
     return ok_or_reply(req, err);
 }
 
@@ -207,7 +210,8 @@ static void reply_again(struct request *req)
 
 void mediavault_webhooks_create(struct request *req)
 {
-    struct endpoint endpoint = {.owner = req->principal.user_id, .active = true};
+    struct endpoint endpoint = {
+        .owner = req->principal.user_id, .owner_is_admin = req->principal.admin, .active = true};
     struct endpoint given = {0};
     uint64_t most = config_number(req->gateway->config, "webhooks.per_account");
 

@@ -23,6 +23,7 @@ static void endpoints(struct task *task, struct state *state)
     assert_int_equal(endpoint_create(task, state, 100, &one, NULL), OK);
     assert_true(slice_starts_with(one.secret, SLICE("whsec_")) && one.secret.n == 6 + 32);
     other.owner = account_in(task, state, last, true);
+    other.owner_is_admin = true;
     other.secret = SLICE("whsec_given");
     assert_int_equal(endpoint_create(task, state, 100, &other, NULL), OK);
     assert_int_equal(endpoint_version(task, state, last, &after), OK);

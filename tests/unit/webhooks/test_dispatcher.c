@@ -154,6 +154,7 @@ static void heard_by_whom_it_concerns(struct task *task, struct state *state)
     foreign = listen_at(&other, catcher, "*");
     everybody = foreign;
     everybody.owner = admin.owner;
+    everybody.owner_is_admin = true;
     assert_int_equal(endpoint_create(task, state, 100, &everybody, NULL), OK);
     happen(&hub, EVENT_MEDIA_UPLOADED);
     WAIT_UNTIL(catcher->requests == 2);

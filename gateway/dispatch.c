@@ -100,6 +100,7 @@ static void take_count(struct request *req, struct admission *admission)
     req->has_window = admission->count != NULL;
     if (!req->has_window)
         return;
+    req->rate_policy = admission->quota.policy;
     window_take(&req->task, admission->count, admission->quota.limit, admission->quota.seconds,
                 admission->now_ms, &req->window);
 }
@@ -172,15 +173,15 @@ static void recount(struct request *req, struct admission *admission)
     }
 }
 
-static bool within_rate_or_reply(struct request *req, const struct admission *admission)
+static bool within_rate_or_reply(struct request *req)
 {
     const struct window *window = &req->window;
 
     if (!req->has_window || window->used <= window->limit)
         return true;
-    uint64_t now_s = admission->now_ms / 1000;
-    uint64_t wait_s = window->reset_s > now_s ? window->reset_s - now_s : 1;
-    reply_header(req, "Retry-After", arena_printf(req->task.arena, "%" PRIu64, wait_s));
+    uint64_t wait_s = window_seconds_to_reset(window, clock_unix_ms());
+    reply_header(req, "Retry-After",
+                 arena_printf(req->task.arena, "%" PRIu64, wait_s ? wait_s : 1));
     reply_error(req, ERR_RATE_LIMITED, SLICE_NONE);
     return false;
 }
@@ -340,7 +341,7 @@ static void dispatch(struct request *req)
     bool insecure = lacks_https(req);
     admit(req, &admission, insecure);
     recount(req, &admission);
-    if (!within_rate_or_reply(req, &admission))
+    if (!within_rate_or_reply(req))
         return;
     if (insecure) {
         reply_error(req, ERR_FORBIDDEN, SLICE(FORWARDED_HTTPS_REQUIRED));

@@ -7,8 +7,6 @@
 
 #include <inttypes.h>
 
-enum { MS_PER_S = 1000 };
-
 static void reply_later(struct request *req, uint64_t wait_s, struct slice detail)
 {
     reply_header(req, "Retry-After", arena_printf(req->task.arena, "%" PRIu64, wait_s));
@@ -53,7 +51,7 @@ bool guard_may_try_or_reply(struct request *req, enum rate rate)
     window_take(&req->task, call, quota.limit, quota.seconds, now_ms, &window);
     if (window.used < window.limit)
         return true;
-    reply_later(req, window.reset_s - now_ms / MS_PER_S, SLICE_NONE);
+    reply_later(req, window_seconds_to_reset(&window, now_ms), SLICE_NONE);
     return false;
 }
 

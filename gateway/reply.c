@@ -109,7 +109,7 @@ static void add(struct buf *out, struct slice name, struct slice value)
     buf_add(out, SLICE("\r\n"));
 }
 
-static void add_number(struct buf *out, struct slice name, uint64_t value)
+static void add_digits(struct buf *out, struct slice before, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof digits;
@@ -117,7 +117,15 @@ static void add_number(struct buf *out, struct slice name, uint64_t value)
     do
         digits[--at] = (char)('0' + value % 10);
     while (value /= 10);
-    add(out, name, (struct slice){digits + at, sizeof digits - at});
+    buf_add(out, before);
+    buf_add(out, (struct slice){digits + at, sizeof digits - at});
+}
+
+static void add_number(struct buf *out, struct slice name, uint64_t value)
+{
+    buf_add(out, name);
+    add_digits(out, SLICE(": "), value);
+    buf_add(out, SLICE("\r\n"));
 }
 
 /* The same within a second, so it is written once. */
@@ -140,13 +148,24 @@ static struct slice date_now(void)
     return (struct slice){text, n};
 }
 
-static void add_window(struct buf *out, const struct window *window)
+/* The two fields of draft-ietf-httpapi-ratelimit-headers (from -08 on), lists of one Item (RFC
+ * 9651), beside those that were there before them. */
+static void add_window(struct buf *out, const struct window *window, struct slice policy)
 {
-    uint64_t left = window->limit > window->used ? window->limit - window->used : 0;
+    uint64_t left = window_left(window);
 
     add_number(out, SLICE("X-RateLimit-Limit"), window->limit);
     add_number(out, SLICE("X-RateLimit-Remaining"), left);
     add_number(out, SLICE("X-RateLimit-Reset"), window->reset_s);
+    buf_add(out, SLICE("RateLimit-Policy: \""));
+    buf_add(out, policy);
+    add_digits(out, SLICE("\";q="), window->limit);
+    add_digits(out, SLICE(";w="), window->seconds);
+    buf_add(out, SLICE("\r\nRateLimit: \""));
+    buf_add(out, policy);
+    add_digits(out, SLICE("\";r="), left);
+    add_digits(out, SLICE(";t="), window_seconds_to_reset(window, clock_unix_ms()));
+    buf_add(out, SLICE("\r\n"));
 }
 
 static void add_connection(struct buf *out, struct request *req)
@@ -168,7 +187,7 @@ static void add_common(struct buf *out, struct request *req)
         add(out, SLICE("Strict-Transport-Security"), SLICE("max-age=31536000"));
     add(out, SLICE("X-Request-Id"), req->task.request_id);
     if (req->has_window && req->surface->rate_headers)
-        add_window(out, &req->window);
+        add_window(out, &req->window, req->rate_policy);
     cors_add_headers(req->gateway->cors_origins, &req->head, out);
     for (const struct reply_header *header = req->headers; header; header = header->next)
         add(out, header->name, header->value);

@@ -41,6 +41,7 @@ struct request {
     struct slice host; /* what the client calls us: Host, or what a trusted proxy says of it */
     struct principal principal; /* kind PRINCIPAL_NONE: anonymous */
     struct window window;       /* of the rate limit; has_window: to be shown */
+    struct slice rate_policy;   /* its name */
     bool has_window;
     struct once_claim *once; /* of its Idempotency-Key; NULL: it has none */
     json_t *body;            /* validated against the route's schema, or NULL */

@@ -22,7 +22,7 @@ struct surface {
     const struct authenticator
         *authenticator; /* gateway/access/authentication.h; NULL: nobody proves himself here */
     enum rate rate;     /* of paths without a route */
-    bool rate_headers;  /* X-RateLimit-* on every answer */
+    bool rate_headers;  /* RateLimit and its kin on every answer */
     bool require_https; /* setting <name>.require_https */
     bool unknown_method_is_unknown_path; /* 404 instead of 405; `Allow` says which there are */
     /* What it keeps for the life of the process, in the arena or its own; NULL: nothing. */

@@ -43,7 +43,8 @@ enum err window_take(struct task *task, struct redis_call *call, uint64_t limit,
 
     hasty.deadline_ms = clock_ms() + task_timeout_ms(task, WINDOW_WAIT_MS);
     enum err err = redis_await(&hasty, call, &reply);
-    *out = (struct window){.limit = limit, .reset_s = (now_ms / 1000 / seconds + 1) * seconds};
+    *out = (struct window){
+        .limit = limit, .seconds = seconds, .reset_s = (now_ms / 1000 / seconds + 1) * seconds};
     if (err == OK)
         err = state_fault(&reply);
     if (err == OK && reply.type == REDIS_NUMBER && reply.number > 0)
@@ -51,6 +52,18 @@ enum err window_take(struct task *task, struct redis_call *call, uint64_t limit,
     else if (err == OK && reply.type == REDIS_TEXT && !slice_to_u64(reply.text, &out->used))
         out->used = 0;
     return err;
+}
+
+uint64_t window_left(const struct window *window)
+{
+    return window->limit > window->used ? window->limit - window->used : 0;
+}
+
+uint64_t window_seconds_to_reset(const struct window *window, uint64_t now_ms)
+{
+    uint64_t now_s = now_ms / 1000;
+
+    return window->reset_s > now_s ? window->reset_s - now_s : 0;
 }
 
 void window_give_back(struct state *state, struct arena *arena, struct slice policy,

@@ -7,8 +7,13 @@
 struct window {
     uint64_t limit; /* 0: counts, never refuses */
     uint64_t used;
+    uint64_t seconds; /* its length */
     uint64_t reset_s; /* Unix seconds at which the window ends */
 };
+
+uint64_t window_left(const struct window *window);
+uint64_t window_seconds_to_reset(const struct window *window,
+                                 uint64_t now_ms); /* 0: it has ended */
 
 struct redis_call *window_send(struct state *state, struct arena *arena, struct slice policy,
                                struct slice key, uint64_t seconds, uint64_t now_ms);

@@ -10,8 +10,9 @@
     "Upload-Offset, Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum, "        \
     "X-HTTP-Method-Override"
 #define ANSWER_HEADERS                                                                             \
-    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, Link, "            \
-    "Retry-After, ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, "             \
+    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "   \
+    "X-Request-Id, Link, Retry-After, ETag, Location, Content-Range, Accept-Ranges, "              \
+    "Content-Disposition, "                                                                        \
     "Last-Modified, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "                     \
     "Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "                      \
     "Upload-Defer-Length, Upload-Concat, Upload-Expires"

@@ -9,7 +9,7 @@ enum { ANY = -1 };
 
 /* From RATE_NONE + 1 on. */
 static const struct {
-    struct slice counter;
+    struct slice counter, policy;
     const char *setting;
     unsigned seconds;
     int caller; /* enum principal_kind, or ANY */
@@ -20,8 +20,8 @@ static const struct {
 #define CALLER_SESSION PRINCIPAL_SESSION
 #define CALLER_KEY PRINCIPAL_KEY
 #define CALLER_LINK PRINCIPAL_LINK
-#define RATE(name, counter, option, seconds, standard, caller, refused, help)                      \
-    {SLICE_INIT(counter), "limits." counter, seconds, CALLER_##caller, refused},
+#define RATE(name, counter, option, policy, seconds, standard, caller, refused, help)              \
+    {SLICE_INIT(counter), SLICE_INIT(policy), "limits." counter, seconds, CALLER_##caller, refused},
 #include "base/rates.def"
 #undef RATE
 };
@@ -64,6 +64,7 @@ void rate_quota_choose(struct arena *arena, const struct rate_limits *limits, en
     *out = (struct rate_quota){
         .rate = rate,
         .counter = rows[rate - 1].counter,
+        .policy = rows[rate - 1].policy,
         .key = key_of(arena, rows[rate - 1].caller, peer_ip, principal),
         .seconds = rows[rate - 1].seconds,
         .limit = limits->of[rate],

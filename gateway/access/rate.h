@@ -24,6 +24,7 @@ void rate_limits_read(const struct config *config, struct rate_limits *out);
 struct rate_quota {
     enum rate rate;
     struct slice counter, key;
+    struct slice policy; /* its name for clients */
     unsigned seconds;
     uint64_t limit;       /* 0: off, there is nothing to count */
     bool free_if_refused; /* requests whose credentials are not accepted do not count */

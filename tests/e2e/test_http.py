@@ -183,7 +183,8 @@ def test_pages_of_other_origins(make_hub):
     assert refused.status_code == 401
     assert refused.headers["Access-Control-Allow-Origin"] == PAGE
     exposed = refused.headers["Access-Control-Expose-Headers"].split(", ")
-    assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id", "Link",
+    assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit",
+            "RateLimit-Policy", "X-Request-Id", "Link",
             "Retry-After", "ETag", "Location", "Content-Range", "Accept-Ranges",
             "Content-Disposition", "Last-Modified", "Tus-Resumable", "Tus-Version",
             "Tus-Extension", "Tus-Max-Size", "Upload-Offset", "Upload-Length",

@@ -43,7 +43,7 @@ struct row {
     const char *name;
     const char *request; /* TOKEN stands for a good one; the last line ends are added */
     int status;
-    const char *has[6]; /* in the head or the body */
+    const char *has[8]; /* in the head or the body */
     const char *lacks;
 };
 
@@ -55,13 +55,16 @@ static const struct row rows[] = {
      ME AWAY "1",
      401,
      {"\r\nWWW-Authenticate: Bearer\r\n", "\r\nX-RateLimit-Limit: 3\r\n",
+      "\r\nRateLimit-Policy: \"anonymous\";q=3;w=60\r\n", "\r\nRateLimit: \"anonymous\";r=2;t=",
       "\r\nX-RateLimit-Remaining: 2\r\n", "\r\nX-RateLimit-Reset: ", "\"code\":\"unauthorized\""},
      NULL},
     {"a good token",
      ME AWAY "2\r\nAuthorization: Bearer TOKEN",
      200,
      {"\r\nX-RateLimit-Limit: 1000\r\n", "\"username\":\"ada\"",
-      "\r\nX-Content-Type-Options: nosniff\r\n", "\r\nStrict-Transport-Security: "},
+      "\r\nRateLimit-Policy: \"authenticated\";q=1000;w=60\r\n",
+      "\r\nRateLimit: \"authenticated\";r=99", "\r\nX-Content-Type-Options: nosniff\r\n",
+      "\r\nStrict-Transport-Security: "},
      NULL},
     {"the scheme in lower case",
      ME AWAY "2\r\nAuthorization: bearer TOKEN",

@@ -439,6 +439,10 @@ static void windows(struct task *task, struct state *state)
         assert_int_equal(window.used, i);
         assert_int_equal(window.limit, 2);
         assert_int_equal(window.reset_s, now_ms / 60000 * 60 + 60);
+        assert_int_equal(window.seconds, 60);
+        assert_int_equal(window_left(&window), i < 2 ? 2 - i : 0);
+        assert_int_equal(window_seconds_to_reset(&window, now_ms), window.reset_s - now_ms / 1000);
+        assert_int_equal(window_seconds_to_reset(&window, window.reset_s * 1000 + 5000), 0);
     }
     window_give_back(state, task->arena, policy, key, 60, now_ms);
     window_give_back(state, task->arena, SLICE("past"), key, 60, 60000);

@@ -3,15 +3,16 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/timer.h"
-#include "gateway/access/authentication.h"
 #include "gateway/access/cors.h"
-#include "gateway/access/forwarded.h"
-#include "gateway/access/jws.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/origin.h"
 #include "gateway/jobs/jobserver.h"
-#include "gateway/router.h"
+#include "gateway/realtime_connection.h"
+#include "gateway/realtime_door.h"
+#include "gateway/realtime_stream.h"
+#include "gateway/realtime_ticket.h"
+#include "gateway/reply.h"
 #include "handlers.h"
 #include "realtime/client_life.h"
 #include "realtime/handshake.h"
@@ -44,24 +45,10 @@ static struct realtime_limits limits_from(const struct config *config)
 /* --- what realtime asks ------------------------------------------------------------------------
  */
 
-/* Both halves, where every refusal is ERR_UNAUTHORIZED. token: of any surface, or an API key. */
-static enum err authenticate_token(struct task *task, struct gateway *gateway, struct slice token,
-                                   struct principal *out)
-{
-    const struct authenticator *by = router_authenticator(jws_audience(task->arena, token), token);
-    struct authentication authentication = {.by = by, .refusal = ERR_UNAUTHORIZED};
-
-    if (by)
-        by->begin_token(task->arena, gateway, token, &authentication);
-    enum err err = authentication_end(task, gateway, &authentication);
-    *out = authentication.principal;
-    return authentication_refused(err) ? ERR_UNAUTHORIZED : err;
-}
-
 static enum err on_authenticate(void *arg, struct task *task, struct slice token,
                                 struct principal *out)
 {
-    return authenticate_token(task, arg, token, out);
+    return realtime_door_authenticate(task, arg, token, out);
 }
 
 static enum err may_see_media(struct task *task, struct gateway *gateway,
@@ -217,77 +204,6 @@ void realtime_gate_stop(struct gateway *gateway)
     gateway->realtime = NULL;
 }
 
-/* --- the connection ----------------------------------------------------------------------------
- */
-
-static bool transport_write(void *connection, struct slice bytes)
-{
-    return connection_write(connection, bytes);
-}
-
-static size_t transport_backlog(const void *connection)
-{
-    return connection_backlog(connection);
-}
-
-static void transport_want_writable(void *connection)
-{
-    connection_want_writable(connection);
-}
-
-static void transport_set_reading(void *connection, bool on)
-{
-    connection_set_reading(connection, on);
-}
-
-static void transport_finish(void *connection)
-{
-    connection_finish(connection, false);
-}
-
-static const struct transport transport = {
-    .write = transport_write,
-    .backlog = transport_backlog,
-    .want_writable = transport_want_writable,
-    .set_reading = transport_set_reading,
-    .finish = transport_finish,
-};
-
-static void on_bytes(void *client, struct slice bytes)
-{
-    client_bytes(client, bytes);
-}
-
-static void on_writable(void *client)
-{
-    client_writable(client);
-}
-
-static void on_gone(void *client)
-{
-    client_gone(client);
-}
-
-/* Realtime keeps its deadlines itself and never asks the connection for one. */
-static void on_deadline(void *client)
-{
-    abort();
-}
-
-static const struct connection_owner owner = {on_bytes, on_writable, on_gone, on_deadline};
-
-static void open_client(struct connection *connection, struct slice early_bytes, void *arg)
-{
-    const struct request *req = arg;
-    bool given = request_header(req, "Authorization").n || request_header(req, "X-API-Key").n;
-    struct client *client =
-        client_open(req->gateway->realtime, &transport, connection, given ? &req->principal : NULL);
-
-    connection_set_owner(connection, &owner, client);
-    if (early_bytes.n)
-        client_bytes(client, early_bytes);
-}
-
 /* --- the upgrade -------------------------------------------------------------------------------
  */
 
@@ -300,22 +216,18 @@ static bool origin_is_welcome(const struct request *req)
            origin_is_host(origin, req->tls, req->host);
 }
 
-/* Tokens in a query end in the logs of every proxy on the way. */
-static bool query_has_token(const struct request *req)
-{
-    return request_query(req, "token").n || request_query(req, "access_token").n;
-}
-
 static enum err judge(const struct request *req, struct slice *detail)
 {
-    if (config_bool(req->gateway->config, "mediavault.require_https") && !request_is_safe(req)) {
-        *detail = SLICE(FORWARDED_HTTPS_REQUIRED);
-        return ERR_FORBIDDEN;
-    }
+    enum err err = realtime_door_judge(req, detail);
+
+    if (err == ERR_FORBIDDEN)
+        return err;
     if (req->head.method != METHOD_GET || req->head.minor_version < 1 ||
         !http1_list_has(request_list(req, "Upgrade"), SLICE("websocket")) ||
-        !http1_list_has(request_list(req, "Connection"), SLICE("upgrade")))
+        !http1_list_has(request_list(req, "Connection"), SLICE("upgrade"))) {
+        *detail = SLICE_NONE;
         return ERR_UPGRADE_REQUIRED;
+    }
     if (!origin_is_welcome(req)) {
         *detail = SLICE("This origin may not connect.");
         return ERR_FORBIDDEN;
@@ -324,11 +236,7 @@ static enum err judge(const struct request *req, struct slice *detail)
         *detail = SLICE("An upgrade has no body.");
         return ERR_BAD_REQUEST;
     }
-    if (query_has_token(req)) {
-        *detail = SLICE("Send the token in an `auth` message or the Authorization header.");
-        return ERR_BAD_REQUEST;
-    }
-    return req->gateway->draining ? ERR_DRAINING : OK;
+    return err;
 }
 
 static void refuse(struct request *req, enum err why, struct slice detail)
@@ -345,15 +253,28 @@ static void refuse(struct request *req, enum err why, struct slice detail)
  * failure of ours is answered here. */
 static enum err authenticate(struct request *req)
 {
-    struct slice token = SLICE_NONE;
+    struct slice token = realtime_door_header(req), ticket = request_query(req, "ticket");
+    enum err err = OK;
 
-    if (!authentication_bearer(request_header(req, "Authorization"), &token))
-        token = request_header(req, "X-API-Key");
-    enum err err = authenticate_token(&req->task, req->gateway, token, &req->principal);
+    if (!token.n && ticket.n)
+        err = realtime_ticket_spend(&req->task, req->gateway, ticket, &token);
+    if (err == OK)
+        err = realtime_door_authenticate(&req->task, req->gateway, token, &req->principal);
     return err == ERR_UNAUTHORIZED ? OK : err;
 }
 
-void hub_realtime(struct request *req)
+static void open_client(struct connection *connection, struct slice early_bytes, void *arg)
+{
+    const struct request *req = arg;
+    bool given = realtime_door_header(req).n || request_query(req, "ticket").n;
+
+    realtime_connection_give(connection,
+                             client_open(req->gateway->realtime, &realtime_transport, connection,
+                                         given ? &req->principal : NULL),
+                             early_bytes);
+}
+
+static void upgrade(struct request *req)
 {
     struct slice answer = SLICE_NONE, detail = SLICE_NONE;
     enum err err = judge(req, &detail);
@@ -368,4 +289,12 @@ void hub_realtime(struct request *req)
         refuse(req, err, detail);
     else
         reply_upgrade(req, answer, open_client, req);
+}
+
+void hub_realtime(struct request *req)
+{
+    if (realtime_stream_is_wanted(req))
+        realtime_stream_reply(req);
+    else
+        upgrade(req);
 }

@@ -20,6 +20,8 @@ enum {
     KEPT_BYTES = 64 << 10,
 };
 
+#define UNTIL_CLOSE UINT64_MAX
+
 struct reply_header {
     struct reply_header *next;
     struct slice name, value;
@@ -209,6 +211,7 @@ static void add_status(struct buf *out, int status)
     buf_add(out, SLICE("\r\n"));
 }
 
+/* body_bytes: UNTIL_CLOSE, or how many. */
 static void begin(struct buf *out, struct request *req, int status, const char *content_type,
                   uint64_t body_bytes)
 {
@@ -221,7 +224,7 @@ static void begin(struct buf *out, struct request *req, int status, const char *
     add_status(out, status);
     if (content_type)
         add(out, SLICE("Content-Type"), slice_from(content_type));
-    if (!has_no_body(status))
+    if (!has_no_body(status) && body_bytes != UNTIL_CLOSE)
         add_number(out, SLICE("Content-Length"), body_bytes);
     add_common(out, req);
     buf_add(out, SLICE("\r\n"));
@@ -416,4 +419,24 @@ void reply_upgrade(struct request *req, struct slice answer,
     req->status = 101;
     exchange_write(req->exchange, answer);
     exchange_upgrade(req->exchange, open, arg);
+}
+
+void reply_stream(struct request *req, const char *content_type,
+                  void (*open)(struct connection *connection, struct slice early_bytes, void *arg),
+                  void *arg)
+{
+    struct buf *message = message_buf();
+
+    assert(req->head.method != METHOD_HEAD);
+    exchange_close_after(req->exchange);
+    if (reply_stream_is_chunked(req))
+        reply_header(req, "Transfer-Encoding", SLICE("chunked"));
+    begin(message, req, 200, content_type, UNTIL_CLOSE);
+    exchange_write(req->exchange, buf_slice(message));
+    exchange_upgrade(req->exchange, open, arg);
+}
+
+bool reply_stream_is_chunked(const struct request *req)
+{
+    return req->head.minor_version > 0;
 }

@@ -53,3 +53,11 @@ struct connection;
 void reply_upgrade(struct request *req, struct slice answer,
                    void (*open)(struct connection *connection, struct slice early_bytes, void *arg),
                    void *arg);
+/* The same after an ordinary head (status 200, common headers, CORS), for an answer that goes on
+ * until one side closes the connection: the new owner writes its body as fast as the connection
+ * takes it, in chunks where reply_stream_is_chunked(): many clients read other bodies in large
+ * pieces only. Not for HEAD. */
+void reply_stream(struct request *req, const char *content_type,
+                  void (*open)(struct connection *connection, struct slice early_bytes, void *arg),
+                  void *arg);
+bool reply_stream_is_chunked(const struct request *req); /* clients of HTTP/1.0 know no chunks */

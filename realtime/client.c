@@ -1,5 +1,6 @@
 #include "realtime/client.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -12,6 +13,26 @@ bool client_over(const struct client *client)
 bool client_may_hear(const struct client *client, struct slice owner)
 {
     return client->user && (client->admin || slice_eq(client->user->entry.key, owner));
+}
+
+bool client_is_stream(const struct client *client)
+{
+    return client->sink.encoding != ENCODING_WEBSOCKET;
+}
+
+void client_listen_to(struct client *client)
+{
+    uint64_t now_ms = clock_ms(), silent_ms;
+
+    if (!client_is_stream(client) || client_over(client))
+        return;
+    silent_ms = client->sink.transport->silent_ms(client->sink.connection);
+    if (silent_ms < now_ms && now_ms - silent_ms > client->heard_ms)
+        client->heard_ms = now_ms - silent_ms;
+    if (client->heard_ms + TICK_MS >= client->pinged_ms)
+        client->unanswered = 0;
+    if (client->heard_ms + TICK_MS >= client->probed_ms)
+        client->probed = false;
 }
 
 size_t client_queued_bytes(const struct client *client)

@@ -15,12 +15,15 @@ enum {
     COMMAND_MS = 10000,          /* for what one message may await */
     EXPIRING_MS = 60000,         /* notice before a token ends */
     HEARTBEAT_MISSES = 2,
+    TICK_MS = 10, /* how exactly the kernel tells when something was heard */
 };
 
-/* Who the credentials of the upgrade belong to. */
+/* Who the credentials of the upgrade, or of a stream's request, belong to. */
 struct arrival {
     struct arena *arena;
     struct principal principal;
+    struct command *places; /* what a stream wants to hear of */
+    size_t n;
 };
 
 struct client {
@@ -45,6 +48,7 @@ struct client {
     uint64_t seen;                /* hub->sequence of the last publication offered */
     uint64_t rate_due_ms;         /* when the bucket of messages is full again */
     uint64_t heard_ms, probed_ms; /* clock_ms() of the last bytes, and of place.h's last ping */
+    uint64_t pinged_ms;           /* of the last ping that a stream was sent */
     struct arrival *arrival;      /* credentials that wait for a place; or NULL */
 
     struct websocket ws;
@@ -67,6 +71,10 @@ void client_unref(struct client *client);
 void client_send(struct client *client, struct message *message);
 /* A publication: past the bound the channel's policy decides. Keeps its own reference. */
 void client_offer(struct client *client, struct message *message, int channel);
+
+bool client_is_stream(const struct client *client); /* it listens and says nothing */
+/* Notes what a stream has acknowledged, since nothing else is heard of it. */
+void client_listen_to(struct client *client);
 
 size_t client_queued_bytes(const struct client *client);
 /* Suspends until everything queued is with the kernel. False: the client is going. */

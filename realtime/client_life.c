@@ -10,6 +10,9 @@
 
 enum { SESSION_ID_BYTES = 12, MS = 1000 };
 
+/* Of a stream, until its close says otherwise. */
+#define FIRST_RETRY_MS SLICE("2000")
+
 void client_settled(struct client *client)
 {
     if (client->sink.ended)
@@ -42,6 +45,11 @@ static void on_auth_timeout(struct timer *timer)
     client_close(client, CLOSE_AUTH_TIMEOUT, SLICE("No valid auth message came in time."));
 }
 
+static uint64_t heartbeat_ms(const struct client *client)
+{
+    return (client_is_stream(client) ? STREAM_HEARTBEAT_S : HEARTBEAT_S) * MS;
+}
+
 static void on_heartbeat(struct timer *timer)
 {
     struct client *client = CONTAINER_OF(timer, struct client, heartbeat);
@@ -51,6 +59,7 @@ static void on_heartbeat(struct timer *timer)
         client_close(client, CLOSE_UNAUTHORIZED, SLICE("The token has expired."));
         return;
     }
+    client_listen_to(client);
     if (client->unanswered >= HEARTBEAT_MISSES) {
         client_close(client, CLOSE_HEARTBEAT, SLICE_NONE);
         return;
@@ -58,7 +67,8 @@ static void on_heartbeat(struct timer *timer)
     if (client->reading) /* whom we do not read we do not hear */
         client->unanswered++;
     client_send(client, message_ref(client->hub->ping));
-    timer_start(timer, HEARTBEAT_S * MS, on_heartbeat);
+    client->pinged_ms = clock_ms();
+    timer_start(timer, heartbeat_ms(client), on_heartbeat);
 }
 
 static void send_welcome(struct client *client)
@@ -72,26 +82,39 @@ static void send_welcome(struct client *client)
 }
 
 /* Goes on in the inbox's fiber, before any message. */
-static void arrive(struct client *client, const struct principal *already)
+static void arrive(struct client *client, const struct principal *already,
+                   const struct command *places, size_t n)
 {
     struct arena *arena = arena_new();
     struct arrival *arrival = ARENA_NEW(arena, struct arrival);
 
-    *arrival = (struct arrival){arena, *already};
+    *arrival = (struct arrival){arena, *already, ARENA_ARRAY(arena, struct command, n), n};
     arrival->principal.own = NULL;
     arrival->principal.user_id = arena_dup(arena, already->user_id);
     arrival->principal.session_id = arena_dup(arena, already->session_id);
+    for (size_t i = 0; i < n; i++) {
+        arrival->places[i] = places[i];
+        arrival->places[i].channel = arena_dup(arena, places[i].channel);
+        arrival->places[i].resource_id = arena_dup(arena, places[i].resource_id);
+        arrival->places[i].since = arena_dup(arena, places[i].since);
+    }
     client->arrival = arrival;
     serving_start(client);
+}
+
+/* The first beat comes early by a random part, so that sockets that were opened together do not
+ * beat together for ever. */
+static void start_beating(struct client *client)
+{
+    uint64_t half_ms = heartbeat_ms(client) / 2;
+
+    timer_start(&client->heartbeat, half_ms + random_below(half_ms), on_heartbeat);
 }
 
 static void greet(struct client *client, const struct principal *already)
 {
     send_welcome(client);
-    /* The first beat comes early by a random part, so that sockets that were opened together do
-     * not beat together for ever. */
-    timer_start(&client->heartbeat, HEARTBEAT_S * MS / 2 + random_below(HEARTBEAT_S * MS / 2),
-                on_heartbeat);
+    start_beating(client);
     timer_start(&client->lifetime, AUTH_TIMEOUT_S * MS, on_auth_timeout);
     if (!already)
         return;
@@ -99,12 +122,12 @@ static void greet(struct client *client, const struct principal *already)
         client_send(client, message_auth_error(NULL, SLICE_NONE));
         client_close(client, CLOSE_UNAUTHORIZED, SLICE("The credentials are not valid."));
     } else {
-        arrive(client, already);
+        arrive(client, already, NULL, 0);
     }
 }
 
-struct client *client_open(struct realtime *hub, const struct transport *transport,
-                           void *connection, const struct principal *already)
+static struct client *begin(struct realtime *hub, const struct transport *transport,
+                            void *connection, enum encoding encoding)
 {
     struct client *client = MEM_NEW(struct client);
 
@@ -112,7 +135,7 @@ struct client *client_open(struct realtime *hub, const struct transport *transpo
     client->refs = 1;
     client->hub = hub;
     hub->refs++;
-    sink_init(&client->sink, transport, connection, ENCODING_WEBSOCKET);
+    sink_init(&client->sink, transport, connection, encoding);
     client->reading = true;
     client->heard_ms = clock_ms();
     inbox_init(&client->inbox);
@@ -123,11 +146,35 @@ struct client *client_open(struct realtime *hub, const struct transport *transpo
         client->next->prev = client;
     hub->clients = client;
     hub->client_count++;
+    hub->stream_count += client_is_stream(client);
     hub->count.opened++;
     if (hub->draining)
         client_close(client, CLOSE_DRAINING, SLICE_NONE);
-    else
+    return client;
+}
+
+struct client *client_open(struct realtime *hub, const struct transport *transport,
+                           void *connection, const struct principal *already)
+{
+    struct client *client = begin(hub, transport, connection, ENCODING_WEBSOCKET);
+
+    if (!client_over(client))
         greet(client, already);
+    return client;
+}
+
+struct client *client_open_stream(struct realtime *hub, const struct transport *transport,
+                                  void *connection, bool chunked, const struct principal *principal,
+                                  const struct command *places, size_t n)
+{
+    struct client *client =
+        begin(hub, transport, connection, chunked ? ENCODING_SSE_CHUNKED : ENCODING_SSE);
+
+    if (client_over(client))
+        return client;
+    client_send(client, message_retry(FIRST_RETRY_MS));
+    start_beating(client);
+    arrive(client, principal, places, n);
     return client;
 }
 
@@ -137,7 +184,7 @@ void client_bytes(struct client *client, struct slice bytes)
     client->unanswered = 0;
     client->heard_ms = clock_ms();
     client->probed = false;
-    if (!client_over(client))
+    if (!client_over(client) && !client_is_stream(client)) /* what follows its request is nothing */
         serving_take(client, bytes);
 }
 
@@ -163,5 +210,6 @@ void client_gone(struct client *client)
     if (client->next)
         client->next->prev = client->prev;
     hub->client_count--;
+    hub->stream_count -= client_is_stream(client);
     client_unref(client);
 }

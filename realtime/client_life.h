@@ -5,6 +5,7 @@
 #include "realtime/transport.h"
 
 struct client;
+struct command;
 struct principal;
 struct realtime;
 
@@ -13,6 +14,12 @@ struct realtime;
  * 4001. The client may be used until client_gone(), which is the end of it for the caller. */
 struct client *client_open(struct realtime *hub, const struct transport *transport,
                            void *connection, const struct principal *already);
+/* A connection that has answered with the head of a stream of server-sent events, which stream.h
+ * has agreed to. Used like the other, but that its bytes mean nothing. chunked: what is written is
+ * framed so (RFC 9112 section 7.1). */
+struct client *client_open_stream(struct realtime *hub, const struct transport *transport,
+                                  void *connection, bool chunked, const struct principal *principal,
+                                  const struct command *places, size_t n);
 void client_bytes(struct client *client, struct slice bytes);
 void client_writable(struct client *client);
 void client_gone(struct client *client);

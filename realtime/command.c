@@ -47,8 +47,7 @@ static void run_auth(struct task *task, struct client *client, const struct comm
     }
 }
 
-/* Right after the start the stream's reader does not know yet where it stands. */
-static bool await_start(struct task *task, struct client *client)
+bool command_await_start(struct task *task, struct client *client)
 {
     uint64_t until_ms = clock_ms() + START_WAIT_MS;
 
@@ -88,7 +87,7 @@ static enum err check_place(struct task *task, struct client *client, const stru
                               command->resource_id);
 }
 
-static struct slice why_not(struct arena *arena, enum err err)
+struct slice command_why_not(struct arena *arena, enum err err)
 {
     switch (err) {
     case ERR_UNAUTHORIZED:
@@ -138,12 +137,12 @@ static void run_subscribe(struct task *task, struct client *client, const struct
     int channel;
     enum err err = check_place(task, client, command, &channel);
 
-    if (err == OK && !await_start(task, client))
+    if (err == OK && !command_await_start(task, client))
         err = ERR_STATE_UNAVAILABLE;
     if (client_over(client))
         return;
     if (err != OK)
-        refuse(client, command, err, why_not(task->arena, err));
+        refuse(client, command, err, command_why_not(task->arena, err));
     else
         subscribe(task, client, command, channel);
 }
@@ -155,7 +154,7 @@ static void run_unsubscribe(struct task *task, struct client *client, const stru
     if (!client->user || channel == CHANNEL_NONE) {
         enum err why = client->user ? ERR_VALIDATION : ERR_UNAUTHORIZED;
 
-        refuse(client, command, why, why_not(task->arena, why));
+        refuse(client, command, why, command_why_not(task->arena, why));
         return;
     }
     struct subscription *subscription = subscription_find(client, channel, command->resource_id);

@@ -71,7 +71,7 @@ struct realtime {
     struct partition_state *partition; /* [partitions] */
     struct table topics, users;
     struct client *clients;
-    size_t client_count, subscription_count;
+    size_t client_count, stream_count /* of them */, subscription_count;
     struct latest_progress latest;
     struct flush flush;
     uv_prepare_t prepare;

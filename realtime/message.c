@@ -9,8 +9,9 @@
 
 enum { BLOCK_MAX_BYTES = 4 << 20 }; /* a message is bounded below: MESSAGE_MAX_BYTES */
 
+/* The chunk, and in it the block. */
 struct message_block {
-    size_t n;
+    struct slice chunk, block;
     char bytes[];
 };
 
@@ -34,6 +35,11 @@ struct message *message_close(unsigned code, struct slice reason)
     assert(reason.n <= sizeof payload - 2);
     memcpy(payload + 2, reason.p, reason.n);
     return message_new(OPCODE_CLOSE, (struct slice){payload, 2 + reason.n});
+}
+
+struct message *message_retry(struct slice ms)
+{
+    return message_new(OPCODE_CONTINUATION, ms);
 }
 
 struct message *message_at(const struct message *message, struct slice position)
@@ -107,25 +113,44 @@ static void write_block(struct buf *out, const struct message *message)
 
     if (message->opcode == OPCODE_TEXT)
         sse_message(out, message_position(message), payload);
+    else if (message->opcode == OPCODE_CONTINUATION)
+        sse_retry(out, payload);
     else if (message->opcode == OPCODE_PING)
         sse_comment(out);
     else if (message->opcode == OPCODE_CLOSE && payload.n >= 2)
         write_close(out, payload);
 }
 
+/* An empty chunk would be the stream's end. */
+static void write_chunk(struct buf *out, struct slice block, bool last)
+{
+    if (!block.n)
+        return;
+    buf_printf(out, "%zx\r\n", block.n);
+    buf_add(out, block);
+    buf_add(out, last ? SLICE("\r\n0\r\n\r\n") : SLICE("\r\n"));
+}
+
 static void make_block(struct message *message)
 {
-    struct buf out;
+    struct buf block, chunk;
 
-    buf_init(&out, BLOCK_MAX_BYTES);
-    write_block(&out, message);
-    assert(!out.overflow);
-    struct slice text = buf_slice(&out);
+    buf_init(&block, BLOCK_MAX_BYTES);
+    buf_init(&chunk, BLOCK_MAX_BYTES);
+    write_block(&block, message);
+    write_chunk(&chunk, buf_slice(&block), message->opcode == OPCODE_CLOSE);
+    assert(!block.overflow && !chunk.overflow);
+    struct slice text = buf_slice(&chunk);
+    size_t head_n = 0;
+    while (head_n < text.n && text.p[head_n++] != '\n')
+        ;
     message->block = mem_alloc(sizeof *message->block + text.n);
-    message->block->n = text.n;
     if (text.n)
         memcpy(message->block->bytes, text.p, text.n);
-    buf_fini(&out);
+    message->block->chunk = (struct slice){message->block->bytes, text.n};
+    message->block->block = (struct slice){message->block->bytes + head_n, block.n};
+    buf_fini(&block);
+    buf_fini(&chunk);
 }
 
 static void make_head(struct message *message)
@@ -139,11 +164,12 @@ static void make_head(struct message *message)
 
 struct slice message_bytes(struct message *message, enum encoding encoding)
 {
-    if (encoding == ENCODING_SSE) {
-        if (!message->block)
-            make_block(message);
-        return (struct slice){message->block->bytes, message->block->n};
-    }
+    if (encoding != ENCODING_WEBSOCKET && !message->block)
+        make_block(message);
+    if (encoding == ENCODING_SSE)
+        return message->block->block;
+    if (encoding == ENCODING_SSE_CHUNKED)
+        return message->block->chunk;
     if (!message->head_n)
         make_head(message);
     return (struct slice){message->bytes + WEBSOCKET_MAX_HEAD - message->head_n,

@@ -42,6 +42,8 @@ void realtime_metrics(const struct realtime *hub, struct buf *out)
     const struct counters *count = &hub->count;
 
     put_typed(out, "clients", "gauge", "Open sockets.", hub->client_count);
+    put_typed(out, "streams", "gauge", "Of these, streams of server-sent events.",
+              hub->stream_count);
     put_typed(out, "users", "gauge", "Users with an open socket.", hub->users.n);
     put_typed(out, "subscriptions", "gauge", "Subscriptions of all sockets.",
               hub->subscription_count);

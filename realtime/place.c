@@ -17,6 +17,7 @@ static bool probe(struct user *user, uint64_t since_ms, uint64_t now_ms)
     bool pending = false;
 
     for (struct client *c = user->clients; c; c = c->user_next) {
+        client_listen_to(c);
         if (!c->probed && c->probed_ms < since_ms) {
             c->probed = true;
             c->probed_ms = now_ms;

@@ -7,7 +7,13 @@
 #include "state/event.h"
 #include "state/progress.h"
 
-enum { AUTH_TIMEOUT_S = 10, HEARTBEAT_S = 25, REFERENCE_MAX_BYTES = 128, NAME_MAX_BYTES = 128 };
+enum {
+    AUTH_TIMEOUT_S = 10,
+    HEARTBEAT_S = 25,
+    STREAM_HEARTBEAT_S = 15, /* proxies drop answers that are silent for longer */
+    REFERENCE_MAX_BYTES = 128,
+    NAME_MAX_BYTES = 128,
+};
 
 /* Never retry: 4000 to 4099. Retry later: 4100 to 4199. Retry now: 4200 to 4299. */
 enum close_code {

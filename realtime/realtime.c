@@ -227,3 +227,23 @@ void realtime_end_tokens(struct realtime *hub)
             client_close(client, CLOSE_UNAUTHORIZED, SLICE("The token has ended."));
     }
 }
+
+struct slice realtime_position(struct realtime *hub, struct arena *arena)
+{
+    return hub_started(hub) ? hub_position(hub, arena) : SLICE_NONE;
+}
+
+bool realtime_has_told(struct realtime *hub, struct arena *arena, struct slice told,
+                       struct slice since)
+{
+    struct position then, named;
+
+    if (!hub_started(hub) || !position_parse(arena, told, hub->partitions, &then) ||
+        !position_parse(arena, since, hub->partitions, &named))
+        return false;
+    for (unsigned p = 0; p < hub->partitions; p++)
+        if (named.heads[p].epoch != then.heads[p].epoch &&
+            named.heads[p].epoch != hub->partition[p].history.base.epoch)
+            return false;
+    return true;
+}

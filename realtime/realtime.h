@@ -1,7 +1,8 @@
-/* realtime.h: the hub behind /realtime: WebSocket clients, their subscriptions, fan-out of events,
- * recovery of missed ones. Knows messages, channels and the event stream; must not know HTTP
- * routes, tokens or sockets: those come in as a transport and as hooks. Protocol: RFC 6455 framing,
- * messages as in docs of /realtime (contract: Media Vault section 12).
+/* realtime.h: the hub behind /realtime: clients on WebSockets and on streams of server-sent
+ * events, their subscriptions, fan-out of events, recovery of missed ones. Knows messages, channels
+ * and the event stream; must not know HTTP routes, tokens or sockets: those come in as a transport
+ * and as hooks. Protocol: RFC 6455 framing, messages as in docs of /realtime (contract: Media Vault
+ * section 12).
  */
 #pragma once
 
@@ -28,3 +29,9 @@ void realtime_drain(struct realtime *hub, uint64_t window_ms);
 /* No token holds any more: whoever came with one gets close 4001, and comes again with another. */
 void realtime_end_tokens(struct realtime *hub);
 uint64_t realtime_canary_age_ms(const struct realtime *hub); /* UINT64_MAX: none yet */
+/* Where the hub stands now, as text in the arena; empty: it does not know yet. */
+struct slice realtime_position(struct realtime *hub, struct arena *arena);
+/* Was `since` told by this hub: is each of its epochs that of the history now, or that of `told`?
+ * Whoever was never told a position cannot name one. */
+bool realtime_has_told(struct realtime *hub, struct arena *arena, struct slice told,
+                       struct slice since);

@@ -200,10 +200,10 @@ bool recovery_reach(struct task *task, struct client *client, const struct posit
 
 struct replay {
     struct client *client;
-    struct subscription *subscription;
-    struct head *at;       /* [partitions]: sent up to here */
-    uint64_t *live_from;   /* [partitions]: later ones were nobody's so far */
-    uint64_t *generations; /* [partitions] */
+    struct subscription *subscription; /* NULL: all, of which none has had anything yet */
+    struct head *at;                   /* [partitions]: sent up to here */
+    uint64_t *live_from;               /* [partitions]: later ones were nobody's so far */
+    uint64_t *generations;             /* [partitions] */
 };
 
 static bool delivered_already(const struct client *client, const struct publication *publication,
@@ -229,7 +229,7 @@ static bool wanted(const struct replay *replay, const struct publication *public
 {
     if (!publication->message || !client_may_hear(replay->client, publication->owner))
         return false;
-    if (publication->offset > replay->live_from[partition])
+    if (!replay->subscription || publication->offset > replay->live_from[partition])
         return any_matches(replay->client, publication);
     return subscription_matches(replay->subscription, publication->channel,
                                 publication->resource) &&
@@ -315,6 +315,15 @@ static struct replay *begin(struct task *task, struct client *client,
     return replay;
 }
 
+/* What has been delivered for it begins at the position. */
+static void reach_from(struct subscription *subscription, const struct position *since,
+                       struct range range)
+{
+    for (unsigned p = range.first; p < range.end; p++)
+        if (since->heads[p].offset < subscription->from[p])
+            subscription->from[p] = since->heads[p].offset;
+}
+
 void recovery_replay(struct task *task, struct client *client, struct subscription *subscription,
                      const struct position *since)
 {
@@ -330,7 +339,7 @@ void recovery_replay(struct task *task, struct client *client, struct subscripti
                 return;
     }
     client->replaying = false;
-    for (unsigned p = range.first; p < range.end; p++)
-        if (since->heads[p].offset < subscription->from[p])
-            subscription->from[p] = since->heads[p].offset;
+    for (struct subscription *s = client->subscriptions; s; s = s->client_next)
+        if (!subscription || s == subscription)
+            reach_from(s, since, range);
 }

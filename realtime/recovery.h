@@ -10,7 +10,7 @@
 bool recovery_reach(struct task *task, struct client *client, const struct position *since);
 
 /* Sends what matches the subscription and was not delivered for another one of the client, in
- * order, then what came meanwhile. Live events wait until it is through; a slow client is waited
- * for (suspends). */
+ * order, then what came meanwhile. NULL: what matches any, for a client that has had nothing yet.
+ * Live events wait until it is through; a slow client is waited for (suspends). */
 void recovery_replay(struct task *task, struct client *client, struct subscription *subscription,
                      const struct position *since);

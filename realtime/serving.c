@@ -5,6 +5,7 @@
 #include "realtime/client_admit.h"
 #include "realtime/client_close.h"
 #include "realtime/command.h"
+#include "realtime/stream.h"
 
 enum { SECOND_MS = 1000 };
 
@@ -45,6 +46,8 @@ static void admit_arrival(struct client *client)
     client->arrival = NULL;
     client->task = &step;
     client_admit(&step, client, &arrival->principal, NULL);
+    if (arrival->n && !client_over(client))
+        stream_begin(&step, client, arrival->places, arrival->n);
     client->task = NULL;
     arena_free(arrival->arena);
 }

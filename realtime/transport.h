@@ -13,6 +13,9 @@ struct transport {
     /* Asks for one on_writable() once the backlog is empty. */
     void (*want_writable)(void *connection);
     void (*set_reading)(void *connection, bool on); /* receive flow control */
+    /* How long ago the peer's machine has last acknowledged anything: all that there is to hear of
+     * a client that only listens. */
+    uint64_t (*silent_ms)(const void *connection);
     /* Ends the connection after what was written; on_gone() follows. */
     void (*finish)(void *connection);
 };

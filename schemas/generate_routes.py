@@ -279,7 +279,7 @@ class Operation:
 
     def query_table(self):
         fields = [(p["name"], p["schema"], p.get("required", False))
-                  for p in self.parameters if p["in"] == "query"]
+                  for p in self.parameters if p["in"] == "query" and not p.get("x-handler-reads")]
         if self.link:
             fields += [(name, {"type": "string", "maxLength": 128}, False)
                        for name in LINK_PARAMETERS]

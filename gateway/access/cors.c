@@ -8,7 +8,7 @@
     "Authorization, Content-Type, Accept, Range, If-None-Match, If-Match, If-Modified-Since, "     \
     "If-Range, X-API-Key, X-Request-Id, Idempotency-Key, Tus-Resumable, Upload-Length, "           \
     "Upload-Offset, Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum, "        \
-    "X-HTTP-Method-Override"
+    "X-HTTP-Method-Override, Last-Event-ID"
 #define ANSWER_HEADERS                                                                             \
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, "   \
     "X-Request-Id, Link, Retry-After, ETag, Location, Content-Range, Accept-Ranges, "              \

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <libwebsockets.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -159,6 +160,17 @@ bool connection_write(struct connection *connection, struct slice bytes)
 size_t connection_backlog(const struct connection *connection)
 {
     return connection->in_lws_bytes + connection->backlog.n;
+}
+
+uint64_t connection_silent_ms(const struct connection *connection)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+
+    if (!connection->wsi ||
+        getsockopt(lws_get_socket_fd(connection->wsi), IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+        return 0;
+    return info.tcpi_last_ack_recv;
 }
 
 void connection_want_writable(struct connection *connection)

@@ -51,6 +51,8 @@ size_t connection_count(const struct connection_server *server);
 
 bool connection_write(struct connection *connection, struct slice bytes); /* false: gone */
 size_t connection_backlog(const struct connection *connection);
+/* How long ago the peer's machine has last acknowledged anything (TCP_INFO); 0: not known. */
+uint64_t connection_silent_ms(const struct connection *connection);
 void connection_want_writable(struct connection *connection);
 void connection_set_reading(struct connection *connection, bool on);
 void connection_deadline(struct connection *connection, uint64_t delay_ms); /* 0: none */

@@ -532,6 +532,11 @@ bool exchange_keeps_alive(struct exchange *ex)
     return !ex->last;
 }
 
+void exchange_close_after(struct exchange *ex)
+{
+    ex->last = true;
+}
+
 void exchange_write(struct exchange *ex, struct slice bytes)
 {
     if (ex->connection)

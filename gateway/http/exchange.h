@@ -79,6 +79,8 @@ bool exchange_may_wait(struct exchange *exchange, struct slice party, size_t byt
 void exchange_send(struct exchange *exchange, struct buf *message);
 /* head, then the file's bytes; what file->alter_arg points to lives as long as the request. */
 void exchange_send_file(struct exchange *exchange, struct slice head, const struct pump_file *file);
+/* This answer is the connection's last. */
+void exchange_close_after(struct exchange *exchange);
 /* The request ends when `open` has taken the connection over, from the loop. */
 void exchange_upgrade(struct exchange *exchange,
                       void (*open)(struct connection *connection, struct slice early_bytes,

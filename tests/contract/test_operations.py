@@ -628,6 +628,25 @@ def check_hub_realtime(hub_contract):
                       headers={**upgrade, "Origin": "https://elsewhere.example"})
 
 
+def check_hub_realtime_ticket(hub_contract, token):
+    ticket = hub_contract.call("hub_realtime_ticket", 201, token=token).json()["ticket"]
+    hub_contract.call("hub_realtime_ticket", 401)
+    hub_contract.call("hub_realtime_ticket", 401, token="x.y.z")
+    hub_contract.call("hub_realtime_ticket", 400, token=token, params={"token": token})
+    stream = {"Accept": "text/event-stream"}
+    for status, query in ((200, {"channel": "media_updates", "ticket": ticket}),
+                          (401, {"channel": "media_updates", "ticket": ticket}), (400, {"ticket": ticket}),
+                          (401, {"channel": "media_updates"})):
+        hub_contract.call("hub_realtime", status, headers=stream, params=query, stream=True).close()
+    hub_contract.call("hub_realtime", 404, token=token, headers=stream,
+                      params={"channel": "media_updates", "resource_id": "media_x"})
+
+
+def check_realtime_tickets_create(contract):
+    assert contract.call("realtime_tickets_create", 201).json()["data"]["ticket"].startswith("tkt_")
+    contract.call("realtime_tickets_create", 401, token=None)
+
+
 OPERATIONS = {name: operation for surface in ("mediavault", "backup_repository", "hub.yaml")
               for name, operation in operations(document(surface)).items()}
 CHECKS = {name.removeprefix("check_"): check

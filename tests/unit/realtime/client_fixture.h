@@ -21,7 +21,9 @@ struct socket {
     struct buf wire;  /* not yet read by decode() */
     struct buf lines; /* what came, a message a line; closes as "close CODE REASON" */
     size_t writes, stuck;
+    uint64_t acked_ms; /* clock_ms() of its last acknowledgement */
     bool blocked, want, finished, reading;
+    bool stream; /* of server-sent events: lines are as they came */
 };
 
 static bool socket_write(void *connection, struct slice bytes)
@@ -51,19 +53,29 @@ static void socket_set_reading(void *connection, bool on)
     ((struct socket *)connection)->reading = on;
 }
 
+static uint64_t socket_silent_ms(const void *connection)
+{
+    return clock_ms() - ((const struct socket *)connection)->acked_ms;
+}
+
 static void socket_finish(void *connection)
 {
     ((struct socket *)connection)->finished = true;
 }
 
-static const struct transport recorded = {socket_write, socket_backlog, socket_want_writable,
-                                          socket_set_reading, socket_finish};
+static const struct transport recorded = {socket_write,         socket_backlog,
+                                          socket_want_writable, socket_set_reading,
+                                          socket_silent_ms,     socket_finish};
 
 /* Server frames are whole, unmasked and final. */
 static void socket_decode(struct socket *s)
 {
     struct slice in = buf_slice(&s->wire);
 
+    if (s->stream) {
+        buf_add(&s->lines, in);
+        in = SLICE_NONE;
+    }
     while (in.n) {
         const uint8_t *p = (const uint8_t *)in.p;
         size_t n = p[1], head = 2;

@@ -3,6 +3,8 @@
 
 #include "realtime/protocol.h"
 
+#include <stdio.h>
+
 #include <string.h>
 
 #define S(text) SLICE_INIT(text)
@@ -152,8 +154,20 @@ static void expect_bytes(struct message *message, struct slice frame, struct sli
 {
     assert_slice(message_bytes(message, ENCODING_SSE), block);
     assert_slice(message_bytes(message, ENCODING_WEBSOCKET), frame);
-    assert_ptr_equal(message_bytes(message, ENCODING_SSE).p, /* made once */
-                     message_bytes(message, ENCODING_SSE).p);
+    struct slice chunk = message_bytes(message, ENCODING_SSE_CHUNKED);
+    char head[16];
+    int head_n = block.n ? snprintf(head, sizeof head, "%zx\r\n", block.n) : 0;
+    struct slice end = !block.n               ? SLICE_NONE
+                       : frame.p[0] == '\x88' ? SLICE("\r\n0\r\n\r\n")
+                                              : SLICE("\r\n");
+
+    assert_int_equal(chunk.n, (size_t)head_n + block.n + end.n);
+    if (chunk.n) {
+        assert_memory_equal(chunk.p, head, (size_t)head_n);
+        assert_memory_equal(chunk.p + head_n, block.p, block.n);
+        assert_memory_equal(chunk.p + head_n + block.n, end.p, end.n);
+    }
+    assert_ptr_equal(chunk.p, message_bytes(message, ENCODING_SSE_CHUNKED).p); /* made once */
     message_unref(message);
 }
 
@@ -176,6 +190,9 @@ static void messages_are_shared_in_each_encoding(void **unused)
                  SLICE("retry: 77\n\ndata: {\"type\":\"closed\",\"code\":4200,"
                        "\"reason\":\"retry_ms=77\"}\n\n"));
     expect_bytes(message_close(0, SLICE_NONE), SLICE("\x88\x00"), SLICE(""));
+    message = message_retry(SLICE("2000"));
+    assert_slice(message_bytes(message, ENCODING_SSE), SLICE("retry: 2000\n\n"));
+    message_unref(message);
     const struct command all = {.type = COMMAND_SUBSCRIBE, .channel = SLICE("c")};
     message = message_subscribed(&all, SLICE("pos"), RECOVERED_NO);
     assert_slice(message_bytes(message, ENCODING_SSE),

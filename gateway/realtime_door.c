@@ -1,5 +1,6 @@
 #include "gateway/realtime_door.h"
 
+#include "base/clock.h"
 #include "gateway/access/authentication.h"
 #include "gateway/access/forwarded.h"
 #include "gateway/access/jws.h"
@@ -40,10 +41,12 @@ enum err realtime_door_authenticate(struct task *task, struct gateway *gateway, 
 {
     const struct authenticator *by = router_authenticator(jws_audience(task->arena, token), token);
     struct authentication authentication = {.by = by, .refusal = ERR_UNAUTHORIZED};
+    uint64_t asked_us = clock_us();
 
     if (by)
         by->begin_token(task->arena, gateway, token, &authentication);
     enum err err = authentication_end(task, gateway, &authentication);
     *out = authentication.principal;
+    out->asked_us = asked_us;
     return authentication_refused(err) ? ERR_UNAUTHORIZED : err;
 }

@@ -74,6 +74,11 @@ void client_admit(struct task *task, struct client *client, const struct princip
         client_close(client, CLOSE_TOO_MANY_SOCKETS, SLICE_NONE);
         return;
     }
+    if (ended_since(&client->hub->ended, principal->session_id, principal->asked_us)) {
+        client_send(client, message_auth_error(answered, SLICE_NONE));
+        client_close(client, CLOSE_UNAUTHORIZED, SLICE("The session or key has ended."));
+        return;
+    }
     if (!client->user)
         join_user(client, principal->user_id);
     keep_session_id(client, principal->session_id);

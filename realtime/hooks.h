@@ -10,7 +10,8 @@ struct head; /* state/position.h */
 
 struct realtime_hooks {
     void *arg;
-    /* Verifies a bearer token or API key; suspends. The principal lives in the task's arena. */
+    /* Verifies a bearer token or API key; suspends. The principal lives in the task's arena and has
+     * asked_us. */
     enum err (*authenticate)(void *arg, struct task *task, struct slice token,
                              struct principal *out);
     /* May this principal hear of this resource? Suspends. ERR_NOT_FOUND also for "may not". */

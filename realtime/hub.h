@@ -3,6 +3,7 @@
 
 #include "base/table.h"
 #include "realtime/channel.h"
+#include "realtime/ended.h"
 #include "realtime/flush.h"
 #include "realtime/history.h"
 #include "realtime/hooks.h"
@@ -70,6 +71,7 @@ struct realtime {
     unsigned partitions;
     struct partition_state *partition; /* [partitions] */
     struct table topics, users;
+    struct ended ended;
     struct client *clients;
     size_t client_count, stream_count /* of them */, subscription_count;
     struct latest_progress latest;

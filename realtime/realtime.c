@@ -32,6 +32,7 @@ static void on_free(struct realtime *hub)
 {
     for (unsigned p = 0; p < hub->partitions; p++)
         history_fini(&hub->partition[p].history);
+    ended_fini(&hub->ended);
     mem_free(hub->partition);
     table_fini(&hub->topics);
     table_fini(&hub->users);
@@ -117,6 +118,7 @@ static void end_sessions(struct realtime *hub, struct slice user_id, struct slic
     struct table_entry *entry = table_find(&hub->users, user_id);
     struct client *client = entry ? CONTAINER_OF(entry, struct user, entry)->clients : NULL;
 
+    ended_note(&hub->ended, session_id, clock_us());
     while (client) {
         struct client *next = client->user_next;
 

@@ -40,5 +40,6 @@ struct principal {
     unsigned scopes;         /* enum scope, or-ed */
     bool admin;
     uint64_t expires_ms; /* Unix ms; 0: never */
+    uint64_t asked_us;   /* clock_us() before anybody was asked about it; told to realtime alone */
     void *own;           /* what the surface that authenticated it knows besides; or NULL */
 };

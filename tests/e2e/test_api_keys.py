@@ -359,6 +359,18 @@ def test_sockets_end_with_their_key(hub, person):
     stays.close()
 
 
+def test_no_socket_outlives_a_key_that_it_raced(hub, person):
+    for _ in range(5):
+        key, sockets = person.make(), [SocketClient(hub) for _ in range(16)]
+        with ThreadPoolExecutor(17) as pool:
+            ended = pool.submit(person.end, key)
+            for socket in sockets:
+                pool.submit(socket.send, type="auth", token=key["key"])
+        ended.result()
+        for socket in sockets:
+            closed(socket)
+
+
 def test_sockets_end_with_their_owner(hub, person):
     sockets = on_both(hub, person.make())
     hub.admin.patch(f"{hub.api}/users/{person.id}", json={"is_active": False}, timeout=PATIENCE_S)

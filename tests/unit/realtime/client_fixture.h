@@ -169,7 +169,7 @@ static bool fixture_started = true;
 static enum err hook_authenticate(void *arg, struct task *task, struct slice token,
                                   struct principal *out)
 {
-    uint64_t expires_ms = 0;
+    uint64_t expires_ms = 0, asked_us = clock_us();
 
     if (slice_eq(token, SLICE("bad")))
         return ERR_UNAUTHORIZED;
@@ -190,6 +190,7 @@ static enum err hook_authenticate(void *arg, struct task *task, struct slice tok
         .scopes = slice_eq(token, SLICE("unscoped")) ? SCOPE_MEDIA_READ : SCOPE_ALL_USER,
         .admin = slice_eq(token, SLICE("admin")),
         .expires_ms = expires_ms,
+        .asked_us = asked_us,
     };
     return OK;
 }

@@ -405,6 +405,27 @@ static void an_ended_session_closes_its_sockets(void **unused)
     disconnect(bob);
 }
 
+/* Its end is told while it waits for the answer about its token, which says that it holds. */
+static void a_session_that_ends_meanwhile_is_not_let_in(void **unused)
+{
+    struct socket *late = connect_socket(hub, NULL), *again;
+
+    say(late, "{\"type\":\"auth\",\"token\":\"slow:ann\"}");
+    run_some();
+    publish(EVENT_SESSION_ENDED, "user_ann", "ses_ann", "");
+    assert_false(late->finished);
+    RUN_UNTIL(late->finished);
+    assert_true(socket_has(late, "\"auth_error\"") && socket_has(late, "close 4001"));
+    assert_false(socket_has(late, "\"auth_ok\""));
+    again = connect_socket(hub, NULL); /* asked afterwards, the answer is to be believed */
+    say(again, "{\"type\":\"auth\",\"token\":\"slow:ann\"}");
+    run_some();
+    publish(EVENT_SESSION_ENDED, "user_ann", "ses_other", "");
+    RUN_UNTIL(socket_has(again, "\"auth_ok\""));
+    disconnect(late);
+    disconnect(again);
+}
+
 static void a_token_that_ends_is_announced(void **unused)
 {
     struct socket *s = connect_socket(hub, NULL);
@@ -571,6 +592,7 @@ int main(void)
         WITH_HUB(control_and_answers_pass_a_full_queue),
         WITH_HUB(progress_is_the_latest_of_each_job),
         WITH_HUB(an_ended_session_closes_its_sockets),
+        WITH_HUB(a_session_that_ends_meanwhile_is_not_let_in),
         WITH_HUB(a_token_that_ends_is_announced),
         WITH_HUB(bad_frames_end_it),
         WITH_HUB(pings_are_answered_at_once),

@@ -15,10 +15,9 @@ static const struct {
     struct slice name;
     enum command_type type;
 } command_types[] = {
-    {SLICE_INIT("auth"), COMMAND_AUTH},
-    {SLICE_INIT("subscribe"), COMMAND_SUBSCRIBE},
-    {SLICE_INIT("unsubscribe"), COMMAND_UNSUBSCRIBE},
-    {SLICE_INIT("ping"), COMMAND_PING},
+#define COMMAND(name, type) {SLICE_INIT(type), COMMAND_##name},
+#include "commands.def"
+#undef COMMAND
 };
 
 static bool find_type(struct slice name, enum command_type *out)

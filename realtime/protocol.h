@@ -7,26 +7,25 @@
 #include "state/event.h"
 #include "state/progress.h"
 
+/* From schemas/realtime.yaml, as are the close codes and commands. */
 enum {
-    AUTH_TIMEOUT_S = 10,
-    HEARTBEAT_S = 25,
-    STREAM_HEARTBEAT_S = 15, /* proxies drop answers that are silent for longer */
-    REFERENCE_MAX_BYTES = 128,
-    NAME_MAX_BYTES = 128,
+#define LIMIT(name, figure) name = (figure),
+#include "realtime_limits.def"
+#undef LIMIT
 };
 
 /* Never retry: 4000 to 4099. Retry later: 4100 to 4199. Retry now: 4200 to 4299. */
 enum close_code {
-    CLOSE_UNAUTHORIZED = 4001,
-    CLOSE_AUTH_TIMEOUT = 4002,
-    CLOSE_TOO_MANY_SOCKETS = 4100,
-    CLOSE_SLOW_CONSUMER = 4101,
-    CLOSE_UNAVAILABLE = 4102, /* state or fibers are short; the credentials may be good */
-    CLOSE_DRAINING = 4200,
-    CLOSE_HEARTBEAT = 4201,
+#define CLOSE(name, code) CLOSE_##name = (code),
+#include "closes.def"
+#undef CLOSE
 };
 
-enum command_type { COMMAND_AUTH, COMMAND_SUBSCRIBE, COMMAND_UNSUBSCRIBE, COMMAND_PING };
+enum command_type {
+#define COMMAND(name, type) COMMAND_##name,
+#include "commands.def"
+#undef COMMAND
+};
 
 struct command {
     enum command_type type;

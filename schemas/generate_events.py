@@ -7,7 +7,7 @@ import yaml
 
 WEBHOOK = {"always": "WEBHOOK_ALWAYS", "named": "WEBHOOK_NAMED", "never": "WEBHOOK_NEVER"}
 SLOW = {"gap": "GAP", "latest": "LATEST"}
-CHANNEL_FIELDS = {"clients", "history", "slow", "sees", "resource"}
+CHANNEL_FIELDS = {"clients", "history", "slow", "sees", "resource", "example", "types"}
 
 
 class UniqueLoader(yaml.SafeLoader):
@@ -28,8 +28,8 @@ UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, uni
 def row(source, name, event, channels):
     if not re.fullmatch(r"[A-Z][A-Z_]*", name):
         sys.exit(f"{source}: {name} is not a constant's name")
-    if set(event) != {"type", "channel", "webhook", "about"}:
-        sys.exit(f"{source}: {name} needs exactly type, channel, webhook and about")
+    if set(event) - {"changes"} != {"type", "channel", "webhook", "about"}:
+        sys.exit(f"{source}: {name} needs type, channel, webhook and about, and nothing else but changes")
     if event["type"].replace(".", "_").upper() != name:
         sys.exit(f"{source}: {name} does not match its type {event['type']}")
     if not re.fullmatch(r"[a-z]+(\.[a-z]+)+", event["type"]):

@@ -1,6 +1,6 @@
 /* What the surfaces say of themselves, made from the schemas at build time. */
 #include "gateway/conditions.h"
-#include "gateway/surfaces/realtime_page.h"
+#include "gateway/surfaces/documents.h"
 #include "handlers.h"
 
 static void reply_document(struct request *req, const char *type, struct slice document,
@@ -15,6 +15,11 @@ static void reply_document(struct request *req, const char *type, struct slice d
 void mediavault_openapi_get(struct request *req)
 {
     reply_document(req, "application/json", mediavault_openapi, mediavault_openapi_etag);
+}
+
+void mediavault_asyncapi_get(struct request *req)
+{
+    reply_document(req, "application/json", asyncapi, asyncapi_etag);
 }
 
 void backup_repository_openapi_get(struct request *req)

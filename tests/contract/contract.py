@@ -3,6 +3,7 @@ import functools
 import json
 import pathlib
 
+import generate_asyncapi
 import jsonschema
 import requests
 import yaml
@@ -11,7 +12,8 @@ from harness import PATIENCE_S
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Schemas of other people that are referred to; they are not fetched.
-FOREIGN = {"https://spec.openapis.org/oas/3.1/schema/2022-10-07": True}
+FOREIGN = {"https://spec.openapis.org/oas/3.1/schema/2022-10-07": True,
+           "https://asyncapi.com/definitions/3.0.0/asyncapi.json": True}
 
 
 @functools.cache
@@ -21,6 +23,12 @@ def document(name):
                       rate_policies(ROOT / "core/base/rates.def"),
                       table_names(ROOT / "core/state/scopes.def", "SCOPE"))
     return json.loads(surface.document())
+
+
+@functools.cache
+def asyncapi():
+    schemas = ROOT / "schemas"
+    return generate_asyncapi.document(schemas / "realtime.yaml", schemas / "events.yaml", schemas / "errors.yaml")
 
 
 def operations(doc):

@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 from backup_client import HEALTH_KEY
-from contract import ROOT, document, operations
+from contract import ROOT, asyncapi, document, operations
 from harness import PATIENCE_S, wait_for
 from socket_client import SocketClient
 
@@ -30,6 +30,12 @@ def check_openapi_get(contract, hub):
                   headers={"If-None-Match": answer.headers["ETag"]})
     alias = requests.get(hub.url + "/v1/openapi.json", timeout=PATIENCE_S)
     assert alias.content == answer.content and alias.headers["ETag"] == answer.headers["ETag"]
+
+
+def check_asyncapi_get(contract, hub):
+    answer = contract.call("asyncapi_get", token=None)
+    assert answer.json() == asyncapi()
+    contract.call("asyncapi_get", 304, token=None, headers={"If-None-Match": answer.headers["ETag"]})
 
 
 def check_auth_login(contract):
@@ -592,8 +598,8 @@ def check_hub_realtime_page(hub_contract, hub):
     table = yaml.safe_load((ROOT / "schemas/events.yaml").read_text())
     names = [name for name, channel in table["channels"].items() if channel["clients"]]
     names += [e["type"] for e in table["events"].values() if e["channel"] in names]
-    codes = re.findall(r"CLOSE_\w+ = (\d+)", (ROOT / "realtime/protocol.h").read_text())
-    assert len(codes) >= 7
+    protocol = yaml.safe_load((ROOT / "schemas/realtime.yaml").read_text())
+    codes = [str(row["code"]) for row in protocol["closes"].values()]
     for word in [*names, *codes, "job_progress", "resource_id", "since", "heartbeat", "when named"]:
         assert word in answer.text, word
     assert "session.ended" not in answer.text

@@ -199,6 +199,14 @@ def test_of_whom_a_key_is(hub, person):
     assert everywhere(hub, key["key"]) == 401
 
 
+def test_a_login_beside_a_key_decides(hub, person):
+    key = person.make(["webhooks"])["key"]
+    login = {"Authorization": person.session.headers["Authorization"]}
+    assert call(hub, key, "GET", "/media", headers=login).status_code == 200
+    assert call(hub, "garbage", "GET", "/media", headers=login).status_code == 200
+    assert call(hub, key, "GET", "/webhooks", headers={"Authorization": "Bearer x.y.z"}).status_code == 401
+
+
 def test_a_program_uploads_and_reads(hub, person, photo):
     key = person.make(["media:read", "media:write"])["key"]
     with open(photo, "rb") as file:

@@ -132,7 +132,8 @@ def test_what_takes_a_login(hub, person, method, path, body):
 @pytest.mark.parametrize("key", [
     "x", "mvk_", "vnvr_" + "a" * 42, invented(), invented("mvk_0Z"), invented("mvx_00"),
     invented() + "0", "mvk_00" + "\xff" * 41,
-])
+], ids=["a letter", "nothing", "of another system", "invented", "of no partition", "another prefix",
+        "a byte more", "no ASCII"])
 def test_what_is_no_key(hub, key):
     answer = call(hub, key.encode("latin-1"), "GET", "/media")
     assert answer.status_code == 401 and answer.json()["error"]["code"] == "unauthorized"

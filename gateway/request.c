@@ -83,6 +83,11 @@ enum err request_read(struct request *req, struct slice *chunk)
     return exchange_read(req->exchange, req->route->max_body_bytes, chunk);
 }
 
+struct slice request_trailer(const struct request *req, const char *name)
+{
+    return exchange_trailer(req->exchange, name);
+}
+
 static bool is_request_id(struct slice text)
 {
     for (size_t i = 0; i < text.n; i++) {

@@ -82,3 +82,6 @@ bool request_has_body(const struct request *req); /* more than none of zero byte
 
 /* Streams the body, up to the route's limit: exchange_read(). */
 enum err request_read(struct request *req, struct slice *chunk);
+/* Once all of it is read: a trailer field that the head has announced; p is NULL where there is
+ * none. */
+struct slice request_trailer(const struct request *req, const char *name);

@@ -146,6 +146,7 @@ static void drop_request(struct exchange *ex)
     struct arena *arena = ex->request->arena;
 
     room_give_back(&ex->room);
+    http1_body_fini(&ex->body);
     ex->service->close(ex->request);
     if (ex->uploading)
         shared.uploads--;
@@ -506,6 +507,11 @@ enum err exchange_read(struct exchange *ex, uint64_t most, struct slice *chunk)
         if (err)
             return err;
     }
+}
+
+struct slice exchange_trailer(const struct exchange *ex, const char *name)
+{
+    return http1_trailer(&ex->body, ex->head, name);
 }
 
 bool exchange_begin_upload(struct exchange *ex)

@@ -58,6 +58,9 @@ uint64_t exchange_received(const struct exchange *exchange); /* bytes of its bod
  * request's fiber only, and before the answer. */
 enum err exchange_read(struct exchange *exchange, uint64_t max_bytes, struct slice *chunk);
 
+/* Once the body is read: http1_trailer(), until the answer. */
+struct slice exchange_trailer(const struct exchange *exchange, const char *name);
+
 /* Waits for so long, once the body is read: does the client stay? False: it has left, or has ended
  * its side. Suspends, as above. */
 bool exchange_stays(struct exchange *exchange, uint64_t ms);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CHUNK_LINE_MAX = 256, CHUNK_DIGITS_MAX = 16, TRAILER_MAX = 8 << 10, REQUEST_LINE_REST = 64 };
+enum { CHUNK_LINE_MAX = 256, CHUNK_DIGITS_MAX = 16, REQUEST_LINE_REST = 64 };
 
 static const struct slice method_names[METHOD_COUNT] = {
     [METHOD_GET] = SLICE_INIT("GET"),         [METHOD_HEAD] = SLICE_INIT("HEAD"),
@@ -14,6 +14,14 @@ static const struct slice method_names[METHOD_COUNT] = {
 struct slice http_method_name(enum http_method method)
 {
     return method_names[method];
+}
+
+enum http_method http_method_of(struct slice name)
+{
+    for (int i = 0; i < METHOD_OTHER; i++)
+        if (slice_eq(name, method_names[i]))
+            return (enum http_method)i;
+    return METHOD_OTHER;
 }
 
 /* tchar of RFC 9110 section 5.6.2. */
@@ -136,10 +144,7 @@ static enum err parse_request_line(struct slice line, struct http_head *head)
     if (!slice_split(line, ' ', &head->method_text, &rest) || !is_token(head->method_text) ||
         !slice_split(rest, ' ', &target, &version) || target.n == 0 || !version.p)
         return ERR_BAD_REQUEST;
-    head->method = METHOD_OTHER;
-    for (int i = 0; i < METHOD_OTHER; i++)
-        if (slice_eq(head->method_text, method_names[i]))
-            head->method = (enum http_method)i;
+    head->method = http_method_of(head->method_text);
     enum err err = parse_version(version, &head->minor_version);
     enum err misfit = check_target(head->method, target);
     if (!misfit)
@@ -308,6 +313,36 @@ void http1_body_init(struct http1_body *body, const struct http_head *head)
         body->state = BODY_LENGTH;
         body->left = head->content_length;
     }
+    if (head->chunked && http1_header(head, "Trailer").n)
+        buf_init(&body->trailer, HTTP1_MAX_TRAILER_BYTES);
+}
+
+void http1_body_fini(struct http1_body *body)
+{
+    buf_fini(&body->trailer);
+}
+
+static bool is_announced(const struct http_head *head, struct slice name)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        if (slice_eq_nocase(head->headers[i].name, SLICE("trailer")) &&
+            http1_list_has(head->headers[i].value, name))
+            return true;
+    return false;
+}
+
+struct slice http1_trailer(const struct http1_body *body, const struct http_head *head,
+                           const char *name)
+{
+    struct slice rest = buf_slice(&body->trailer), wanted = slice_from(name);
+    struct http_header field;
+
+    if (body->state != BODY_DONE || !is_announced(head, wanted))
+        return SLICE_NONE;
+    while (rest.n)
+        if (parse_field(next_line(&rest), &field) == OK && slice_eq_nocase(field.name, wanted))
+            return field.value;
+    return SLICE_NONE;
 }
 
 static int hex_value(char c)
@@ -345,11 +380,13 @@ static enum err take_extension_char(struct http1_body *body, char c)
     return is_value_char(c) && ++body->line_bytes <= CHUNK_LINE_MAX ? OK : ERR_BAD_REQUEST;
 }
 
-/* Trailer fields are checked like header fields and then dropped: nothing of ours reads them. */
+/* Trailer fields are checked like header fields, and dropped where nobody announced any. */
 static enum err take_trailer_char(struct http1_body *body, char c)
 {
-    if (++body->trailer_bytes > TRAILER_MAX)
+    if (++body->trailer_bytes > HTTP1_MAX_TRAILER_BYTES)
         return ERR_BAD_REQUEST;
+    if (body->trailer.max_bytes)
+        buf_add_char(&body->trailer, c);
     if (c == '\r') {
         body->state = BODY_TRAILER_LF;
         return body->line_bytes == 0 || body->colon ? OK : ERR_BAD_REQUEST;
@@ -383,6 +420,8 @@ static enum err take_line_end(struct http1_body *body, char c)
 {
     enum err err = expect_char(body, c, '\n', body->line_bytes ? BODY_TRAILER : BODY_DONE);
 
+    if (body->trailer.max_bytes)
+        buf_add_char(&body->trailer, c);
     body->line_bytes = 0;
     body->colon = false;
     return err;

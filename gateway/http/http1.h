@@ -6,9 +6,15 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
-enum { HTTP1_MAX_HEAD_BYTES = 32 << 10, HTTP1_MAX_HEADERS = 100, HTTP1_MAX_TARGET_BYTES = 8 << 10 };
+enum {
+    HTTP1_MAX_HEAD_BYTES = 32 << 10,
+    HTTP1_MAX_HEADERS = 100,
+    HTTP1_MAX_TARGET_BYTES = 8 << 10,
+    HTTP1_MAX_TRAILER_BYTES = 8 << 10,
+};
 
 enum http_method {
     METHOD_GET,
@@ -55,6 +61,7 @@ struct slice http1_header(const struct http_head *head, const char *name); /* th
 struct slice http1_joined(struct arena *arena, const struct http_head *head, const char *name,
                           struct slice between);
 struct slice http_method_name(enum http_method method);
+enum http_method http_method_of(struct slice name); /* METHOD_OTHER: none of ours */
 /* Is `token` an element of this comma-separated list (RFC 9110 section 5.6.1), ignoring case? */
 bool http1_list_has(struct slice list, struct slice token);
 
@@ -74,10 +81,16 @@ struct http1_body {
     } state;
     uint64_t left; /* of the length or of this chunk */
     unsigned digits, line_bytes, trailer_bytes;
-    bool colon; /* seen in this line of the trailer */
+    bool colon;         /* seen in this line of the trailer */
+    struct buf trailer; /* its lines, where the head announces any */
 };
 
 void http1_body_init(struct http1_body *body, const struct http_head *head);
+void http1_body_fini(struct http1_body *body); /* what is all zeros too */
 /* Consumes from *in; *out gets the next run of payload inside *in (may be empty). Call until *in is
  * empty or the state is BODY_DONE. ERR_BAD_REQUEST on broken framing: stop then. */
 enum err http1_body_next(struct http1_body *body, struct slice *in, struct slice *out);
+/* At the end: the value of a trailer field, the first of its name; p is NULL where there is none,
+ * or where the head's Trailer does not name it (RFC 9110 section 6.6.2). Valid until fini. */
+struct slice http1_trailer(const struct http1_body *body, const struct http_head *head,
+                           const char *name);

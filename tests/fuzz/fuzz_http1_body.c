@@ -14,26 +14,30 @@ struct result {
     bool done;
     size_t used;
     struct buf payload;
+    struct slice trailer; /* in the body's memory */
+    struct http1_body body;
 };
 
 static void decode(struct slice input, size_t step, struct result *out)
 {
-    struct http_head head = {.chunked = true};
-    struct http1_body body;
+    struct http_header announcing[] = {{SLICE_INIT("Trailer"), SLICE_INIT("a, Upload-Checksum")}};
+    struct http_head head = {.chunked = true, .headers = announcing, .header_count = 1};
+    struct http1_body *body = &out->body;
 
     *out = (struct result){.err = OK};
     buf_init(&out->payload, PAYLOAD_MAX);
-    http1_body_init(&body, &head);
-    while (out->used < input.n && body.state != BODY_DONE && !out->err) {
+    http1_body_init(body, &head);
+    while (out->used < input.n && body->state != BODY_DONE && !out->err) {
         size_t left = input.n - out->used;
         struct slice in = {input.p + out->used, left < step ? left : step}, run;
         size_t before = in.n;
 
-        out->err = http1_body_next(&body, &in, &run);
+        out->err = http1_body_next(body, &in, &run);
         buf_add(&out->payload, run);
         out->used += before - in.n;
     }
-    out->done = body.state == BODY_DONE;
+    out->done = body->state == BODY_DONE;
+    out->trailer = http1_trailer(body, &head, "a");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -48,6 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     assert(whole.err == pieces.err && whole.done == pieces.done);
     assert(slice_eq(buf_slice(&whole.payload), buf_slice(&pieces.payload)));
     assert(whole.err || whole.used == pieces.used);
+    assert(slice_eq(whole.trailer, pieces.trailer));
+    http1_body_fini(&whole.body);
+    http1_body_fini(&pieces.body);
     buf_fini(&whole.payload);
     buf_fini(&pieces.payload);
     return 0;

@@ -318,6 +318,38 @@ static void test_chunked(void **state)
         }
 }
 
+static void test_trailer(void **state)
+{
+    struct http_header announcing[] = {
+        {SLICE_INIT("Trailer"), SLICE_INIT("X-None, upload-checksum")},
+        {SLICE_INIT("trailer"), SLICE_INIT("X-Sum")}};
+    struct http_head head = {.chunked = true, .headers = announcing, .header_count = 2};
+    struct slice bytes = SLICE("1\r\nx\r\n0\r\nX-Sum:  1 \r\nUpload-Checksum:\r\nX-Sum: 2\r\n"
+                               "Other: 3\r\n\r\nGET");
+
+    for (size_t step = 1; step < bytes.n; step++) {
+        struct http1_body body;
+        struct slice rest = bytes, out;
+
+        http1_body_init(&body, &head);
+        while (body.state != BODY_DONE) {
+            struct slice in = {rest.p, rest.n < step ? rest.n : step};
+            size_t before = in.n;
+
+            assert_null(http1_trailer(&body, &head, "X-Sum").p);
+            assert_int_equal(http1_body_next(&body, &in, &out), OK);
+            rest = slice_from_offset(rest, before - in.n);
+        }
+        assert_true(slice_eq(rest, SLICE("GET")));
+        assert_true(slice_eq(http1_trailer(&body, &head, "x-sum"), SLICE("1")));
+        assert_true(http1_trailer(&body, &head, "Upload-Checksum").p != NULL);
+        assert_int_equal(http1_trailer(&body, &head, "Upload-Checksum").n, 0);
+        assert_null(http1_trailer(&body, &head, "X-None").p);
+        assert_null(http1_trailer(&body, &head, "Other").p); /* nobody announced it */
+        http1_body_fini(&body);
+    }
+}
+
 static void test_length(void **state)
 {
     struct http_head head = {.has_length = true, .content_length = 5};
@@ -346,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_find_head),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_trailer),
         cmocka_unit_test(test_length),
     };
 

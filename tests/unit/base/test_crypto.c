@@ -32,6 +32,57 @@ static void sha256(void **state)
     arena_free(arena);
 }
 
+/* Saved after each number of bytes, a hash goes on as if nothing had been. */
+static void sha256_goes_on(void **state)
+{
+    struct arena *arena = arena_new();
+    char text[200];
+
+    memset(text, 'x', sizeof text);
+    for (size_t at = 0; at <= sizeof text; at++) {
+        struct sha256 *before = sha256_new();
+        uint8_t kept[SHA256_STATE_BYTES], out[SHA256_BYTES];
+
+        sha256_update(before, text, at);
+        sha256_save(before, kept);
+        sha256_free(before);
+        struct sha256 *after = sha256_restore(kept);
+        assert_int_equal(sha256_count(after), at);
+        sha256_update(after, text + at, sizeof text - at);
+        sha256_final(after, out);
+        sha256_free(after);
+        assert_true(slice_eq(text_hex(arena, out, sizeof out),
+                             sha256_hex(arena, (struct slice){text, sizeof text})));
+    }
+    arena_free(arena);
+}
+
+static void digests(void **state)
+{
+    static const char *const rows[][2] = {
+        {"md5", "900150983cd24fb0d6963f7d28e17f72"},
+        {"sha1", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {"sha256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"sha512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+                   "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+    };
+    struct arena *arena = arena_new();
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct digest *digest = digest_new(slice_from(rows[i][0]));
+        uint8_t out[DIGEST_BYTES_MAX];
+
+        digest_update(digest, "a", 1);
+        digest_update(digest, "bc", 2);
+        assert_string_equal(text_hex(arena, out, digest_final(digest, out)).p, rows[i][1]);
+        digest_free(digest);
+    }
+    assert_null(digest_new(SLICE("SHA1")));
+    assert_null(digest_new(SLICE("")));
+    digest_free(NULL);
+    arena_free(arena);
+}
+
 /* RFC 4231, cases 1, 2 and 6 (a key longer than a block) */
 static void hmac(void **state)
 {
@@ -89,10 +140,8 @@ static void equality(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256),
-        cmocka_unit_test(hmac),
-        cmocka_unit_test(randomness),
-        cmocka_unit_test(equality),
+        cmocka_unit_test(sha256), cmocka_unit_test(sha256_goes_on), cmocka_unit_test(digests),
+        cmocka_unit_test(hmac),   cmocka_unit_test(randomness),     cmocka_unit_test(equality),
     };
 
     crypto_init();

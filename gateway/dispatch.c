@@ -22,13 +22,27 @@ enum { REQUEST_DEADLINE_MS = 30000 };
 /* --- who asks for what -------------------------------------------------------------------------
  */
 
+/* Where an operation may be asked for by a client that cannot send its method (tus). How the answer
+ * is framed, the method that was sent still decides. */
+static const struct route *find_override(struct request *req, unsigned *allowed)
+{
+    struct slice name = request_header(req, "X-HTTP-Method-Override");
+    const struct route *route = name.n ? router_find(http_method_of(name), req->path,
+                                                     req->task.arena, req->path_params, allowed)
+                                       : NULL;
+
+    return route && route->override ? route : NULL;
+}
+
 /* What is wrong with the target or method is only noted: the rate limit comes first. */
 static enum err find_route(struct request *req, unsigned *allowed)
 {
     if (!req->target_read || !router_path_acceptable(req->path))
         return ERR_BAD_REQUEST;
-    req->route =
-        router_find(req->head.method, req->path, req->task.arena, req->path_params, allowed);
+    req->route = find_override(req, allowed);
+    if (!req->route)
+        req->route =
+            router_find(req->head.method, req->path, req->task.arena, req->path_params, allowed);
     if (req->route)
         return OK;
     return *allowed ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND;
@@ -61,6 +75,8 @@ static void identify(struct request *req, enum err *misfit, unsigned *allowed)
         *misfit = ERR_NOT_FOUND;
     }
     req->surface = req->route ? req->route->surface : router_surface(req->path);
+    if (req->route && req->route->always_name)
+        reply_header(req, req->route->always_name, req->route->always_value);
     if (!req->route || req->route->body_kind != BODY_STREAM)
         req->task.deadline_ms = clock_ms() + REQUEST_DEADLINE_MS;
 }

@@ -48,7 +48,8 @@ static struct slice title_of(const struct media *media)
 }
 
 enum err ingest_media(struct task *task, struct state *state, struct media *media,
-                      const struct once_claim *once, const struct usage_bound *bound)
+                      const struct once_claim *once, const struct usage_bound *bound,
+                      const struct media_companion *with)
 {
     media->type = type_of(media->mime_type);
     media->title = title_of(media);
@@ -56,5 +57,5 @@ enum err ingest_media(struct task *task, struct state *state, struct media *medi
 
     enum job_kind kind = job_kind_for(media->type);
     struct job job = {.kind = kind, .lane = job_kind_row(kind)->lane};
-    return media_create(task, state, media, &job, once, bound);
+    return media_create_with(task, state, media, &job, once, bound, with);
 }

@@ -35,6 +35,9 @@ struct route {
     bool inside;     /* for whoever runs the hub: at metrics.listen alone, where that is set */
     enum rate rate;
     enum body_kind body_kind;
+    bool override;           /* X-HTTP-Method-Override may ask for it */
+    const char *always_name; /* a header of every answer; NULL: none */
+    struct slice always_value;
     bool once; /* takes an Idempotency-Key: gateway/once_gate.h */
     uint64_t max_body_bytes;
     const struct body_schema *body;  /* of JSON bodies, of the text parts of forms; may be NULL */

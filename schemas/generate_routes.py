@@ -24,7 +24,7 @@ from openapi_keys import METHODS, OPERATION, problems
 HERE = pathlib.Path(__file__).parent
 UNBOUNDED = "UINT64_MAX"
 FIELD_TYPES = {"string": "FIELD_STRING", "integer": "FIELD_INTEGER", "boolean": "FIELD_BOOLEAN"}
-STREAMED = {"multipart/form-data", "application/octet-stream", "image/*", "video/*", "audio/*"}
+STREAMED = {"multipart/form-data", "application/octet-stream", "application/offset+octet-stream", "image/*", "video/*", "audio/*"}
 FORMATS = {None: "FORMAT_NONE", "email": "FORMAT_EMAIL", "uri": "FORMAT_URL",
            "date-time": "FORMAT_DATE_TIME", "username": "FORMAT_USERNAME",
            "line": "FORMAT_LINE"}
@@ -235,6 +235,10 @@ class Operation:
         need(not self.once or method == "post", "x-once is for POST")
         if self.once:
             self.parameters.append(self.surface.resolve(ONCE))
+        self.override = row.get("x-override", False)
+        need(isinstance(self.override, bool), "x-override is true or false")
+        self.always = row.get("x-always", {})
+        need(len(self.always) <= 1, "x-always is one header and its value")
         self.check_path()
         self.query = self.query_table()
         self.read_body()
@@ -424,7 +428,9 @@ class Operation:
                    or "SCOPE_NONE")
                 + f", .rate = RATE_{self.policy.upper()}, .inside = {str(self.inside).lower()}, "
                 f".body_kind = {self.body_kind},\n "
-                f".once = {str(bool(self.once)).lower()}, "
+                f".once = {str(bool(self.once)).lower()}, .override = {str(self.override).lower()}, "
+                + "".join(f".always_name = {c_text(name)}, .always_value = SLICE_INIT({c_text(value)}), "
+                          for name, value in self.always.items()) +
                 f".max_body_bytes = {self.max_body}, .body = {Table.pointer(self.body)}, "
                 f".query = {Table.pointer(self.query)}}},")
 

@@ -1,13 +1,13 @@
 """What may stand where in our OpenAPI files. YAML takes an unquoted comma in `{...}` for the start of
 another key, and nobody would notice: so keys that are not named here are refused."""
 
-METHODS = ("get", "put", "post", "patch", "delete", "options")
+METHODS = ("get", "head", "put", "post", "patch", "delete", "options")
 SCHEMA = {"$ref", "type", "format", "description", "enum", "const", "default", "required",
           "additionalProperties", "properties", "items", "minLength", "maxLength", "pattern",
           "minimum", "maximum", "minItems", "maxItems", "uniqueItems", "anyOf", "oneOf", "allOf",
           "x-clamp", "x-enum"}
 OPERATION = {"operationId", "x-handler", "x-rate-policy", "x-inside", "x-scopes", "x-max-body", "x-errors",
-             "x-once", "x-forgiving", "summary", "description", "tags", "security", "parameters", "requestBody",
+             "x-once", "x-override", "x-always", "x-forgiving", "summary", "description", "tags", "security", "parameters", "requestBody",
              "responses"}
 # kind -> key -> kind of its value: one of these, [kind] for a list of them, {kind} for a mapping of
 # names to them, None for anything.

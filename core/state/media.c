@@ -21,7 +21,7 @@ static struct event media_event(enum event_type type, const struct media *media)
 
 static struct commit *creation(struct task *task, struct state *state, struct media *media,
                                struct job *job, const struct once_claim *once,
-                               const struct usage_bound *bound)
+                               const struct usage_bound *bound, const struct media_companion *with)
 {
     struct commit *commit = commit_new(task, state, media->partition);
     struct event event = media_event(EVENT_MEDIA_UPLOADED, media);
@@ -40,11 +40,20 @@ static struct commit *creation(struct task *task, struct state *state, struct me
         job->sha256 = media->sha256;
         job_enqueue(commit, job);
     }
+    if (with)
+        with->add(commit, media, with->arg);
     return commit;
 }
 
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
                       const struct once_claim *once, const struct usage_bound *bound)
+{
+    return media_create_with(task, state, media, job, once, bound, NULL);
+}
+
+enum err media_create_with(struct task *task, struct state *state, struct media *media,
+                           struct job *job, const struct once_claim *once,
+                           const struct usage_bound *bound, const struct media_companion *with)
 {
     bool known = id_parse(media->owner, SLICE("user_"), state->partitions, &media->partition);
     struct usage_bound unclaimed = bound ? *bound : (struct usage_bound){.claim = SLICE_NONE};
@@ -55,13 +64,13 @@ enum err media_create(struct task *task, struct state *state, struct media *medi
     media->id = id_new(task->arena, SLICE("media_"), media->partition);
     media->created_ms = media->updated_ms = clock_unix_ms();
 
-    struct commit *commit = creation(task, state, media, job, once, bound);
+    struct commit *commit = creation(task, state, media, job, once, bound, with);
     enum err err = commit_send(commit);
     if (err != ERR_CONFLICT || !usage_is_unknown(commit))
         return err;
     unclaimed.claim = SLICE_NONE;
     err = usage_load(task, state, media->owner, &used);
-    return err == OK ? commit_send(creation(task, state, media, job, once, &unclaimed)) : err;
+    return err == OK ? commit_send(creation(task, state, media, job, once, &unclaimed, with)) : err;
 }
 
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out)

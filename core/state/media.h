@@ -14,6 +14,14 @@
  * stands). */
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
                       const struct once_claim *once, const struct usage_bound *bound);
+/* The same; `add` puts more into the commit, once the media has its id. It may be called again. */
+struct media_companion {
+    void (*add)(struct commit *commit, const struct media *media, void *arg);
+    void *arg;
+};
+enum err media_create_with(struct task *task, struct state *state, struct media *media,
+                           struct job *job, const struct once_claim *once,
+                           const struct usage_bound *bound, const struct media_companion *with);
 enum err media_load(struct task *task, struct state *state, struct slice id, struct media *out);
 /* Loads the media, has fn change it (title, description, tags, is_public), and saves it with a new
  * updated_ms; emits media.updated. fn is called again on the newer record when somebody else was

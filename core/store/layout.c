@@ -52,3 +52,27 @@ void layout_trashed_variants(char out[LAYOUT_PATH_MAX], struct slice sha256_hex)
     assert(layout_is_hash(sha256_hex));
     snprintf(out, LAYOUT_PATH_MAX, "trash/%.*s" LAYOUT_TRASHED_VARIANTS, SLICE_ARG(sha256_hex));
 }
+
+bool layout_is_id(struct slice name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+              c == '_'))
+            return false;
+    }
+    return name.n > 0 && name.n <= 64;
+}
+
+void layout_partial(char out[LAYOUT_PATH_MAX], struct slice name)
+{
+    assert(layout_is_id(name));
+    snprintf(out, LAYOUT_PATH_MAX, LAYOUT_PARTIAL "/%.*s", SLICE_ARG(name));
+}
+
+void layout_partial_hash(char out[LAYOUT_PATH_MAX], struct slice name)
+{
+    assert(layout_is_id(name));
+    snprintf(out, LAYOUT_PATH_MAX, LAYOUT_PARTIAL "/%.*s.hash", SLICE_ARG(name));
+}

@@ -1,6 +1,6 @@
 /* layout.h: which path inside the store's folder a thing has. For the modules of this library. A
- * hash is 64 lower-case hexadecimal digits and a variant's name is ours, so neither can leave the
- * folder; both are asserted. */
+ * hash is 64 lower-case hexadecimal digits, a variant's name and an upload's are ours, so none can
+ * leave the folder; all are asserted. */
 #pragma once
 
 #include "base/slice.h"
@@ -14,4 +14,10 @@ void layout_variant(char out[LAYOUT_PATH_MAX], struct slice sha256_hex, struct s
 void layout_trashed_blob(char out[LAYOUT_PATH_MAX], struct slice sha256_hex);
 void layout_trashed_variants(char out[LAYOUT_PATH_MAX], struct slice sha256_hex);
 
+bool layout_is_id(struct slice name);
+/* Of an upload that goes over several requests, and what is known of its hash. */
+void layout_partial(char out[LAYOUT_PATH_MAX], struct slice name);
+void layout_partial_hash(char out[LAYOUT_PATH_MAX], struct slice name);
+
+#define LAYOUT_PARTIAL "partial"
 #define LAYOUT_TRASHED_VARIANTS ".variants" /* after the hash */

@@ -34,7 +34,7 @@ struct store {
     atomic_bool gone;          /* the log knows that it is not at its place */
 };
 
-static const char *const folders[] = {"blobs", "variants", "incoming", "trash"};
+static const char *const folders[] = {"blobs", "variants", "incoming", LAYOUT_PARTIAL, "trash"};
 
 /* -- Opening ---------------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* store.h: the folder in which content is kept: `blobs/`, `variants/` (store_content.h),
- * `incoming/` for files in the making (upload.h), `trash/` for what the collector took (trash.h),
+ * `incoming/` for files in the making and `partial/` for those that take several requests
+ * (upload.h), `trash/` for what the collector took (trash.h),
  * and the mark that says whose it is. Knows files; must not know records, HTTP or Redis.
  *
  * Functions that take a task suspend and run on the thread pool; those marked "blocking" belong on

@@ -185,14 +185,26 @@ static int make_way(struct store *store, const char *path)
     return sync_folder(store, parent);
 }
 
-static enum err move_in(struct store *store, const char *temporary_path, const char *path)
+typedef int place_fn(int from_fd, const char *from, int to_fd, const char *to);
+
+static int link_or_rename(int from_fd, const char *from, int to_fd, const char *to)
+{
+    if (linkat(from_fd, from, to_fd, to, 0) == 0 || errno == EEXIST)
+        return 0;
+    return errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK
+               ? renameat(from_fd, from, to_fd, to)
+               : -1;
+}
+
+static enum err place(struct store *store, const char *temporary_path, const char *path,
+                      place_fn *fn)
 {
     char parent[LAYOUT_PATH_MAX];
 
     if (make_way(store, path) != 0)
         return store_errno("mkdir", errno);
     FAULT_POINT(STORE_BEFORE_RENAME);
-    if (renameat(store_fd(store), temporary_path, store_fd(store), path) != 0)
+    if (fn(store_fd(store), temporary_path, store_fd(store), path) != 0)
         return store_errno("rename", errno);
     FAULT_POINT(STORE_AFTER_RENAME);
     snprintf(parent, sizeof parent, "%s", path);
@@ -200,7 +212,8 @@ static enum err move_in(struct store *store, const char *temporary_path, const c
     return sync_folder(store, parent) == 0 ? OK : store_errno("fsync", errno);
 }
 
-enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path)
+static enum err keep_blob(struct store *store, struct slice sha256_hex, const char *temporary_path,
+                          place_fn *fn)
 {
     char path[LAYOUT_PATH_MAX];
 
@@ -208,12 +221,23 @@ enum err store_blob_keep(struct store *store, struct slice sha256_hex, const cha
     /* Touched first: the collector looks at the time again after it has moved a blob to trash/, so
      * either it sees this, or the file is gone from here and we put ours in its place. */
     if (utimensat(store_fd(store), path, NULL, 0) != 0)
-        return errno == ENOENT ? move_in(store, temporary_path, path)
+        return errno == ENOENT ? place(store, temporary_path, path, fn)
                                : store_errno("utimensat", errno);
-    store_incoming_remove(store, temporary_path);
+    if (fn == renameat)
+        store_incoming_remove(store, temporary_path);
     /* Who wrote the same content a moment ago may not have synced its name yet. */
     to_parent(path);
     return sync_folder(store, path) == 0 ? OK : store_errno("fsync", errno);
+}
+
+enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path)
+{
+    return keep_blob(store, sha256_hex, temporary_path, renameat);
+}
+
+enum err store_blob_link(struct store *store, struct slice sha256_hex, const char *temporary_path)
+{
+    return keep_blob(store, sha256_hex, temporary_path, link_or_rename);
 }
 
 enum err store_file_hash(int fd, uint8_t digest[SHA256_BYTES], uint64_t *size)
@@ -257,7 +281,7 @@ enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct
         return err;
     variant_file_name(file, plain, slice_from(print->etag));
     layout_variant(path, sha256_hex, slice_from(file));
-    return move_in(store, temporary_path, path);
+    return place(store, temporary_path, path, renameat);
 }
 
 /* -- Removing --------------------------------------------------------------------------------- */

@@ -52,5 +52,8 @@ struct variant_print {
  * now (mtime), and the temporary file goes. A variant, which nobody writes to any more, is read for
  * its print; `plain` is its name without it. Blocking; on failure the temporary file stays. */
 enum err store_blob_keep(struct store *store, struct slice sha256_hex, const char *temporary_path);
+/* The same, but the temporary file stays as a second name of the blob, for whoever must find it
+ * again when what follows comes to nothing; on file systems without such names it goes. */
+enum err store_blob_link(struct store *store, struct slice sha256_hex, const char *temporary_path);
 enum err store_variant_keep(struct store *store, struct slice sha256_hex, struct slice plain,
                             const char *temporary_path, struct variant_print *print);

@@ -15,7 +15,7 @@
     "Content-Disposition, "                                                                        \
     "Last-Modified, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "                     \
     "Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "                      \
-    "Upload-Defer-Length, Upload-Concat, Upload-Expires"
+    "Upload-Defer-Length, Upload-Concat, Upload-Expires, Content-Location, Media-Id"
 
 bool cors_allows(const struct slice *listed, struct slice origin)
 {

@@ -7,6 +7,7 @@
 #include "gateway/gateway.h"
 #include "gateway/jobs/collector.h"
 #include "gateway/jobs/renewal.h"
+#include "gateway/jobs/upload_expiry.h"
 #include "state/job.h"
 #include "state/lease.h"
 #include "state/logins.h"
@@ -17,6 +18,7 @@ struct housekeeping {
     struct gateway *gateway;
     struct collector *collector;
     struct renewal *renewal;
+    struct upload_expiry *expiry;
     struct timer timer;
     struct arena *arena;
     struct slice holder; /* names this process in the lease */
@@ -31,6 +33,7 @@ static void free_all(struct housekeeping *housekeeping)
 {
     collector_free(housekeeping->collector);
     renewal_free(housekeeping->renewal);
+    upload_expiry_free(housekeeping->expiry);
     arena_free(housekeeping->arena);
     mem_free(housekeeping);
 }
@@ -52,6 +55,8 @@ static void run_round(struct task *task, void *arg)
             err = collector_round(task, housekeeping->collector);
         if (err == OK && !housekeeping->stopping)
             err = renewal_round(task, housekeeping->renewal);
+        if (err == OK && !housekeeping->stopping)
+            err = upload_expiry_round(task, housekeeping->expiry);
         if (err != OK)
             log_event(LOG_WARN, "housekeeping_failed", F("error", err_row(err)->slug));
     }
@@ -79,6 +84,8 @@ struct housekeeping *housekeeping_start(struct gateway *gateway)
     housekeeping->collector = collector_new(gateway->store, gateway->state,
                                             config_number(gateway->config, "store.collect_after"));
     housekeeping->renewal = renewal_new(gateway->state);
+    housekeeping->expiry = upload_expiry_new(gateway->store, gateway->state,
+                                             config_number(gateway->config, "uploads.expire"));
     housekeeping->arena = arena_new();
     housekeeping->holder = lease_holder_new(housekeeping->arena);
     timer_start(&housekeeping->timer, PERIOD_MS, on_timer);

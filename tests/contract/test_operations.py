@@ -267,6 +267,75 @@ def check_media_upload(contract):
     contract.call("media_upload", 400, files={"file": photo}, headers={"Idempotency-Key": "k" * 256})
 
 
+TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+
+
+def begun(contract, length, **headers):
+    headers = {**TUS, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    made = contract.call("uploads_create", 201, headers={**headers, "Upload-Length": str(length)})
+    return {"id": made.headers["Location"].rsplit("/", 1)[1]}
+
+
+def check_uploads_options(contract):
+    assert "creation" in contract.call("uploads_options", 204, token=None).headers["Tus-Extension"]
+
+
+def check_upload_options(contract):
+    contract.call("upload_options", 204, token=None, path={"id": "upl_x"})
+
+
+def check_uploads_create(contract):
+    begun(contract, 10, Upload_Metadata="filename YS5qcGc=")
+    contract.call("uploads_create", 201, headers={**TUS, "Upload-Length": "9999"}, data=b"\xff\xd8")
+    for status, headers, fields in [(412, {"Tus-Resumable": "2.0.0"}, []), (400, {}, ["Upload-Length"]),
+                                    (400, {"Upload-Length": "x"}, ["Upload-Length"]),
+                                    (413, {"Upload-Length": str(2**50)}, ["Upload-Length"]),
+                                    (460, {"Upload-Length": "9", "Upload-Checksum": "sha1 YQ=="}, [])]:
+        answer = contract.call("uploads_create", status, headers={**TUS, **headers},
+                               data=b"x" if status == 460 else None)
+        assert refused_fields(answer) == fields
+    contract.call("uploads_create", 415, headers={**TUS, "Content-Type": "image/png", "Upload-Length": "9"}, data=b"x")
+    contract.call("uploads_create", 401, token=None)
+
+
+def check_uploads_head(contract, stranger):
+    path = begun(contract, 10)
+    answer = contract.call("uploads_head", path=path, headers=TUS)
+    assert answer.headers["Upload-Offset"] == "0" and answer.headers["Upload-Length"] == "10"
+    for status, arguments in [(412, {}), (404, {"headers": TUS, "token": stranger}), (401, {"token": None})]:
+        assert requests.head(contract.base + "/uploads/" + path["id"], timeout=PATIENCE_S, headers={
+            **({"Authorization": f"Bearer {arguments.get('token', contract.token)}"}
+               if arguments.get("token", contract.token) else {}),
+            **arguments.get("headers", {})}).status_code == status
+
+
+def check_uploads_patch(contract, stranger):
+    photo = PHOTO.read_bytes()
+    path = begun(contract, len(photo))
+
+    def patch(status, offset, body, **how):
+        return contract.call("uploads_patch", status, path=path, data=body,
+                             headers={**TUS, "Upload-Offset": str(offset), **how.pop("headers", {})}, **how)
+
+    assert patch(204, 0, photo[:1000]).headers["Upload-Offset"] == "1000"
+    patch(409, 0, b"x")
+    patch(404, 1000, b"x", token=stranger)
+    patch(413, 1000, photo)
+    patch(415, 1000, b"x", headers={"Content-Type": "image/jpeg"})
+    patch(460, 1000, b"x", headers={"Upload-Checksum": "sha1 YQ=="})
+    assert refused_fields(patch(400, "x", b"x")) == ["Upload-Offset"]
+    made = patch(204, 1000, photo[1000:]).headers["Media-Id"]
+    assert contract.call("media_get", path={"id": made}).json()["data"]["size"] == len(photo)
+
+
+def check_uploads_delete(contract, stranger):
+    path = begun(contract, 10)
+    contract.call("uploads_delete", 404, path=path, headers=TUS, token=stranger)
+    contract.call("uploads_delete", 412, path=path)
+    contract.call("uploads_delete", 204, path=path, headers=TUS)
+    contract.call("uploads_delete", 404, path=path, headers=TUS)
+
+
 def check_media_list(contract, media):
     tag = uuid.uuid4().hex
     ids = [uploaded(contract, tags=tag)["id"] for _ in range(3)]

@@ -1,35 +1,15 @@
 /* Taking a file in: the form, the blob, then the record. 201 means that all of it is on disk. */
 #include "gateway/dispatch.h"
 #include "gateway/gateway.h"
-#include "gateway/ingest.h"
 #include "gateway/once_gate.h"
 #include "gateway/quota_gate.h"
 #include "gateway/surfaces/mediavault/media.h"
-#include "gateway/upload_form.h"
+#include "gateway/surfaces/mediavault/media_intake.h"
 #include "handlers.h"
-
-static void describe(struct request *req, const struct upload_form *form, struct media *media)
-{
-    struct slice tags = upload_form_text(form, "tags"), tag;
-
-    *media = (struct media){
-        .owner = req->principal.user_id,
-        .partition = req->principal.partition,
-        .title = upload_form_text(form, "title"),
-        .description = upload_form_text(form, "description"),
-        .filename = form->filename,
-        .mime_type = form->mime_type,
-        .size = upload_size(form->upload),
-    };
-    while (slice_split(tags, ',', &tag, &tags))
-        mediavault_media_add_tag(req->task.arena, media, tag);
-}
 
 static void reply_created(struct request *req, const struct media *media)
 {
-    reply_header(req, "Location",
-                 arena_printf(req->task.arena, "%.*s/media/%.*s",
-                              SLICE_ARG(req->surface->prefixes[0]), SLICE_ARG(media->id)));
+    reply_header(req, "Location", mediavault_media_path(req, media->id));
     mediavault_media_reply(req, 201, media);
 }
 
@@ -60,10 +40,8 @@ static struct slice digest(struct arena *arena, const struct upload_form *form, 
 static void create_and_reply(struct request *req, struct media *media,
                              const struct usage_bound *bound)
 {
-    enum err err = ingest_media(&req->task, req->gateway->state, media, req->once, bound);
+    enum err err = mediavault_intake_make(req, media, req->once, bound, NULL);
 
-    if (err != OK && err != ERR_STATE_UNAVAILABLE) /* then nobody knows; the claim ends by itself */
-        usage_give_back(&req->task, req->gateway->state, media->owner, bound);
     if (err == OK)
         reply_created(req, media);
     else if (once_overtaken_or_reply(req, err))
@@ -106,19 +84,9 @@ void mediavault_media_upload(struct request *req)
     if ((!once_made(req).n && !quota_enter_or_reply(req, &bounds.room_bytes)) ||
         !upload_form_read_or_reply(req, SLICE("file"), &bounds, &form))
         return;
-    if (upload_form_text(&form, "collection_id").n) {
-        const struct field_error unknown = {SLICE("collection_id"),
-                                            SLICE("There is no such collection.")};
-
-        upload_drop(&req->task, form.upload); /* none exists yet, so none can be named */
-        reply_field_errors(req, ERR_NOT_FOUND, &unknown, 1);
-        return;
-    }
-    describe(req, &form, &media);
-    if (quota_text_fits(&req->gateway->quota, &media)) {
+    mediavault_intake_describe(req, &form, &media);
+    if (mediavault_intake_allowed_or_reply(req, &form, &media))
         keep_and_reply(req, &form, &media);
-        return;
-    }
-    upload_drop(&req->task, form.upload);
-    quota_reply_text(req);
+    else
+        upload_drop(&req->task, form.upload);
 }

@@ -43,7 +43,7 @@ struct exchange {
     bool uploading, continued;
     struct http1_body body;
     enum err body_error;
-    uint64_t body_bytes, waited_ms;
+    uint64_t body_bytes, waited_ms, waits_since_ms;
     struct fiber_wait *body_wait;
 
     struct buf out; /* the answer's bytes that the connection has not been given */
@@ -451,8 +451,8 @@ static bool is_too_slow(const struct exchange *ex)
 static enum err wait_for_bytes(struct exchange *ex)
 {
     struct fiber_wait wait = {0};
-    uint64_t since_ms = clock_ms();
 
+    ex->waits_since_ms = clock_ms();
     if (ex->in.size == 0) {
         /* What is coming may use the memory of what has been read. */
         ex->in = ex->held;
@@ -466,7 +466,7 @@ static enum err wait_for_bytes(struct exchange *ex)
     ex->body_wait = &wait;
     enum fiber_wake wake = fiber_await(&wait, task_timeout_ms(ex->request, BODY_SILENCE_MS));
     ex->body_wait = NULL;
-    ex->waited_ms += clock_ms() - since_ms;
+    ex->waited_ms += clock_ms() - ex->waits_since_ms;
     if (!ex->connection)
         return ERR_BAD_REQUEST;
     return wake == FIBER_TIMEOUT || is_too_slow(ex) ? ERR_REQUEST_TIMEOUT : OK;
@@ -507,6 +507,15 @@ enum err exchange_read(struct exchange *ex, uint64_t most, struct slice *chunk)
         if (err)
             return err;
     }
+}
+
+bool exchange_stop_silent(struct exchange *ex, uint64_t silent_ms)
+{
+    if (!ex->body_wait || clock_ms() - ex->waits_since_ms < silent_ms)
+        return false;
+    ex->body_error = ERR_REQUEST_TIMEOUT;
+    fiber_resume(ex->body_wait);
+    return true;
 }
 
 struct slice exchange_trailer(const struct exchange *ex, const char *name)

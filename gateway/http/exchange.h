@@ -58,6 +58,10 @@ uint64_t exchange_received(const struct exchange *exchange); /* bytes of its bod
  * request's fiber only, and before the answer. */
 enum err exchange_read(struct exchange *exchange, uint64_t max_bytes, struct slice *chunk);
 
+/* From another fiber: whoever waits for this body's bytes for so long already waits no more
+ * (ERR_REQUEST_TIMEOUT). False: nobody does. */
+bool exchange_stop_silent(struct exchange *exchange, uint64_t silent_ms);
+
 /* Once the body is read: http1_trailer(), until the answer. */
 struct slice exchange_trailer(const struct exchange *exchange, const char *name);
 

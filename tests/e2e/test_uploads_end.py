@@ -103,6 +103,27 @@ def test_a_last_answer_that_is_lost(make_hub):
     wait_for(lambda: not files(hub), "an empty folder")
 
 
+def test_a_line_that_breaks_without_a_word(make_hub):
+    """Who comes back does not wait for the old connection's deadline (30 s); one that is at work stays."""
+    hub = make_hub()
+    tus = client(hub)
+    path = tus.create(len(PHOTO))
+    silent = tus.begin(path, 0, len(PHOTO), PHOTO[:300001])
+    assert wait_for(lambda: tus.head(path).offset, "the first bytes") > 0
+    began = time.monotonic()
+    answer = wait_for(lambda: (answer := tus.patch(path, 300001, PHOTO[300001:])).status == 204 and answer, "its place")
+    assert time.monotonic() - began < 20 and content(tus, answer["Media-Id"]) == PHOTO
+    silent.close()
+    # What had come over that line was to be proven: it has gone with it.
+    path = tus.create(len(PHOTO))
+    silent = tus.begin(path, 0, len(PHOTO), PHOTO[:300001], Upload_Checksum=checksum(PHOTO))
+    file = hub.data / "store/partial" / path.rsplit("/", 1)[1]
+    wait_for(lambda: file.exists() and file.stat().st_size, "the first bytes")
+    answer = wait_for(lambda: (answer := tus.patch(path, 0, PHOTO)).status == 204 and answer, "its place")
+    assert time.monotonic() - began < 40 and content(tus, answer["Media-Id"]) == PHOTO
+    silent.close()
+
+
 def test_what_nobody_goes_on_with_expires(make_hub):
     hub = make_hub("--uploads-expire", "2", "--uploads-unfinished", "3")
     tus = client(hub)

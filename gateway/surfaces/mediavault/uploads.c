@@ -293,11 +293,12 @@ static bool load_or_reply(struct request *req, struct resumable *out)
 static enum err look(struct request *req, struct resumable *resumable, struct partial_look *out)
 {
     struct task *task = &req->task;
-    enum err err = OK;
+    enum err err;
 
     *out = (struct partial_look){.size = resumable->length};
     if (resumable->ended_ms)
         return OK;
+    mediavault_upload_stop_silent(resumable->id);
     err = partial_look(task, req->gateway->store, resumable->id, out);
     if (err == OK) /* again: who proves says so before he writes */
         err = resumable_load(task, req->gateway->state, resumable->id, resumable->owner, resumable);

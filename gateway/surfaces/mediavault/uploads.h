@@ -12,6 +12,10 @@ bool mediavault_upload_form(struct request *req, struct slice metadata, struct u
 /* The largest that this upload may become. */
 uint64_t mediavault_upload_most(const struct request *req, const struct resumable *resumable);
 
+/* Ends what a request of this process still waits for, when its sender has been silent for a while:
+ * he has come back over another line. Suspends. */
+void mediavault_upload_stop_silent(struct slice id);
+
 /* Adds the request's body, whose checksum stands in the head or the trailer, at this offset.
  * *offset becomes how far the upload has come, all of it on the disk. False: it is answered; what
  * came before a cut is kept, unless it was to be proven. Suspends. */

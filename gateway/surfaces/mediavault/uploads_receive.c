@@ -1,5 +1,6 @@
 /* Bytes of a resumable upload, from a request's body into its file. */
 #include "gateway/gateway.h"
+#include "gateway/http/exchange.h"
 #include "gateway/reply.h"
 #include "gateway/surfaces/mediavault/tus.h"
 #include "gateway/surfaces/mediavault/uploads.h"
@@ -7,7 +8,14 @@
 
 #include <inttypes.h>
 
+enum {
+    SILENT_MS = 3000, /* then a sender who comes back may take the place of his old connection */
+    TAKE_OVER_MS = 1000,
+    LOOK_MS = 20,
+};
+
 struct transfer {
+    struct transfer *next, **prev_next; /* of this process */
     struct request *req;
     struct resumable *resumable;
     struct upload_resumption how;
@@ -18,6 +26,51 @@ struct transfer {
     struct tus_checksum checksum;
     struct field_error problem;
 };
+
+static struct transfer *transfers;
+
+static void enlist(struct transfer *transfer)
+{
+    transfer->next = transfers;
+    transfer->prev_next = &transfers;
+    if (transfers)
+        transfers->prev_next = &transfer->next;
+    transfers = transfer;
+}
+
+static void delist(struct transfer *transfer)
+{
+    *transfer->prev_next = transfer->next;
+    if (transfer->next)
+        transfer->next->prev_next = transfer->prev_next;
+}
+
+/* A line that broke without a word looks like a sender who pauses. */
+static bool stop_silent(struct slice id)
+{
+    bool stopped = false;
+
+    for (struct transfer *other = transfers; other; other = other->next)
+        if (slice_eq(other->resumable->id, id))
+            stopped |= exchange_stop_silent(other->req->exchange, SILENT_MS);
+    return stopped;
+}
+
+static bool is_listed(struct slice id)
+{
+    for (const struct transfer *other = transfers; other; other = other->next)
+        if (slice_eq(other->resumable->id, id))
+            return true;
+    return false;
+}
+
+void mediavault_upload_stop_silent(struct slice id)
+{
+    if (!stop_silent(id))
+        return;
+    for (unsigned ms = 0; is_listed(id) && ms < TAKE_OVER_MS; ms += LOOK_MS)
+        fiber_sleep(LOOK_MS);
+}
 
 uint64_t mediavault_upload_most(const struct request *req, const struct resumable *resumable)
 {
@@ -240,9 +293,11 @@ bool mediavault_upload_receive_or_reply(struct request *req, struct resumable *r
     if (err == OK)
         err = begin(&transfer);
     if (err == OK) {
+        enlist(&transfer);
         err = take_body(&transfer);
         *offset = upload_size(transfer.upload);
         err = end(&transfer, err);
+        delist(&transfer);
     }
     digest_free(transfer.checksum.digest);
     if (err != OK)

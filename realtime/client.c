@@ -66,9 +66,9 @@ static void lose(struct client *client, int channel)
 
 void client_offer(struct client *client, struct message *message, int channel)
 {
-    size_t queued = client_queued_bytes(client);
+    size_t queued = sink_queued_bytes(&client->sink);
 
-    if (client_over(client))
+    if (sink_over(&client->sink))
         return;
     if ((client->lost & 1u << channel) ||
         (queued && queued + message_bytes(message, client->sink.encoding).n >

@@ -162,16 +162,13 @@ static void make_head(struct message *message)
     message->head_n = (uint8_t)n;
 }
 
-struct slice message_bytes(struct message *message, enum encoding encoding)
+struct slice message_encode(struct message *message, enum encoding encoding)
 {
-    if (encoding != ENCODING_WEBSOCKET && !message->block)
-        make_block(message);
-    if (encoding == ENCODING_SSE)
-        return message->block->block;
-    if (encoding == ENCODING_SSE_CHUNKED)
-        return message->block->chunk;
-    if (!message->head_n)
+    if (encoding == ENCODING_WEBSOCKET) {
         make_head(message);
-    return (struct slice){message->bytes + WEBSOCKET_MAX_HEAD - message->head_n,
-                          (size_t)message->head_n + message->n};
+        return message_bytes(message, encoding);
+    }
+    if (!message->block)
+        make_block(message);
+    return encoding == ENCODING_SSE ? message->block->block : message->block->chunk;
 }

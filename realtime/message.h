@@ -37,5 +37,13 @@ void message_unref(struct message *message); /* NULL is allowed */
 
 struct slice message_payload(const struct message *message);
 struct slice message_position(const struct message *message); /* or empty */
+struct slice message_encode(struct message *message, enum encoding encoding);
+
 /* Valid as long as the message. A pong is nothing in a stream. */
-struct slice message_bytes(struct message *message, enum encoding encoding);
+static inline struct slice message_bytes(struct message *message, enum encoding encoding)
+{
+    if (encoding != ENCODING_WEBSOCKET || !message->head_n)
+        return message_encode(message, encoding);
+    return (struct slice){message->bytes + WEBSOCKET_MAX_HEAD - message->head_n,
+                          (size_t)message->head_n + message->n};
+}

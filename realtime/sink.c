@@ -7,16 +7,6 @@ void sink_init(struct sink *sink, const struct transport *transport, void *conne
     outbox_init(&sink->outbox);
 }
 
-bool sink_over(const struct sink *sink)
-{
-    return sink->ended || !sink->connection;
-}
-
-size_t sink_queued_bytes(const struct sink *sink)
-{
-    return sink->outbox.bytes + (sink->connection ? sink->transport->backlog(sink->connection) : 0);
-}
-
 void sink_add(struct sink *sink, struct message *message)
 {
     outbox_add(&sink->outbox, message, message_bytes(message, sink->encoding).n);

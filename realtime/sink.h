@@ -17,8 +17,17 @@ struct sink {
 
 void sink_init(struct sink *sink, const struct transport *transport, void *connection,
                enum encoding encoding);
-bool sink_over(const struct sink *sink); /* nothing more can be sent */
-/* Of the outbox, and what the kernel has not taken. */
-size_t sink_queued_bytes(const struct sink *sink);
 /* Keeps a reference of its own. */
 void sink_add(struct sink *sink, struct message *message);
+
+/* These are asked for every message and subscriber. */
+static inline bool sink_over(const struct sink *sink) /* nothing more can be sent */
+{
+    return sink->ended || !sink->connection;
+}
+
+/* Of the outbox, and what the kernel has not taken. */
+static inline size_t sink_queued_bytes(const struct sink *sink)
+{
+    return sink->outbox.bytes + (sink->connection ? sink->transport->backlog(sink->connection) : 0);
+}

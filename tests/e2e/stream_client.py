@@ -14,8 +14,11 @@ ACCEPT = {"Accept": "text/event-stream"}
 
 
 class StreamClient:
-    def __init__(self, hub, token=None, query="channel=media_updates", last=None, headers=None, port=None):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port or hub.port, timeout=PATIENCE_S)
+    def __init__(self, hub, token=None, query="channel=media_updates", last=None, headers=None, port=None, tls=None):
+        """tls: a context; port: of another way to the hub."""
+        address = ("127.0.0.1", port or hub.port)
+        self.connection = (http.client.HTTPSConnection(*address, timeout=PATIENCE_S, context=tls) if tls
+                           else http.client.HTTPConnection(*address, timeout=PATIENCE_S))
         self.connection.request("GET", "/realtime?" + (
             query if isinstance(query, str) else urllib.parse.urlencode(query)), headers={
             **ACCEPT, **({"Authorization": "Bearer " + token} if token else {}),

@@ -57,7 +57,8 @@ def compile_go(program):
         target.parent.mkdir(parents=True, exist_ok=True)
         made = target.with_name(f"client.{os.getpid()}")    # another test may be at it as well
         subprocess.run([go, "build", "-o", made, program], check=True, timeout=BUILD_S, cwd=target.parent,
-                       env={"PATH": TOOLS, "HOME": str(target.parent), "GOTOOLCHAIN": "local", "GOPROXY": "off"})
+                       env={"PATH": TOOLS, "HOME": str(target.parent), "GOTOOLCHAIN": "local", "GOPROXY": "off",
+                            "CGO_ENABLED": "0"})
         made.replace(target)
     return [target]
 

@@ -12,6 +12,7 @@ from load import UploadLoad, tiny_png
 from redis_server import RedisServer
 from socket_client import SocketClient
 from state_keys import media_in
+from stream_client import StreamClient
 
 RED_WITHIN_S = 2.5      # 2 s, and a little for the looking
 GREEN_WITHIN_S = 10
@@ -157,6 +158,14 @@ def test_volatile_alone(setting, how):
     login = requests.post(setting.hub.api + "/auth/login", timeout=PATIENCE_S,
                           json={"username": "admin", "password": "wrong"})
     assert login.status_code == 503 and int(login.headers["Retry-After"]) > 0
+    # There is no place for tickets; a stream that needs none begins.
+    for url in (setting.hub.url, setting.hub.api):
+        ticket = setting.session.post(url + "/realtime/tickets", timeout=PATIENCE_S)
+        assert ticket.status_code == 503 and int(ticket.headers["Retry-After"]) > 0
+    assert StreamClient(setting.hub, query="channel=media_updates&ticket=tkt_x").status == 503
+    stream = StreamClient(setting.hub, setting.token)
+    stream.wait("subscribed")
+    stream.close()
     if how == "crash":
         setting.volatile.start()
     else:

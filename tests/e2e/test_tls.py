@@ -15,6 +15,7 @@ import pytest
 import requests
 import websocket
 from harness import PATIENCE_S, descendants, free_port, wait_for
+from stream_client import StreamClient
 
 LARGE_BYTES = 50 << 20
 
@@ -111,6 +112,18 @@ def test_websocket(tls, session, certificate, photo):
     opcode, data = ws.recv_data()
     assert opcode == websocket.ABNF.OPCODE_CLOSE and int.from_bytes(data[:2], "big") == 4200
     ws.close()
+
+
+def test_stream(tls, session, photo):
+    token = session.headers["Authorization"].split()[1]
+    stream = StreamClient(tls, token, port=tls.tls_port, tls=tls.context)
+    stream.wait("subscribed")
+    with open(photo, "rb") as f:
+        media = session.post(tls.tls_api + "/media/upload", files={"file": (photo.name, f)},
+                             timeout=PATIENCE_S).json()["data"]
+    stream.wait_event("media.ready", media["id"])
+    tls.stop()
+    assert stream.wait_closed()["code"] == 4200
 
 
 def test_pipelined_requests(tls):

@@ -145,7 +145,7 @@ static struct slice plain_value(struct arena *arena, const struct param *param)
 
     if (param->quoted && slice_find(value, '%', &at))
         value = undo_form_escapes(arena, value);
-    if (memmem(value.p, value.n, "=?", 2))
+    if (value.n && memmem(value.p, value.n, "=?", 2))
         value = undo_words(arena, value);
     return value;
 }

@@ -368,6 +368,23 @@ def test_what_is_no_photo_leaves_nothing(hub, user):
     assert user.head(path).status == 404 and total(user) == 0
 
 
+def test_a_quota_that_is_reached_in_the_middle(hub, user):
+    """What each had room for when it began: the one that ends last waits until there is some again."""
+    paths = [user.create(MOST - n) for n in range(4)]
+    for n, path in enumerate(paths):
+        assert user.patch(path, 0, PHOTO + bytes(MOST - N - n - 1)).status == 204
+    assert [user.patch(path, MOST - n - 1, b"x").status for n, path in enumerate(paths)] == [204, 204, 204, 507]
+    full = user.head(paths[3])
+    assert full.status == 507 and full.offset is None and total(user) == 3
+    assert user.patch(paths[3], MOST - 3, b"").status == 507
+    first = user.head(paths[0])["Media-Id"]
+    assert user.session.delete(f"{hub.api}/media/{first}", timeout=PATIENCE_S).status_code == 200
+    made = media_of(user, user.head(paths[3]))
+    assert made["content"] == PHOTO + bytes(MOST - N - 4) + b"x" and total(user) == 3
+    # The media is gone; what has become of the upload is told as it was, and nothing is made anew.
+    assert user.head(paths[0])["Media-Id"] == first and total(user) == 3
+
+
 def test_the_same_creation_again(hub, user):
     key = {"Idempotency_Key": uuid.uuid4().hex}
     first = user.create(N, **key)

@@ -17,6 +17,11 @@ void mediavault_openapi_get(struct request *req)
     reply_document(req, "application/json", mediavault_openapi, mediavault_openapi_etag);
 }
 
+void hub_openapi_get(struct request *req)
+{
+    reply_document(req, "application/json", hub_openapi, hub_openapi_etag);
+}
+
 void mediavault_asyncapi_get(struct request *req)
 {
     reply_document(req, "application/json", asyncapi, asyncapi_etag);

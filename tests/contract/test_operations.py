@@ -32,6 +32,12 @@ def check_openapi_get(contract, hub):
     assert alias.content == answer.content and alias.headers["ETag"] == answer.headers["ETag"]
 
 
+def check_hub_openapi_get(hub_contract):
+    answer = hub_contract.call("hub_openapi_get")
+    assert answer.json() == document("hub.yaml") and "/realtime" in answer.json()["paths"]
+    hub_contract.call("hub_openapi_get", 304, headers={"If-None-Match": answer.headers["ETag"]})
+
+
 def check_asyncapi_get(contract, hub):
     answer = contract.call("asyncapi_get", token=None)
     assert answer.json() == asyncapi()

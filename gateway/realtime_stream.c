@@ -19,6 +19,17 @@ struct wanted {
     struct slice since;
 };
 
+/* A weight of 0 says: anything but this (RFC 9110 section 12.4.2). */
+static bool weighs_nothing(struct slice parameters)
+{
+    struct slice one, name, weight;
+
+    while (slice_split(parameters, ';', &one, &parameters))
+        if (slice_split(slice_trim(one), '=', &name, &weight) && slice_eq_nocase(name, SLICE("q")))
+            return weight.n && slice_starts_with(SLICE("0.000"), weight);
+    return false;
+}
+
 bool realtime_stream_is_wanted(const struct request *req)
 {
     struct slice accepted = request_list(req, "Accept"), one, type, parameters;
@@ -29,7 +40,7 @@ bool realtime_stream_is_wanted(const struct request *req)
     while (slice_split(accepted, ',', &one, &accepted))
         if (slice_split(one, ';', &type, &parameters) &&
             slice_eq_nocase(slice_trim(type), SLICE("text/event-stream")))
-            return true;
+            return !weighs_nothing(parameters);
     return false;
 }
 

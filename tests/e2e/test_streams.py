@@ -130,7 +130,7 @@ def test_refusals_come_before_the_stream(shared):
                              headers={**ACCEPT, "Authorization": "Bearer " + token})
     assert with_body.status_code == 400
     # Who does not name the type wants a WebSocket.
-    for accept in ("*/*", "text/*", "application/json"):
+    for accept in ("*/*", "text/*", "application/json", "text/event-stream;q=0", "*/*, text/event-stream; Q=0.00"):
         assert requests.get(shared.url + "/realtime?channel=media_updates", timeout=PATIENCE_S, headers={
             "Accept": accept, "Authorization": "Bearer " + token}).status_code == 426
     assert requests.head(shared.url + "/realtime?channel=media_updates", timeout=PATIENCE_S, headers={

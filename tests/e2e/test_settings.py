@@ -15,7 +15,7 @@ ROWS = re.findall(r'^SETTING\("(.*?)", "(.*?)", (\w+), "(.*?)", "(.*?)",',
                   .replace("JOB_KIND_CHOICE", f'"{"|".join(KINDS)}"'), re.M)
 ROWS += [(f"limits.{counter}", f"limits-{option}", "NUMBER", default, "0..1000000")
          for counter, option, default in re.findall(
-             r'^RATE\(\w+, "(.*?)", "(.*?)", \d+, "(.*?)",',
+            r'^RATE\(\w+, "(.*?)", "(.*?)", ".*?", \d+, "(.*?)",',
              (ROOT / "core/base/rates.def").read_text(), re.M)]
 GARBAGE = {
     "NUMBER": ["-1", "many", "99999999999999999999"], "BYTES": ["-1", "lots"],

@@ -59,26 +59,45 @@ static bool is_remembered(const struct upload_expiry *expiry, const struct resum
     return resumable->media_id.n && *until_ms > clock_unix_ms();
 }
 
+/* When something was last added: to it, or to a piece that it waits for. */
+static enum err look_when(struct task *task, const struct upload_expiry *expiry,
+                          const struct resumable *resumable, uint64_t *changed_ms)
+{
+    struct partial_look look;
+    enum err err = partial_look(task, expiry->store, resumable->id, &look);
+
+    *changed_ms = look.changed_ms;
+    for (size_t i = 0; i < resumable->piece_count && err == OK; i++) {
+        struct resumable piece = {.id = resumable->pieces[i]};
+
+        err = record_locate(expiry->state, &piece); /* that it is an id of ours */
+        if (err == OK)
+            err = partial_look(task, expiry->store, piece.id, &look);
+        if (err == OK && look.changed_ms > *changed_ms)
+            *changed_ms = look.changed_ms;
+    }
+    return err;
+}
+
 static enum err look_at(struct task *task, const struct upload_expiry *expiry, unsigned partition,
                         struct slice id)
 {
     struct resumable resumable = {.id = id};
-    struct partial_look look = {0};
+    uint64_t changed_ms = 0, ends_ms;
     enum err err = record_load(task, expiry->state, &resumable);
 
     if (err == ERR_NOT_FOUND)
         return resumable_look_again(task, expiry->state, partition, id, 0);
     if (err == OK && !resumable.ended_ms)
-        err = partial_look(task, expiry->store, id, &look);
+        err = look_when(task, expiry, &resumable, &changed_ms);
     if (err != OK)
         return err;
-    uint64_t ends_ms;
     if (is_remembered(expiry, &resumable, &ends_ms)) {
         partial_remove(task, expiry->store, id);
         return resumable_look_again(task, expiry->state, partition, id, ends_ms);
     }
-    ends_ms = look.changed_ms + expiry->life_ms;
-    if (look.changed_ms && ends_ms > clock_unix_ms())
+    ends_ms = changed_ms + expiry->life_ms;
+    if (changed_ms && ends_ms > clock_unix_ms())
         return resumable_look_again(task, expiry->state, partition, id, ends_ms);
     return end_upload(task, expiry, &resumable);
 }

@@ -126,7 +126,7 @@ def test_a_line_that_breaks_without_a_word(make_hub):
 
 def test_what_nobody_goes_on_with_expires(make_hub):
     hub = make_hub("--uploads-expire", "2", "--uploads-unfinished", "3")
-    tus = client(hub)
+    tus, pieces_of = client(hub), []
     path = tus.create(len(PHOTO))
     assert tus.patch(path, 0, PHOTO[:100000]).status == 204 and len(files(hub)) == 2
     ended = tus.ask("POST", body=tiny_png(1), Upload_Length=len(tiny_png(1)), Content_Type=BYTES)
@@ -137,6 +137,18 @@ def test_what_nobody_goes_on_with_expires(make_hub):
     wait_for(lambda: not files(hub), "an empty folder")
     assert content(tus, ended["Media-Id"]) == tiny_png(1)
     assert all(tus.create(5) for _ in range(3)) and tus.create(5, 507)     # they count no more
+    # What is made of pieces lives as long as something is added to one of them.
+    wait_for(lambda: (piece := tus.ask("POST", Upload_Length=100000, Upload_Concat="partial")).status == 201
+             and pieces_of.append(piece["Location"]) is None, "the end of those three")
+    piece, began = pieces_of[0], time.monotonic()
+    final = tus.create(None, Upload_Concat="final;" + piece)
+
+    def add_for_a_while():
+        assert tus.patch(piece, tus.head(piece).offset, b"x").status == 204
+        return time.monotonic() > began + 5
+    wait_for(add_for_a_while, "more than twice its life")
+    assert tus.head(final).status == 200
+    wait_for(lambda: tus.head(final).status == 404 and tus.head(piece).status == 404, "the end of both")
     # What a crash left beside its record goes as well.
     hub.stop()
     orphan, fresh = (hub.data / "store/partial" / ("upl_01H1QW8N5JZJ00X4Q2K7B3C9D" + c) for c in "67")

@@ -44,33 +44,6 @@ static enum err parse_length(const struct http_head *head, struct tus_creation *
     return OK;
 }
 
-static enum err parse_concat(struct arena *arena, struct tus_creation *out,
-                             struct field_error *problem)
-{
-    out->part = PART_WHOLE;
-    if (!out->concat.p)
-        return OK;
-    out->part = PART_PARTIAL;
-    if (slice_eq(out->concat, SLICE("partial")))
-        return OK;
-    out->part = PART_FINAL;
-    if (tus_pieces_parse(arena, out->concat, &out->pieces, &out->piece_count))
-        return OK;
-    return refuse(problem, "Upload-Concat",
-                  SLICE("Must be `partial`, or `final;` and the paths of up to 256 uploads."));
-}
-
-enum err tus_creation_parse(struct arena *arena, const struct http_head *head,
-                            struct tus_creation *out, struct field_error *problem)
-{
-    *out = (struct tus_creation){
-        .metadata = http1_joined(arena, head, "Upload-Metadata", SLICE(",")),
-        .concat = http1_header(head, "Upload-Concat"),
-    };
-    enum err err = parse_concat(arena, out, problem);
-    return err == OK ? parse_length(head, out, problem) : err;
-}
-
 /* The id at the end of "https://host/api/v1/uploads/<id>", also of a relative one. */
 static bool take_id(struct slice path, struct slice *id)
 {
@@ -86,7 +59,8 @@ static bool take_id(struct slice path, struct slice *id)
     return id->n && slice_ends_with((struct slice){path.p, start}, folder);
 }
 
-bool tus_pieces_parse(struct arena *arena, struct slice concat, struct slice **pieces, size_t *n)
+/* "final;/a /b". */
+static bool parse_pieces(struct arena *arena, struct slice concat, struct slice **pieces, size_t *n)
 {
     struct slice rest, path;
 
@@ -103,6 +77,33 @@ bool tus_pieces_parse(struct arena *arena, struct slice concat, struct slice **p
         (*n)++;
     }
     return *n > 0;
+}
+
+static enum err parse_concat(struct arena *arena, struct tus_creation *out,
+                             struct field_error *problem)
+{
+    out->part = PART_WHOLE;
+    if (!out->concat.p)
+        return OK;
+    out->part = PART_PARTIAL;
+    if (slice_eq(out->concat, SLICE("partial")))
+        return OK;
+    out->part = PART_FINAL;
+    if (parse_pieces(arena, out->concat, &out->pieces, &out->piece_count))
+        return OK;
+    return refuse(problem, "Upload-Concat",
+                  SLICE("Must be `partial`, or `final;` and the paths of up to 256 uploads."));
+}
+
+enum err tus_creation_parse(struct arena *arena, const struct http_head *head,
+                            struct tus_creation *out, struct field_error *problem)
+{
+    *out = (struct tus_creation){
+        .metadata = http1_joined(arena, head, "Upload-Metadata", SLICE(",")),
+        .concat = http1_header(head, "Upload-Concat"),
+    };
+    enum err err = parse_concat(arena, out, problem);
+    return err == OK ? parse_length(head, out, problem) : err;
 }
 
 /* -- Metadata --------------------------------------------------------------------------------- */

@@ -28,9 +28,6 @@ struct tus_creation {
 enum err tus_creation_parse(struct arena *arena, const struct http_head *head,
                             struct tus_creation *out, struct field_error *problem);
 
-/* "final;/a /b": the last segments of the paths. False: it is no such list. */
-bool tus_pieces_parse(struct arena *arena, struct slice concat, struct slice **pieces, size_t *n);
-
 struct tus_pair {
     struct slice key, value; /* value: decoded, any bytes */
 };

@@ -262,6 +262,8 @@ void mediavault_uploads_create(struct request *req)
         .deferred = creation.deferred,
         .metadata = creation.metadata,
         .concat = creation.concat,
+        .pieces = creation.pieces,
+        .piece_count = creation.piece_count,
         .reserved = creation.deferred ? most_bytes(req) : creation.length,
     };
     if (creation.part == PART_FINAL && !pieces_fit_or_reply(req, &resumable))

@@ -191,16 +191,12 @@ static enum err load_piece(struct request *req, const struct resumable *final, s
 
 static enum err load_pieces(struct request *req, const struct resumable *final, struct pieces *out)
 {
-    struct slice *ids;
-    size_t n;
     enum err err = OK;
 
-    if (!tus_pieces_parse(req->task.arena, final->concat, &ids, &n))
-        return ERR_NOT_FOUND;
     *out = (struct pieces){.known = true, .complete = true};
-    out->list = ARENA_ARRAY(req->task.arena, struct resumable, n);
-    for (size_t i = 0; i < n && err == OK; i++)
-        err = load_piece(req, final, ids[i], out);
+    out->list = ARENA_ARRAY(req->task.arena, struct resumable, final->piece_count);
+    for (size_t i = 0; i < final->piece_count && err == OK; i++)
+        err = load_piece(req, final, final->pieces[i], out);
     return err;
 }
 

@@ -353,6 +353,17 @@ def test_two_at_once(hub, user):
         assert made["content"] == PHOTO and made["id"] == ended[0]["Media-Id"]
         user.session.delete(f"{hub.api}/media/{made['id']}", timeout=PATIENCE_S)
     assert total(user) == 1
+    # The last byte, and at the same time others who look how far it is.
+    path = user.create(N)
+    user.patch(path, 0, PHOTO[:-1])
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(user.head(path))) for _ in range(4)]
+    threads.insert(2, threading.Thread(target=lambda: answers.append(user.patch(path, N - 1, PHOTO[-1:]))))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({a["Media-Id"] for a in answers if a.offset == N}) == 1 and total(user) == 2, answers
 
 
 def test_what_is_no_photo_leaves_nothing(hub, user):

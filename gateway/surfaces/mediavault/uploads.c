@@ -17,6 +17,8 @@
 
 #include <inttypes.h>
 
+enum { AWAIT_MS = 2000, LOOK_MS = 25 };
+
 static const struct config *config_of(const struct request *req)
 {
     return req->gateway->config;
@@ -81,12 +83,30 @@ static void tell_end(struct request *req, const struct resumable *resumable, uin
                      clock_http_date(req->task.arena, since_ms + life_ms(req)));
 }
 
+/* Another request is about to end it: that one's media is to be told here as well. */
+static void await_end(struct request *req, struct resumable *resumable)
+{
+    struct resumable now;
+
+    for (unsigned ms = 0; ms < AWAIT_MS; ms += LOOK_MS) {
+        fiber_sleep(LOOK_MS);
+        if (resumable_load(&req->task, req->gateway->state, resumable->id, resumable->owner,
+                           &now) != OK)
+            return;
+        *resumable = now;
+        if (now.ended_ms)
+            return;
+    }
+}
+
 static bool finished_or_reply(struct request *req, struct resumable *resumable)
 {
     struct slice detail;
     enum err err = mediavault_upload_finish(req, resumable, &detail);
 
-    if (err == OK || err == ERR_LOCKED) /* then another request is at it */
+    if (err == ERR_LOCKED && resumable->part == PART_WHOLE)
+        await_end(req, resumable);
+    if (err == OK || err == ERR_LOCKED)
         return true;
     reply_error(req, err, detail);
     return false;

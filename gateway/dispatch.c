@@ -96,6 +96,7 @@ static bool lacks_https(const struct request *req)
 struct admission {
     struct authentication authentication;
     struct redis_call *count; /* NULL: not limited */
+    struct redis_call *head;  /* NULL: it lists nothing */
     struct rate_quota quota;
     uint64_t now_ms;
     enum err err; /* of the authentication */
@@ -149,8 +150,32 @@ static void count(struct request *req, struct admission *admission, enum rate ra
     send_count(req, admission);
 }
 
-/* One round trip: the session's record and the window's counter are asked for together, where it is
- * known whose that is. */
+/* What a list must not be older than: where the caller's events stand now. */
+static void send_head(struct request *req, struct admission *admission)
+{
+    const struct principal *principal = &admission->authentication.principal;
+
+    if (req->route && req->route->lists && principal->user_id.n &&
+        !admission->authentication.refusal)
+        admission->head =
+            stream_send_head(req->gateway->state, req->task.arena, principal->partition);
+}
+
+static void take_head(struct request *req, struct admission *admission)
+{
+    if (admission->head && stream_take_head(&req->task, admission->head, &req->stands) != OK)
+        req->stands = (struct head){0};
+}
+
+/* All that is asked of state once it is known whose request this is. */
+static void ask(struct request *req, struct admission *admission, enum rate rate)
+{
+    count(req, admission, rate);
+    send_head(req, admission);
+}
+
+/* One round trip: the session's record, the window's counter and the head are asked for together,
+ * where it is known whose these are. */
 static void admit(struct request *req, struct admission *admission, bool anonymous)
 {
     const struct authenticator *authenticator = req->surface->authenticator;
@@ -161,10 +186,11 @@ static void admit(struct request *req, struct admission *admission, bool anonymo
     if (authenticator && !anonymous && (req->route || rate != RATE_NONE))
         authenticator->begin(req, authentication);
     if (!authentication->found_late)
-        count(req, admission, rate);
+        ask(req, admission, rate);
     admission->err = authentication_end(&req->task, req->gateway, authentication);
     if (authentication->found_late)
-        count(req, admission, rate);
+        ask(req, admission, rate);
+    take_head(req, admission);
     if (req->route && req->route->auth & AUTH_FORGIVING && authentication_refused(admission->err))
         admission->err = OK; /* the operation looks for itself who is meant */
     take_count(req, admission);

@@ -9,6 +9,7 @@
 #include "state/stream.h"
 #include "store/store.h"
 
+struct catalogue_gate;
 struct connection_server;
 struct jobserver;
 struct password_thread;
@@ -25,6 +26,7 @@ struct gateway {
     struct realtime *realtime;
     struct stream *stream;
     struct progress_feed *progress;
+    struct catalogue_gate *catalogue;
     struct keyring keyring;
     struct connection_server *connections;
     struct jobserver *jobs;

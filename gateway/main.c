@@ -12,6 +12,7 @@
 #include "bond/bond.h"
 #include "gateway/access/authentication.h"
 #include "gateway/access/forwarded.h"
+#include "gateway/catalogue_gate.h"
 #include "gateway/dispatch.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
@@ -150,6 +151,7 @@ static void start(struct task *task, void *arg)
         process_fail("the state server cannot be used: %.*s", SLICE_ARG(err_row(err)->message));
     if (!realtime_gate_start(gateway))
         process_fail("no fiber is left at the start");
+    gateway->catalogue = catalogue_gate_start(gateway);
     start_jobs(gateway);
     program.housekeeping = housekeeping_start(gateway);
     program.keyring_watch = keyring_watch_start(gateway);
@@ -173,6 +175,7 @@ static void finish(void)
     surroundings_stop(gateway->surroundings);
     if (gateway->jobs)
         jobserver_stop(gateway->jobs);
+    catalogue_gate_stop(gateway->catalogue);
     realtime_gate_stop(gateway);
     state_close(gateway->state);
     process_stop_watching();
@@ -278,6 +281,7 @@ int main(int argc, char **argv)
     password_thread_stop(gateway->passwords);
     router_close_surfaces(gateway);
     store_close(gateway->store);
+    catalogue_gate_free(gateway->catalogue);
     arena_free(program.arena);
     config_free(config);
     return loop_fini() ? 0 : 1;

@@ -161,7 +161,8 @@ static struct slice volatile_url(const struct gateway *gateway)
 bool realtime_gate_start(struct gateway *gateway)
 {
     const struct realtime_hooks hooks = {gateway, on_authenticate, on_may_see, on_head};
-    const struct stream_handlers handlers = {gateway, on_event, on_fork, on_canary};
+    const struct stream_handlers handlers = {
+        .arg = gateway, .on_event = on_event, .on_fork = on_fork, .on_canary = on_canary};
     const struct realtime_limits limits = limits_from(gateway->config);
 
     assert(!gateway->realtime);

@@ -22,6 +22,8 @@ void reply_written(struct request *req, int status); /* what the writer holds */
 /* A list: `data` is a JSON array; the surface adds its pagination. */
 struct page {
     uint64_t number, size, total, count;
+    bool has_cursor, by_cursor; /* it tells where the next one begins; this one began so */
+    struct slice next_cursor;   /* empty: this is the last one */
 };
 void reply_written_page(struct request *req, const struct page *page);
 /* Status, slug and default message from the table; detail may be empty, fields may be NULL. */

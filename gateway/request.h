@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/task.h"
 #include "gateway/http/http1.h"
+#include "state/position.h"
 #include "state/principal.h"
 #include "state/window.h"
 
@@ -43,6 +44,7 @@ struct request {
     struct window window;       /* of the rate limit; has_window: to be shown */
     struct slice rate_policy;   /* its name */
     bool has_window;
+    struct head stands; /* of the caller's partition, where the route lists; epoch 0: unknown */
     struct once_claim *once; /* of its Idempotency-Key; NULL: it has none */
     json_t *body;            /* validated against the route's schema, or NULL */
     struct slice text;       /* a body that the handler reads (BODY_TEXT) */

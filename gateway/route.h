@@ -38,7 +38,8 @@ struct route {
     bool override;           /* X-HTTP-Method-Override may ask for it */
     const char *always_name; /* a header of every answer; NULL: none */
     struct slice always_value;
-    bool once; /* takes an Idempotency-Key: gateway/once_gate.h */
+    bool once;  /* takes an Idempotency-Key: gateway/once_gate.h */
+    bool lists; /* asks the catalogue: gateway/catalogue_gate.h */
     uint64_t max_body_bytes;
     const struct body_schema *body;  /* of JSON bodies, of the text parts of forms; may be NULL */
     const struct body_schema *query; /* of query parameters; may be NULL */

@@ -1,4 +1,5 @@
-"""records.yaml -> records.h (enums, structs, operations by type) and records.c (their tables)."""
+"""records.yaml -> records.h (enums, structs, operations by type), records.c (their tables) and
+catalogue.def (what of the media the catalogue carries)."""
 import re
 import sys
 
@@ -21,6 +22,9 @@ TYPES = {
 NEEDED = {"text": {"max"}, "secret": {"max"}, "enum": {"of"}, "list": {"max"},
           "map": {"max", "prefix"}}
 UINT64_MAX = 2**64 - 1
+# What the catalogue makes of a field, and of which types.
+ROLES = {"scope": {"text"}, "filter": {"text", "enum", "list"}, "words": {"text"},
+         "sort": {"text", "number", "integer"}, "span": {"integer"}, "order": {"number"}}
 
 
 class Schema:
@@ -66,10 +70,14 @@ class Schema:
     def check_field(self, where, name, field):
         self.check_name(name)
         kind = field.get("type")
-        if kind not in TYPES or set(field) - TYPES[kind][2] - {"type", "stored"}:
+        if kind not in TYPES or set(field) - TYPES[kind][2] - {"type", "stored", "catalogue",
+                                                               "otherwise"}:
             self.refuse(f"{where} has a wrong type or key")
         if NEEDED.get(kind, set()) - set(field):
             self.refuse(f"{where} lacks {', '.join(sorted(NEEDED[kind] - set(field)))}")
+        for role in field.get("catalogue", []):
+            if kind not in ROLES.get(role, set()):
+                self.refuse(f"{where}: the catalogue makes no {role} of it")
         if name in ("partition", "rev") or stored_name(name, field) == "rev":
             self.refuse(f"{where}: every record has that one by itself")
         if kind in ("list", "map") and not name.endswith("s"):
@@ -194,14 +202,43 @@ def tables(schema):
     return lines
 
 
+def catalogue_rows(schema):
+    """A row for each role of each field, ROLE(name, NAME, type, value), value: of a struct media
+    *media; a list has its count behind it. Whoever includes them defines those that he wants."""
+    lines = ["/* Generated from schemas/records.yaml; do not edit. */"]
+    for role in ROLES:
+        lines += [f"#ifndef {role.upper()}", f"#define {role.upper()}(name, NAME, type, ...)", "#endif"]
+    carried = [record["fields"] for record in schema.records.values()
+               if any("catalogue" in field for field in record["fields"].values())]
+    if len(carried) > 1:
+        schema.refuse("the catalogue carries one kind of record")
+    fields = carried[0] if carried else {}
+    for name, field in fields.items():
+        capitals, kind = name.upper(), field["type"].upper()
+        otherwise = field.get("otherwise", name)
+        if otherwise not in fields:
+            schema.refuse(f"{name}: there is no {otherwise}")
+        cast = "" if kind in ("TEXT", "LIST") else "(int64_t)"
+        value = f"{cast}media->{name}"
+        if otherwise != name:
+            value = f"media->{name} ? {value} : {cast}media->{otherwise}"
+        if kind == "LIST":
+            value += f", media->{name[:-1]}_count"
+        lines += [f"{role.upper()}({name}, {capitals}, {kind}, {value})"
+                  for role in field.get("catalogue", [])]
+    lines += [f"#undef {role.upper()}" for role in ROLES]
+    return lines
+
+
 def write(path, lines):
     with open(path, "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
 
 
-def main(source, target_header, target_tables):
+def main(source, target_header, target_tables, target_catalogue):
     schema = Schema(source)
     write(target_header, header(schema))
+    write(target_catalogue, catalogue_rows(schema))
     write(target_tables, tables(schema))
 
 

@@ -239,6 +239,8 @@ class Operation:
         need(isinstance(self.override, bool), "x-override is true or false")
         self.always = row.get("x-always", {})
         need(len(self.always) <= 1, "x-always is one header and its value")
+        self.lists = row.get("x-lists", False)
+        need(isinstance(self.lists, bool), "x-lists is true or false")
         self.check_path()
         self.query = self.query_table()
         self.read_body()
@@ -428,7 +430,8 @@ class Operation:
                    or "SCOPE_NONE")
                 + f", .rate = RATE_{self.policy.upper()}, .inside = {str(self.inside).lower()}, "
                 f".body_kind = {self.body_kind},\n "
-                f".once = {str(bool(self.once)).lower()}, .override = {str(self.override).lower()}, "
+                f".once = {str(bool(self.once)).lower()}, .lists = {str(self.lists).lower()}, "
+                f".override = {str(self.override).lower()}, "
                 + "".join(f".always_name = {c_text(name)}, .always_value = SLICE_INIT({c_text(value)}), "
                           for name, value in self.always.items()) +
                 f".max_body_bytes = {self.max_body}, .body = {Table.pointer(self.body)}, "

@@ -8,7 +8,7 @@
 #include "state/blob.h"
 #include "state/job_kind.h"
 #include "state/media.h"
-#include "state/media_list.h"
+#include "state/media_members.h"
 #include "state/usage.h"
 #include "store/sniff.h"
 #include "store/store_content.h"

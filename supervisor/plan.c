@@ -254,14 +254,15 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
     size_t gateways = config_number(config, "gateways"), workers = config_number(config, "workers");
     const char *gateway = sibling(arena, "mediahub-gateway", problem);
     const char *worker = sibling(arena, "mediahub-worker", problem);
+    const char *catalogue = sibling(arena, "mediahub-catalogue", problem);
     const char *webhooks = sibling(arena, "mediahub-webhooks", problem);
     struct slice all_jobs = SLICE("");
 
-    if (!gateway || !worker || !webhooks || !has_decoders(arena, problem))
+    if (!gateway || !worker || !catalogue || !webhooks || !has_decoders(arena, problem))
         return false;
     if (workers == 0)
         workers = one_per_core();
-    assert(gateways + 1 + workers <= PLAN_CHILDREN_MAX); /* the ranges see to that */
+    assert(gateways + 2 + workers <= PLAN_CHILDREN_MAX); /* the ranges see to that */
     for (size_t i = 0; i < gateways; i++) {
         struct slice url = jobs_url(arena, i);
         struct strings own = {0};
@@ -271,6 +272,7 @@ static bool plan_servers(struct arena *arena, const struct config *config, struc
         all_jobs =
             arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(all_jobs), i ? "," : "", SLICE_ARG(url));
     }
+    add_server(arena, plan, catalogue, SLICE("catalogue"), (struct strings){0}, common);
     add_server(arena, plan, webhooks, SLICE("webhooks"), (struct strings){0}, common);
     for (size_t i = 0; i < workers; i++) {
         struct strings own = {0};

@@ -5,7 +5,7 @@
 #include "base/config.h"
 #include "supervisor/child.h"
 
-enum { PLAN_CHILDREN_MAX = 256 };
+enum { PLAN_CHILDREN_MAX = 257 };
 
 /* In the order of starting; they are stopped in reverse groups: servers, then redis. */
 struct plan {

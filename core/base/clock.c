@@ -170,18 +170,46 @@ static bool take_time(struct slice *s, struct tm *tm)
     return tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec <= 60;
 }
 
-bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms)
+static bool parse_any_year(struct slice text, int64_t *seconds, int *ms)
 {
     struct tm tm = {0};
-    int ms, east_s;
+    int east_s;
 
     if (!take_date(&text, &tm) || !take_char(&text, 'T') || !take_time(&text, &tm) ||
-        !take_fraction(&text, &ms) || !take_zone(&text, &east_s))
+        !take_fraction(&text, ms) || !take_zone(&text, &east_s))
         return false;
-    int64_t seconds = (int64_t)timegm(&tm) - east_s;
-    if (seconds < 0)
+    *seconds = (int64_t)timegm(&tm) - east_s;
+    return true;
+}
+
+bool clock_parse_rfc3339(struct slice text, uint64_t *unix_ms)
+{
+    int64_t seconds;
+    int ms;
+
+    if (!parse_any_year(text, &seconds, &ms) || seconds < 0)
         return false;
     *unix_ms = (uint64_t)seconds * 1000 + (uint64_t)ms;
+    return true;
+}
+
+bool clock_parse_span(struct slice text, int64_t *from_ms, int64_t *before_ms)
+{
+    enum { SECOND_MS = 1000, DAY_MS = 24 * 3600 * SECOND_MS };
+    struct slice date = text;
+    struct tm tm = {0};
+    int64_t seconds;
+    int ms;
+
+    if (take_date(&date, &tm) && date.n == 0) {
+        *from_ms = (int64_t)timegm(&tm) * SECOND_MS;
+        *before_ms = *from_ms + DAY_MS;
+        return true;
+    }
+    if (!parse_any_year(text, &seconds, &ms))
+        return false;
+    *from_ms = seconds * SECOND_MS;
+    *before_ms = *from_ms + SECOND_MS;
     return true;
 }
 

@@ -4,7 +4,7 @@
 #include "state/backup_version.h"
 #include "state/identity.h"
 #include "state/media.h"
-#include "state/media_list.h"
+#include "state/media_members.h"
 #include "store/mark.h"
 #include "store/store_content.h"
 

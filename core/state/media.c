@@ -5,7 +5,7 @@
 #include "state/blob.h"
 #include "state/id.h"
 #include "state/job_kind.h"
-#include "state/media_index.h"
+#include "state/media_members.h"
 
 #include <assert.h>
 
@@ -30,7 +30,7 @@ static struct commit *creation(struct task *task, struct state *state, struct me
     record_create(commit, media);
     once_settle(commit, once, media->id, record_key(task->arena, media));
     commit_event(commit, &event);
-    media_index_add(commit, media);
+    media_members_add(commit, media);
     commit_write(commit, SLICE("INCRBY"), blob_key(task->arena, media->partition, media->sha256),
                  SLICE("1"));
     if (job) {
@@ -111,10 +111,9 @@ struct change {
     void *arg;
 };
 
-static enum err change_media(struct commit *commit, const void *before, void *record, void *arg)
+static enum err change_media(struct commit *commit, const void *was, void *record, void *arg)
 {
     const struct change *change = arg;
-    const struct media *was = before;
     struct media *now = record;
     enum err err = change->fn(now, change->arg);
 
@@ -124,10 +123,6 @@ static enum err change_media(struct commit *commit, const void *before, void *re
     struct event event = media_event(EVENT_MEDIA_UPDATED, now);
     event.changes = description_changes(commit_arena(commit), now);
     commit_event(commit, &event);
-    if (!same_texts(was->tags, was->tag_count, now->tags, now->tag_count)) {
-        media_index_remove(commit, was);
-        media_index_add(commit, now);
-    }
     return OK;
 }
 
@@ -161,7 +156,7 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     commit_event(commit, &event);
     record_remove(commit, media);
     job_end_all(commit, media->id);
-    media_index_remove(commit, media);
+    media_members_remove(commit, media);
     usage_remove(commit, media->owner, media->size);
     commit_write(commit, SLICE("UNREF"), blob_key(task->arena, media->partition, media->sha256));
     return commit_send(commit);
@@ -257,18 +252,13 @@ struct finish {
     void *arg;
 };
 
-static enum err finish(struct commit *commit, const void *before, void *record, void *arg)
+static enum err finish(struct commit *commit, const void *was, void *record, void *arg)
 {
     const struct finish *finish = arg;
-    const struct media *was = before;
     struct media *now = record;
     struct media_outcome outcome = finish->fn(now, finish->arg);
     struct job *next = outcome.next;
 
-    if (was->type != now->type) {
-        media_index_remove(commit, was);
-        media_index_add(commit, now);
-    }
     job_complete(commit, finish->job);
     if (next) {
         next->subject_id = now->id;

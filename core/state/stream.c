@@ -44,7 +44,7 @@ static bool head_from(const struct redis_value *list, struct head *out)
     return true;
 }
 
-static struct redis_call *send_head(struct arena *arena, struct state *state, unsigned partition)
+struct redis_call *stream_send_head(struct state *state, struct arena *arena, unsigned partition)
 {
     return redis_send(state->durable,
                       REDIS_ARGV(SLICE("HMGET"), state_key(arena, partition, "head"),
@@ -182,27 +182,41 @@ static void fork_at(struct stream *stream, unsigned partition, const struct head
     stream->handlers.on_fork(stream->handlers.arg, partition, head);
 }
 
-/* Can the history with this head contain what was read so far? Where it is longer, the chain of the
- * next entry will tell. */
-static bool may_continue(const struct head *read, const struct head *now)
+bool stream_may_continue(const struct head *read, const struct head *now)
 {
     if (read->epoch != now->epoch || read->offset > now->offset)
         return false;
     return read->offset < now->offset || strcmp(read->hash, now->hash) == 0;
 }
 
+enum err stream_heads(struct task *task, struct state *state, struct head *out)
+{
+    enum err err = OK;
+
+    for (unsigned i = 0; i < state->partitions && err == OK; i++)
+        err = open_head(task, state, i, &out[i]);
+    return err;
+}
+
+enum err stream_take_head(struct task *task, struct redis_call *call, struct head *out)
+{
+    struct redis_value reply;
+    enum err err = redis_await(task, call, &reply);
+
+    if (err == OK)
+        err = state_fault(&reply);
+    return err != OK ? err : head_from(&reply, out) ? OK : ERR_NOT_FOUND;
+}
+
 static enum err open_heads(struct task *task, struct stream *stream)
 {
-    for (unsigned i = 0; i < stream->n; i++) {
-        struct head head;
-        enum err err = open_head(task, stream->state, i, &head);
+    struct head *heads = ARENA_ARRAY(task->arena, struct head, stream->n);
+    enum err err = stream_heads(task, stream->state, heads);
 
-        if (err != OK)
-            return err;
-        stream->parts[i].head = head;
-    }
-    stream->opened = true;
-    return OK;
+    for (unsigned i = 0; i < stream->n && err == OK; i++)
+        stream->parts[i].head = heads[i];
+    stream->opened = err == OK;
+    return err;
 }
 
 static enum err compare_one(struct task *task, struct stream *stream, unsigned partition,
@@ -211,10 +225,10 @@ static enum err compare_one(struct task *task, struct stream *stream, unsigned p
     struct part *part = &stream->parts[partition];
     struct head now;
 
-    if (!part->broken && head_from(reply, &now) && may_continue(&part->head, &now))
+    if (!part->broken && head_from(reply, &now) && stream_may_continue(&part->head, &now))
         return OK;
     enum err err = open_head(task, stream->state, partition, &now);
-    if (err == OK && !stream->closed && (part->broken || !may_continue(&part->head, &now)))
+    if (err == OK && !stream->closed && (part->broken || !stream_may_continue(&part->head, &now)))
         fork_at(stream, partition, &now);
     return err;
 }
@@ -234,7 +248,7 @@ static enum err compare_heads(struct task *task, struct stream *stream)
     uint64_t streams = redis_connects(stream->state->streams);
 
     for (unsigned i = 0; i < stream->n; i++)
-        calls[i] = send_head(task->arena, stream->state, i);
+        calls[i] = stream_send_head(stream->state, task->arena, i);
     enum err err = redis_await_all(task, calls, stream->n, replies);
     for (unsigned i = 0; i < stream->n && err == OK && !stream->closed; i++)
         err = compare_one(task, stream, i, &replies[i]);
@@ -316,6 +330,8 @@ static enum err read_once(struct task *task, struct stream *stream)
         err = state_fault(&reply);
     if (err == OK)
         take_streams(task, stream, &reply);
+    if (err == OK && stream->handlers.on_read && !stream->closed)
+        stream->handlers.on_read(task, stream->handlers.arg);
     return err;
 }
 
@@ -426,7 +442,7 @@ enum err stream_read(struct task *task, struct state *state, unsigned partition,
 
     assert(limit > 0 && limit <= STREAM_READ_MAX);
     *n = 0;
-    calls[0] = send_head(arena, state, partition);
+    calls[0] = stream_send_head(state, arena, partition);
     calls[1] =
         redis_send(state->durable,
                    REDIS_ARGV(SLICE("XRANGE"), state_key(arena, partition, "events"),
@@ -438,7 +454,7 @@ enum err stream_read(struct task *task, struct state *state, unsigned partition,
         err = state_fault(&replies[1]);
     if (err != OK)
         return err;
-    if (!head_from(&replies[0], &now) || !may_continue(after, &now))
+    if (!head_from(&replies[0], &now) || !stream_may_continue(after, &now))
         return ERR_CONFLICT;
     if (!replies[1].n && now.offset > after->offset)
         return ERR_NOT_FOUND;

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "state/job_kind.h"
 #include "state/media.h"
-#include "state/media_list.h"
+#include "state/media_members.h"
 #include "store/variant.h"
 
 struct renewal {

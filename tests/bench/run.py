@@ -2,7 +2,7 @@
 raw limit measured in the same run, as CPU time per unit of work, or as memory. Prints a Markdown
 table.
 
-    run.py BUILD_FOLDER [name..]       names: see BENCHES; fanout takes a number of clients
+    run.py BUILD_FOLDER [name..]       names: see BENCHES; fanout takes a number of clients, lists one of items
 """
 import os
 import pathlib
@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 from measure import rows                                                        # noqa: E402
 from harness import BUILD, Hub                                                  # noqa: E402
 from answers import bench_bare_answer, bench_media_get                          # noqa: E402
+from catalogue import bench_lists                                                # noqa: E402
 from fanout import bench_fanout                                                 # noqa: E402
 from media import bench_media                                                    # noqa: E402
 from product import bench_event, bench_idle, bench_start, bench_upload          # noqa: E402
@@ -28,6 +29,7 @@ BENCHES = {
     "media_get": bench_media_get,
     "fanout": bench_fanout,
     "media": bench_media,
+    "lists": bench_lists,
     "webhooks": bench_webhooks,
 }
 SETTINGS = {"MEDIAHUB_REALTIME_SOCKETS_PER_USER": "100k",

@@ -365,6 +365,21 @@ def check_media_list(contract, media):
         assert (media["id"] in [m["id"] for m in page]) is found, query
     for query in ({"sort": "size"}, {"sort": "title"}, {"sort": "taken_at", "order": "asc"}):
         contract.call("media_list", params=query)
+    first = contract.call("media_list", params={"tag": tag, "per_page": 2, "cursor": ""}).json()
+    assert [m["id"] for m in first["data"]] == ids[:0:-1]
+    cursor = first["meta"]["next_cursor"]
+    assert first["meta"]["pagination"]["links"] == {
+        "next": f"/media?tag={tag}&cursor={cursor}&per_page=2", "prev": None}
+    rest = contract.call("media_list", params={"tag": tag, "cursor": cursor}).json()
+    assert [m["id"] for m in rest["data"]] == ids[:1] and rest["meta"]["next_cursor"] is None
+    for query, found in [({"from": "2020-01-01"}, 3), ({"to": "2020-01-01T00:00:00Z"}, 0),
+                         ({"taken_to": "1969-12-31"}, 0),
+                         ({"type": "video", "from": "2020-01-01"}, 0)]:
+        page = contract.call("media_list", params={"tag": tag, **query}).json()
+        assert page["meta"]["pagination"]["total"] == found, query
+    for bad in ({"from": "then"}, {"to": "2020-02-30"}, {"taken_from": "2020-01-01T00:00"},
+                {"taken_to": ""}, {"cursor": "x"}, {"cursor": cursor, "sort": "title"}):
+        assert refused_fields(contract.call("media_list", 400, params=bad)) == list(bad)[:1]
     for bad in ({"page": 0}, {"page": "x"}, {"per_page": -1}, {"type": "song"}, {"sort": "id"},
                 {"page": ["1", "2"]}, {"order": "up"}, {"scope": "none"}):
         assert refused_fields(contract.call("media_list", 400, params=bad)) == list(bad)

@@ -15,8 +15,8 @@ SMALL = {
             "id": "thing_",
             "fields": {
                 "id": {"type": "text", "stored": False, "max": 64},
-                "size_bytes": {"type": "number", "stored": "size"},
-                "colour": {"type": "enum", "of": "colour"},
+                "size_bytes": {"type": "number", "stored": "size", "catalogue": ["sort"]},
+                "colour": {"type": "enum", "of": "colour", "catalogue": ["filter"]},
                 "words": {"type": "list", "max": 3},
                 "marks": {"type": "map", "prefix": "m_", "max": 3},
             },
@@ -26,15 +26,15 @@ SMALL = {
 
 
 def generate(tmp_path, tree):
-    source, header, tables = (tmp_path / name for name in ("r.yaml", "r.h", "r.c"))
+    source, header, tables, catalogue = (tmp_path / name for name in ("r.yaml", "r.h", "r.c", "c.def"))
     source.write_text(yaml.safe_dump(tree, sort_keys=False))
     result = subprocess.run([sys.executable, ROOT / "schemas/generate_records.py", source, header,
-                             tables], text=True, capture_output=True, check=False)
-    return result, header, tables
+                             tables, catalogue], text=True, capture_output=True, check=False)
+    return result, header, tables, catalogue
 
 
 def test_a_record_becomes_a_struct_and_a_table(tmp_path):
-    result, header, tables = generate(tmp_path, SMALL)
+    result, header, tables, catalogue = generate(tmp_path, SMALL)
     assert result.returncode == 0, result.stderr
     struct, rows = header.read_text(), tables.read_text()
     for line in ("uint64_t rev;", "uint64_t size_bytes;", "enum colour colour;", "size_t word_count;",
@@ -43,6 +43,9 @@ def test_a_record_becomes_a_struct_and_a_table(tmp_path):
         assert line in struct, line
     assert 'SLICE_INIT("size"), .type = RECORD_NUMBER' in rows
     assert '"thing:%.*s", SLICE_ARG(record->id)' in rows
+    assert [line for line in catalogue.read_text().splitlines() if line[0] not in "#/"] == [
+        "SORT(size_bytes, SIZE_BYTES, NUMBER, (int64_t)media->size_bytes)",
+        "FILTER(colour, COLOUR, ENUM, (int64_t)media->colour)"]
 
 
 def field(name, **row):
@@ -68,6 +71,8 @@ def record(**keys):
     (field("partition", type="number"), "by itself"),
     (field("x", type="number", stored="rev"), "by itself"),
     (field("x", type="number", stored="size"), "a name that another one has"),
+    (field("x", type="flag", catalogue=["sort"]), "makes no sort of it"),
+    (field("x", type="number", catalogue=["sort"], otherwise="y"), "there is no y"),
     (field("X", type="flag"), "not a name"),
     (record(key="thing:{name}"), "names name"),
     (record(key="thing:{id}:{size_bytes}"), "nothing else, in its key"),
@@ -78,5 +83,5 @@ def record(**keys):
 def test_a_wrong_record_is_refused(tmp_path, bend, problem):
     tree = copy.deepcopy(SMALL)
     bend(tree)
-    result, _, _ = generate(tmp_path, tree)
+    result, *_ = generate(tmp_path, tree)
     assert result.returncode != 0 and problem in result.stderr, result.stderr

@@ -83,14 +83,17 @@ def forget_count(hub, user_id):
 
 
 def multiply_media(hub, media, copies):
-    """So many more of it in its owner's list, called "Number 1" and so on."""
+    """So many more of it, called "Number 1" and so on, a second apart and each a byte larger, as records
+    alone; lists show them when the catalogue is built anew (lists.forget_catalogue)."""
     redis(hub, "EVAL", """
 local from, fields = KEYS[1], redis.call('HGETALL', KEYS[1])
 for i = 1, tonumber(ARGV[1]) do
     local id = string.sub(ARGV[2], 1, -7) .. string.format('%06d', i)
     redis.call('HSET', '{p0}:media:' .. id, unpack(fields))
-    redis.call('HSET', '{p0}:media:' .. id, 'title', 'Number ' .. i)
-    redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], i, id)
+    local at = 1600000000000 + 1000 * i
+    redis.call('HSET', '{p0}:media:' .. id, 'title', 'Number ' .. i, 'created', at, 'size', i)
+    redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], at, id)
+    redis.call('ZADD', '{p0}:media_all', at, id)
 end
 return 1""", "1", f"{{p0}}:media:{media['id']}", str(copies), media["id"], media["user_id"])
 

@@ -17,7 +17,7 @@ def usable(hub, session):
 
 
 @pytest.mark.parametrize("name", ["mediahub-gateway", "mediahub-worker", "mediahub-decode",
-                                  "mediahub-webhooks"])
+                                  "mediahub-webhooks", "mediahub-catalogue"])
 def test_a_killed_process_comes_back(hub, photo, make_receiver, name):
     hub.expect_deaths()
     receiver = make_receiver()

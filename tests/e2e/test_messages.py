@@ -33,7 +33,7 @@ def the_line(result, name):
 
 
 @pytest.mark.parametrize("program,first", [("mediahub", ["run"]), ("mediahub-gateway", []),
-                                           ("mediahub-webhooks", [])])
+                                           ("mediahub-webhooks", []), ("mediahub-catalogue", [])])
 def test_a_redis_that_cannot_be_reached(tmp_path, program, first):
     port = free_port()
     result = run(tmp_path, program, *first, "--redis-wait", "3", "--listen",

@@ -25,7 +25,7 @@ def wait_green(hub):
 
 def test_all_are_named(hub):
     body = requests.get(hub.url + "/ready", timeout=PATIENCE_S).json()
-    assert set(body["components"]) >= {"state", "events", "store", "folders", "dispatcher", "worker"}
+    assert set(body["components"]) >= {"state", "events", "catalogue", "store", "folders", "dispatcher", "worker"}
     assert set(body["components"].values()) == {"ok"}
 
 
@@ -53,6 +53,14 @@ def test_a_dispatcher_that_hangs(hub):
     os.kill(dispatcher, signal.SIGSTOP)
     wait_failing(hub, "dispatcher")
     os.kill(dispatcher, signal.SIGCONT)
+    wait_green(hub)
+
+
+def test_a_catalogue_that_hangs(hub):
+    [catalogue] = hub.pids("mediahub-catalogue")
+    os.kill(catalogue, signal.SIGSTOP)
+    wait_failing(hub, "catalogue")
+    os.kill(catalogue, signal.SIGCONT)
     wait_green(hub)
 
 

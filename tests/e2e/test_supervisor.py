@@ -50,7 +50,8 @@ if not (folder / ("silent-" + name)).exists():
 while True:
     signal.pause()
 '''
-PROGRAMS = ["mediahub-gateway", "mediahub-worker", "mediahub-webhooks", "mediahub-decode",
+PROGRAMS = ["mediahub-gateway", "mediahub-worker", "mediahub-webhooks", "mediahub-catalogue",
+            "mediahub-decode",
             "mediahub-decode-pictures", "mediahub-decode-films"]
 
 
@@ -111,7 +112,7 @@ def clear_lines(text):
 def test_every_program_is_told_its_part(make_standing, trace):
     hub = make_standing("--gateways", "2", "--workers", "3", "--limits-user", "77",
                         env={"MEDIAHUB_FOREIGN": "1"})
-    wait_for(lambda: len(trace.entries("started")) == 6, "six programs")
+    wait_for(lambda: len(trace.entries("started")) == 7, "seven programs")
     for entry in trace.entries("started"):
         told = entry["settings"]
         assert told["MEDIAHUB_SUPERVISED"] == "1"
@@ -152,9 +153,9 @@ def test_second_start_is_quick(make_standing, trace):
 
 def test_redis_is_stopped_last(make_standing, trace):
     hub = make_standing("--gateways", "2", "--workers", "2")
-    wait_for(lambda: len(trace.entries("started")) == 5, "five programs")
+    wait_for(lambda: len(trace.entries("started")) == 6, "six programs")
     hub.stop()
-    assert len(trace.entries("stopped")) == 5
+    assert len(trace.entries("stopped")) == 6
     assert not trace.entries("stopped without Redis")
 
 

@@ -117,7 +117,9 @@ class Campaign:
             if victim == "mediahub-webhooks":
                 self.note_leases()
         self.kills += 1
+        self.judge_list()
         self.wait_serving(f"service after the death of {victim}")
+        self.judge_list()
         self.read_history()
 
     def victims(self, victim):
@@ -156,6 +158,34 @@ class Campaign:
                 return found
             page += 1
 
+    def judge_list(self):
+        """Each list that is answered has what was acknowledged before it was asked for, and nothing that
+        was deleted before; one that cannot be is 503."""
+        for query in ({}, {"q": "n"}, {"sort": "title"}):
+            kept, deleted = set(list(self.load.kept)), self.load.deleted.copy()
+            found = self.list_once(query)
+            if found is None:
+                continue
+            kept -= self.load.doubtful.copy()    # of which some went meanwhile
+            assert kept <= found, (query, kept - found)
+            assert not deleted & found, (query, deleted & found)
+
+    def list_once(self, query):
+        """The ids of all pages by cursor; None: refused, or the hub is away."""
+        found, cursor = set(), ""
+        while cursor is not None:
+            try:
+                answer = self.login.session().get(self.hub.api + "/media", timeout=PATIENCE_S,
+                                                  params={"per_page": 100, "cursor": cursor, **query})
+            except (requests.RequestException, AssertionError):
+                return None
+            if answer.status_code == 503 and "Retry-After" in answer.headers:
+                return None
+            assert answer.status_code == 200, answer.text
+            found |= {media["id"] for media in answer.json()["data"]}
+            cursor = answer.json()["meta"]["next_cursor"]
+        return found
+
     def settle(self):
         """Waits until no job is left, also of those that make a ready record more complete, and
         every delivery is through."""
@@ -192,6 +222,7 @@ class Campaign:
         lost = set(load.kept) - load.doubtful - ids
         self.lost += len(lost) + len(load.deleted & ids)
         assert not lost, f"acknowledged and gone: {lost}"
+        assert self.list_once({}) == self.list_once({"q": "n"}) == ids
         uploaded = [e["resource"] for e in events if e["type"] == "media.uploaded"]
         gone = {e["resource"] for e in events if e["type"] == "media.deleted"}
         ready = [e["resource"] for e in events if e["type"] == "media.ready"]

@@ -6,7 +6,7 @@ import time
 
 from campaign import SECONDS, random_of
 
-VICTIMS = ["mediahub-gateway", "mediahub-worker", "mediahub-decode", "mediahub-webhooks",
+VICTIMS = ["mediahub-gateway", "mediahub-worker", "mediahub-decode", "mediahub-webhooks", "mediahub-catalogue",
            "redis-state", "redis-volatile", "supervisor"]
 ROUNDS = int(os.environ.get("MEDIAHUB_FAULT_ROUNDS", 0 if SECONDS else len(VICTIMS)))
 

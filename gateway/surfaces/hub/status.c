@@ -2,6 +2,7 @@
 #include "base/crypto.h"
 #include "base/password.h"
 #include "gateway/access/authentication.h"
+#include "gateway/catalogue_gate.h"
 #include "gateway/gateway.h"
 #include "gateway/http/connection.h"
 #include "gateway/http/exchange.h"
@@ -51,11 +52,14 @@ void hub_ready(struct request *req)
     }
     bool store_fine = store_works(&req->task, gateway->store);
     bool has_memory = state_has_memory(&req->task, gateway->state);
+    struct catalogue_standing catalogue;
     bool folders_there = surroundings_has_folders(&req->task, gateway);
+    catalogue_gate_standing(req->gateway, &catalogue);
     const struct component components[] = {
         {"state", state_ready(gateway->state)},
         {"memory", has_memory},
         {"events", realtime_gate_hears(gateway)},
+        {"catalogue", catalogue.follows},
         {"store", store_fine},
         {"folders", folders_there},
         {"dispatcher", surroundings_has_dispatcher(gateway->surroundings)},
@@ -72,6 +76,12 @@ void hub_ready(struct request *req)
     write_components(&w, "components", components, sizeof components / sizeof components[0]);
     write_components(&w, "checks", components,
                      sizeof components / sizeof components[0]); /* its older name */
+    jw_key(&w, "catalogue");
+    jw_object(&w);
+    jw_int(&w, "events_behind", (int64_t)catalogue.behind);
+    jw_int(&w, "items_built", (int64_t)catalogue.done);
+    jw_int(&w, "items_to_build", (int64_t)catalogue.total);
+    jw_object_end(&w);
     jw_object_end(&w);
     if (!ready)
         reply_header(req, "Retry-After", SLICE("1"));
@@ -115,6 +125,22 @@ static void write_workers(const struct gateway *gateway, struct buf *out)
                       hold);
 }
 
+static void write_catalogue(struct gateway *gateway, struct buf *out)
+{
+    struct catalogue_standing standing;
+
+    catalogue_gate_standing(gateway, &standing);
+    metrics_write(out, "mediahub_catalogue_follows", "gauge",
+                  "1 while the catalogue follows the events, 0 while it is built or away.",
+                  standing.follows);
+    metrics_write(out, "mediahub_catalogue_lag_events", "gauge",
+                  "Events that are not in the catalogue yet.", standing.behind);
+    metrics_write(out, "mediahub_catalogue_build_items", "gauge",
+                  "Items that its last build was to take in.", standing.total);
+    metrics_write(out, "mediahub_catalogue_build_done", "gauge",
+                  "Items of them that it has taken in.", standing.done);
+}
+
 void hub_metrics(struct request *req)
 {
     const struct gateway *gateway = req->gateway;
@@ -138,6 +164,7 @@ void hub_metrics(struct request *req)
                   "Logins that wait for their password to be hashed.",
                   password_waiting(gateway->passwords));
     write_workers(gateway, out);
+    write_catalogue(req->gateway, out);
     realtime_metrics(gateway->realtime, out);
     write_deliveries(req, out);
     reply_raw(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(out));

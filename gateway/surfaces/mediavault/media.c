@@ -8,7 +8,7 @@
 #include "gateway/quota_gate.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
-#include "state/media_list.h"
+#include "state/media.h"
 #include "store/variant.h"
 
 #include <inttypes.h>
@@ -216,7 +216,7 @@ static void write_content(struct json_writer *w, struct request *req, const stru
     write_failure(w, media);
 }
 
-static void write_media(struct json_writer *w, struct request *req, const struct media *media)
+void mediavault_media_write(struct json_writer *w, struct request *req, const struct media *media)
 {
     jw_object(w);
     jw_str(w, "id", media->id);
@@ -255,7 +255,7 @@ void mediavault_media_reply(struct request *req, int status, const struct media 
 {
     struct json_writer w = reply_json(req);
 
-    write_media(&w, req, media);
+    mediavault_media_write(&w, req, media);
     reply_header(req, "ETag", etag(req->task.arena, media, buf_slice(w.out)));
     reply_written(req, status);
 }
@@ -282,7 +282,7 @@ void mediavault_media_get(struct request *req)
     if (!mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
         return;
     struct json_writer w = reply_json(req);
-    write_media(&w, req, &media);
+    mediavault_media_write(&w, req, &media);
     now.etag = etag(req->task.arena, &media, buf_slice(w.out));
     now.state_n = state_n(now.etag);
     if (conditions_hold_or_reply(req, &now, SLICE("private, no-cache")))
@@ -346,61 +346,4 @@ void mediavault_media_update(struct request *req)
         quota_reply_text(req);
     else if (ok_or_reply(req, err))
         mediavault_media_reply(req, 200, &media);
-}
-
-/* The schema has checked the words. */
-static bool filter_or_reply(struct request *req, const struct page *page, struct media_filter *out)
-{
-    struct slice type = request_query(req, "type"), sort = request_query(req, "sort");
-    bool everybody = slice_eq(request_query(req, "scope"), SLICE("all"));
-
-    if (everybody && !req->principal.admin) {
-        reply_error(req, ERR_FORBIDDEN, SLICE("Only admins list what others own."));
-        return false;
-    }
-    *out = (struct media_filter){
-        .owner = everybody ? SLICE_NONE : req->principal.user_id,
-        .by_type = type.n > 0,
-        .tag = request_query(req, "tag"),
-        .text = request_query(req, "q"),
-        .ascending = slice_eq(request_query(req, "order"), SLICE("asc")),
-        .skip = (page->number - 1) * page->size,
-        .limit = page->size,
-    };
-    if (type.n)
-        media_type_parse(type, &out->type);
-    if (slice_eq(sort, SLICE("title")))
-        out->sort = MEDIA_SORT_TITLE;
-    else if (slice_eq(sort, SLICE("size")))
-        out->sort = MEDIA_SORT_SIZE;
-    else if (slice_eq(sort, SLICE("taken_at")))
-        out->sort = MEDIA_SORT_TAKEN;
-    return true;
-}
-
-static void reply_list(struct request *req, const struct media *media, const struct page *page)
-{
-    struct json_writer w = reply_json(req);
-
-    jw_array(&w);
-    for (size_t i = 0; i < page->count; i++)
-        write_media(&w, req, &media[i]);
-    jw_array_end(&w);
-    reply_written_page(req, page);
-}
-
-void mediavault_media_list(struct request *req)
-{
-    struct page page = mediavault_page(req);
-    struct media_filter filter;
-    struct media *media;
-    size_t n;
-
-    if (!filter_or_reply(req, &page, &filter))
-        return;
-    enum err err = media_list(&req->task, req->gateway->state, &filter, &media, &n, &page.total);
-    if (!ok_or_reply(req, err))
-        return;
-    page.count = n;
-    reply_list(req, media, &page);
 }

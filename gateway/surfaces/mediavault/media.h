@@ -15,6 +15,7 @@ enum media_right {
 bool mediavault_media_load_or_reply(struct request *req, enum media_right right, struct media *out);
 
 /* Links in it are minted for the caller; where it was taken is told to the owner alone. */
+void mediavault_media_write(struct json_writer *w, struct request *req, const struct media *media);
 void mediavault_media_reply(struct request *req, int status, const struct media *media);
 
 /* Adds a tag unless it is there already; blanks around it do not count, nor does an empty one. The

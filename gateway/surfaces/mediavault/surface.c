@@ -8,7 +8,8 @@
 #include <inttypes.h>
 
 /* What the client asked, below the prefix it used: "/media?type=image&page=3". */
-static struct slice page_link(const struct request *req, uint64_t number, uint64_t size)
+static struct slice page_link(const struct request *req, const char *key, struct slice where,
+                              uint64_t size)
 {
     struct arena *arena = req->task.arena;
     struct slice link = req->path;
@@ -19,7 +20,8 @@ static struct slice page_link(const struct request *req, uint64_t number, uint64
             link = slice_from_offset(req->path, prefix->n);
     for (size_t i = 0; i < req->query_count; i++) {
         struct slice name = req->query_names[i];
-        if (slice_eq(name, SLICE("page")) || slice_eq(name, SLICE("per_page")))
+        if (slice_eq(name, SLICE("page")) || slice_eq(name, SLICE("per_page")) ||
+            slice_eq(name, SLICE("cursor")))
             continue;
         struct slice value = text_percent_encode(arena, req->query_values[i]);
         name = text_percent_encode(arena, name);
@@ -27,7 +29,7 @@ static struct slice page_link(const struct request *req, uint64_t number, uint64
                             SLICE_ARG(value));
         separator = '&';
     }
-    link = arena_printf(arena, "%.*s%cpage=%" PRIu64, SLICE_ARG(link), separator, number);
+    link = arena_printf(arena, "%.*s%c%s=%.*s", SLICE_ARG(link), separator, key, SLICE_ARG(where));
     if (size != MEDIAVAULT_PAGE_SIZE)
         link = arena_printf(arena, "%.*s&per_page=%" PRIu64, SLICE_ARG(link), size);
     return link;
@@ -38,15 +40,25 @@ struct links {
     struct slice next, prev; /* empty at the ends */
 };
 
+static struct slice numbered(const struct request *req, uint64_t number, uint64_t size)
+{
+    return page_link(req, "page", arena_printf(req->task.arena, "%" PRIu64, number), size);
+}
+
 static struct links links_of(const struct request *req, const struct page *page)
 {
     struct links links = {.pages = (page->total + page->size - 1) / page->size};
 
+    if (page->by_cursor) {
+        if (page->next_cursor.n)
+            links.next = page_link(req, "cursor", page->next_cursor, page->size);
+        return links;
+    }
     if (page->number < links.pages)
-        links.next = page_link(req, page->number + 1, page->size);
+        links.next = numbered(req, page->number + 1, page->size);
     if (page->number > 1 && links.pages > 0)
         links.prev =
-            page_link(req, page->number > links.pages ? links.pages : page->number - 1, page->size);
+            numbered(req, page->number > links.pages ? links.pages : page->number - 1, page->size);
     return links;
 }
 
@@ -127,6 +139,8 @@ static void end(const struct request *req, struct json_writer *w, bool version,
     jw_str(w, "request_id", req->task.request_id);
     if (page)
         write_pagination(w, page, links);
+    if (page && page->has_cursor)
+        jw_str_or_null(w, "next_cursor", page->next_cursor);
     jw_object_end(w);
     jw_object_end(w);
 }

@@ -75,16 +75,22 @@ struct page_case {
 static void pages(void **state)
 {
     static const struct page_case cases[] = {
-        {{2, 20, 150, 20}, "/media?page=3", "/media?page=1", 8},
-        {{1, 20, 150, 20}, "/media?page=2", NULL, 8},
-        {{8, 20, 150, 10}, NULL, "/media?page=7", 8},
-        {{1, 20, 20, 20}, NULL, NULL, 1},
-        {{1, 20, 21, 20}, "/media?page=2", NULL, 2},
-        {{1, 20, 0, 0}, NULL, NULL, 0},
-        {{9, 20, 0, 0}, NULL, NULL, 0},
-        {{9, 20, 41, 0}, NULL, "/media?page=3", 3},
-        {{2, 2, 5, 2}, "/media?page=3&per_page=2", "/media?page=1&per_page=2", 3},
-        {{UINT64_MAX, 100, 5, 0}, NULL, "/media?page=1&per_page=100", 1},
+        {{.number = 2, .size = 20, .total = 150, .count = 20}, "/media?page=3", "/media?page=1", 8},
+        {{.number = 1, .size = 20, .total = 150, .count = 20}, "/media?page=2", NULL, 8},
+        {{.number = 8, .size = 20, .total = 150, .count = 10}, NULL, "/media?page=7", 8},
+        {{.number = 1, .size = 20, .total = 20, .count = 20}, NULL, NULL, 1},
+        {{.number = 1, .size = 20, .total = 21, .count = 20}, "/media?page=2", NULL, 2},
+        {{.number = 1, .size = 20, .total = 0, .count = 0}, NULL, NULL, 0},
+        {{.number = 9, .size = 20, .total = 0, .count = 0}, NULL, NULL, 0},
+        {{.number = 9, .size = 20, .total = 41, .count = 0}, NULL, "/media?page=3", 3},
+        {{.number = 2, .size = 2, .total = 5, .count = 2},
+         "/media?page=3&per_page=2",
+         "/media?page=1&per_page=2",
+         3},
+        {{.number = UINT64_MAX, .size = 100, .total = 5, .count = 0},
+         NULL,
+         "/media?page=1&per_page=100",
+         1},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -110,7 +116,7 @@ static void pages(void **state)
 
 static void links_keep_the_other_parameters(void **state)
 {
-    const struct page page = {1, 20, 150, 20};
+    const struct page page = {.number = 1, .size = 20, .total = 150, .count = 20};
 
     req.path = SLICE("/v1/media");
     req.query_count = 4;

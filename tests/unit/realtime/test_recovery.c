@@ -36,7 +36,7 @@ static void on_fork(void *arg, unsigned partition, const struct head *head)
 static void hub_open(struct hub *hub, struct state *state)
 {
     const struct realtime_hooks hooks = {hub, hook_authenticate, hook_may_see, real_head};
-    const struct stream_handlers handlers = {hub, on_event, on_fork, NULL};
+    const struct stream_handlers handlers = {.arg = hub, .on_event = on_event, .on_fork = on_fork};
 
     *hub = (struct hub){.state = state};
     hub->realtime = realtime_new(state, &hooks, &fixture_limits);

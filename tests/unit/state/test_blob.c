@@ -5,7 +5,7 @@
 #include "state/blob.h"
 #include "state/id.h"
 #include "state/media.h"
-#include "state/media_list.h"
+#include "state/media_members.h"
 
 #define A "aaaac44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define B "bbbbc44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -68,7 +68,7 @@ static void known_since(struct task *task, struct state *state)
     assert_true(since_ms >= before_ms && since_ms <= clock_unix_ms());
 }
 
-enum { MANY = 400 };
+enum { MANY = 600 };
 
 static void scan(struct task *task, struct state *state)
 {

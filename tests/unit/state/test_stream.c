@@ -56,7 +56,8 @@ static void on_canary(void *arg, uint64_t written_ms)
 static struct seen *open_reader(struct state *state, const struct position *from)
 {
     struct seen *seen = MEM_NEW(struct seen);
-    struct stream_handlers handlers = {seen, on_event, on_fork, on_canary};
+    struct stream_handlers handlers = {
+        .arg = seen, .on_event = on_event, .on_fork = on_fork, .on_canary = on_canary};
 
     seen->stream = stream_open(state, from, &handlers);
     assert_non_null(seen->stream);

@@ -27,9 +27,9 @@ static bool has_argument(const struct child_spec *spec, const char *option, cons
 /* The programs are looked for beside this one. */
 static void make_siblings(bool there)
 {
-    static const char *const names[] = {"mediahub-gateway",         "mediahub-worker",
-                                        "mediahub-webhooks",        "mediahub-decode",
-                                        "mediahub-decode-pictures", "mediahub-decode-films"};
+    static const char *const names[] = {
+        "mediahub-gateway",   "mediahub-worker",          "mediahub-webhooks",    "mediahub-decode",
+        "mediahub-catalogue", "mediahub-decode-pictures", "mediahub-decode-films"};
     char folder[512];
     ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
 
@@ -82,7 +82,7 @@ static void an_embedded_pair_with_what_serves(void **state)
         assert_true(has_argument(&plan.redis[i], "--port", "0"));
         assert_int_equal(plan.redis[i].death_signal, SIGTERM);
     }
-    assert_int_equal(plan.server_count, 2 + 1 + 3);
+    assert_int_equal(plan.server_count, 2 + 2 + 3);
     for (size_t i = 0; i < plan.server_count; i++) {
         const struct child_spec *spec = &plan.servers[i];
 
@@ -91,10 +91,10 @@ static void an_embedded_pair_with_what_serves(void **state)
         assert_string_equal(value_of(spec, "MEDIAHUB_TLS_CERT"), "/start/cert.pem");
         assert_string_equal(value_of(spec, "MEDIAHUB_DATA"), "/data");
         assert_int_equal(spec->death_signal, SIGKILL);
-        assert_int_equal(spec->serves, i < 3);
+        assert_int_equal(spec->serves, i < 4);
     }
     assert_string_equal(value_of(&plan.servers[1], "MEDIAHUB_JOBS"), "ipc://run/jobs-1.ipc");
-    assert_string_equal(value_of(&plan.servers[5], "MEDIAHUB_JOBS"),
+    assert_string_equal(value_of(&plan.servers[6], "MEDIAHUB_JOBS"),
                         "ipc://run/jobs-0.ipc,ipc://run/jobs-1.ipc");
     arena_free(arena);
 }

@@ -167,15 +167,24 @@ static void take_head(struct request *req, struct admission *admission)
         req->stands = (struct head){0};
 }
 
+static void send_record(struct request *req, const struct admission *admission)
+{
+    bool is_known = admission->authentication.principal.kind != PRINCIPAL_NONE;
+
+    if (req->route && req->route->loads && is_known && !admission->authentication.refusal)
+        req->route->loads(req);
+}
+
 /* All that is asked of state once it is known whose request this is. */
 static void ask(struct request *req, struct admission *admission, enum rate rate)
 {
     count(req, admission, rate);
     send_head(req, admission);
+    send_record(req, admission);
 }
 
-/* One round trip: the session's record, the window's counter and the head are asked for together,
- * where it is known whose these are. */
+/* One round trip: the session's record, the window's counter, the head and the record that the path
+ * names are asked for together, where it is known whose request this is. */
 static void admit(struct request *req, struct admission *admission, bool anonymous)
 {
     const struct authenticator *authenticator = req->surface->authenticator;
@@ -411,6 +420,8 @@ static void run(struct task *task)
     struct request *req = (struct request *)task;
 
     dispatch(req);
+    if (req->loading)
+        redis_forget(req->loading); /* it was refused before */
     assert(req->answered);
 }
 

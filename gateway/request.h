@@ -16,6 +16,7 @@
 #include "state/window.h"
 
 struct once_claim;
+struct redis_call;
 struct route;
 struct surface;
 struct gateway;
@@ -45,6 +46,7 @@ struct request {
     struct slice rate_policy;   /* its name */
     bool has_window;
     struct head stands; /* of the caller's partition, where the route lists; epoch 0: unknown */
+    struct redis_call *loading; /* a record, where the route `loads` one; NULL: taken, or none */
     struct once_claim *once; /* of its Idempotency-Key; NULL: it has none */
     json_t *body;            /* validated against the route's schema, or NULL */
     struct slice text;       /* a body that the handler reads (BODY_TEXT) */

@@ -241,6 +241,9 @@ class Operation:
         need(len(self.always) <= 1, "x-always is one header and its value")
         self.lists = row.get("x-lists", False)
         need(isinstance(self.lists, bool), "x-lists is true or false")
+        self.loads = row.get("x-loads", "NULL")
+        need(self.loads == "NULL" or re.fullmatch(surface.name + r"_[a-z0-9_]+", self.loads),
+             f"x-loads must be a C name that begins with {surface.name}_")
         self.check_path()
         self.query = self.query_table()
         self.read_body()
@@ -430,7 +433,7 @@ class Operation:
                    or "SCOPE_NONE")
                 + f", .rate = RATE_{self.policy.upper()}, .inside = {str(self.inside).lower()}, "
                 f".body_kind = {self.body_kind},\n "
-                f".once = {str(bool(self.once)).lower()}, .lists = {str(self.lists).lower()}, "
+                f".once = {str(bool(self.once)).lower()}, .lists = {str(self.lists).lower()}, .loads = {self.loads}, "
                 f".override = {str(self.override).lower()}, "
                 + "".join(f".always_name = {c_text(name)}, .always_value = SLICE_INIT({c_text(value)}), "
                           for name, value in self.always.items()) +
@@ -546,7 +549,8 @@ def handlers_h(surfaces, operations, tables):
         yield f"extern const struct slice {surface.name}_prefixes[];    /* ends with an empty one */"
         yield f"extern const struct slice {surface.name}_openapi, {surface.name}_openapi_etag;"
     yield ""
-    for name in sorted({operation.handler for operation in operations}):
+    for name in sorted({operation.handler for operation in operations}
+                       | {operation.loads for operation in operations} - {"NULL"}):
         yield f"handler_fn {name};"
     yield ""
     for table in tables:

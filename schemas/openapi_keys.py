@@ -7,7 +7,7 @@ SCHEMA = {"$ref", "type", "format", "description", "enum", "const", "default", "
           "minimum", "maximum", "minItems", "maxItems", "uniqueItems", "anyOf", "oneOf", "allOf",
           "x-clamp", "x-enum"}
 OPERATION = {"operationId", "x-handler", "x-rate-policy", "x-inside", "x-scopes", "x-max-body", "x-errors",
-             "x-once", "x-lists", "x-override", "x-always", "x-forgiving", "summary", "description", "tags",
+             "x-once", "x-lists", "x-loads", "x-override", "x-always", "x-forgiving", "summary", "description", "tags",
              "security", "parameters", "requestBody", "responses"}
 # kind -> key -> kind of its value: one of these, [kind] for a list of them, {kind} for a mapping of
 # names to them, None for anything.

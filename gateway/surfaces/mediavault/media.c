@@ -30,9 +30,29 @@ static bool may_see(const struct request *req, const struct media *media)
     return may_change(req, media) || media->is_public;
 }
 
+void mediavault_media_send(struct request *req)
+{
+    struct media media = {.id = request_param(req, "id")};
+
+    if (record_locate(req->gateway->state, &media) == OK)
+        req->loading = record_send(req->gateway->state, req->task.arena, &media);
+}
+
+static enum err load(struct request *req, struct media *out)
+{
+    struct redis_call *call = req->loading;
+
+    *out = (struct media){.id = request_param(req, "id")};
+    if (!call)
+        return record_load(&req->task, req->gateway->state, out);
+    req->loading = NULL;
+    record_locate(req->gateway->state, out); /* it was sent, so there is such an id */
+    return record_take(&req->task, call, out);
+}
+
 bool mediavault_media_load_or_reply(struct request *req, enum media_right right, struct media *out)
 {
-    enum err err = media_load(&req->task, req->gateway->state, request_param(req, "id"), out);
+    enum err err = load(req, out);
 
     if (err == OK && !may_see(req, out))
         err = ERR_NOT_FOUND;

@@ -47,9 +47,9 @@ struct request {
     bool has_window;
     struct head stands; /* of the caller's partition, where the route lists; epoch 0: unknown */
     struct redis_call *loading; /* a record, where the route `loads` one; NULL: taken, or none */
-    struct once_claim *once; /* of its Idempotency-Key; NULL: it has none */
-    json_t *body;            /* validated against the route's schema, or NULL */
-    struct slice text;       /* a body that the handler reads (BODY_TEXT) */
+    struct once_claim *once;    /* of its Idempotency-Key; NULL: it has none */
+    json_t *body;               /* validated against the route's schema, or NULL */
+    struct slice text;          /* a body that the handler reads (BODY_TEXT) */
     struct exchange *exchange;
     struct buf writer;            /* reply_writer()'s */
     struct reply_header *headers; /* of the answer to come; reply.c's */

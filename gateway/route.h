@@ -40,8 +40,8 @@ struct route {
     struct slice always_value;
     bool once;  /* takes an Idempotency-Key: gateway/once_gate.h */
     bool lists; /* asks the catalogue: gateway/catalogue_gate.h */
-    /* Sends for the record that the path names, into req->loading, to be read in the round trip of the
-     * admission; NULL: the handler loads what it needs. */
+    /* Sends for the record that the path names, into req->loading, to be read in the round trip of
+     * the admission; NULL: the handler loads what it needs. */
     handler_fn *loads;
     uint64_t max_body_bytes;
     const struct body_schema *body;  /* of JSON bodies, of the text parts of forms; may be NULL */

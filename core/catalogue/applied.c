@@ -2,8 +2,11 @@
 
 #include "base/memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +25,7 @@ struct shared {
 struct applied {
     struct shared *shared;
     size_t bytes;
+    int fd; /* the writer's has the lock */
     char *path;
     struct stat file;
 };
@@ -31,17 +35,19 @@ static size_t size_for(unsigned partitions)
     return sizeof(struct shared) + partitions * sizeof(struct head);
 }
 
+/* Takes over fd. NULL: errno says why. */
 static struct applied *map(const char *path, int fd, unsigned partitions)
 {
     struct applied *applied = MEM_NEW(struct applied);
     size_t n = strlen(path) + 1;
 
     applied->bytes = size_for(partitions);
+    applied->fd = fd;
     void *at = fstat(fd, &applied->file) == 0
                    ? mmap(NULL, applied->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
                    : MAP_FAILED;
-    close(fd);
     if (at == MAP_FAILED) {
+        close(fd);
         mem_free(applied);
         return NULL;
     }
@@ -51,36 +57,47 @@ static struct applied *map(const char *path, int fd, unsigned partitions)
     return applied;
 }
 
-struct applied *applied_make(const char *path, unsigned partitions)
+/* A new file, so that gateways never take what a dead writer left for this one's; locked for its
+ * life, so that they know which is which. */
+static int make_file(const char *path, unsigned partitions)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    struct stat found;
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return NULL;
-    /* One of another size may be mapped by a gateway: it is left to it. */
-    if (fstat(fd, &found) == 0 && found.st_size != 0 &&
-        (size_t)found.st_size != size_for(partitions)) {
-        close(fd);
-        unlink(path);
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        return -1;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, (off_t)size_for(partitions)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+struct applied *applied_make(const char *path, unsigned partitions)
+{
+    struct arena *arena = arena_new();
+    const char *draft = arena_printf(arena, "%s.new", path).p;
+
+    unlink(draft);
+    int fd = make_file(draft, partitions);
+    struct applied *applied = fd < 0 ? NULL : map(path, fd, partitions);
+    if (applied) {
+        applied->shared->magic = APPLIED_MAGIC;
+        applied->shared->partitions = partitions;
+        if (rename(draft, path) != 0) {
+            applied_close(applied);
+            applied = NULL;
+        }
     }
-    if (fd < 0 || ftruncate(fd, (off_t)size_for(partitions)) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    struct applied *applied = map(path, fd, partitions);
-    if (!applied)
-        return NULL;
-    struct shared *shared = applied->shared;
-    shared->turn &= ~UINT64_C(1); /* a writer may have died in the middle */
-    shared->partitions = partitions;
-    shared->complaint = 0;
-    applied_publish(applied, APPLIED_OPENING, 0, NULL);
-    applied_progress(applied, 0, 0);
-    __atomic_store_n(&shared->magic, APPLIED_MAGIC, __ATOMIC_RELEASE);
+    arena_free(arena);
     return applied;
+}
+
+/* Its writer holds a lock as long as it lives. */
+static bool has_writer(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK;
+    flock(fd, LOCK_UN);
+    return false;
 }
 
 struct applied *applied_open(const char *path, unsigned partitions)
@@ -90,13 +107,14 @@ struct applied *applied_open(const char *path, unsigned partitions)
 
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &found) != 0 || (size_t)found.st_size != size_for(partitions)) {
+    if (fstat(fd, &found) != 0 || (size_t)found.st_size != size_for(partitions) ||
+        !has_writer(fd)) {
         close(fd);
         return NULL;
     }
     struct applied *applied = map(path, fd, partitions);
-    if (applied && (__atomic_load_n(&applied->shared->magic, __ATOMIC_ACQUIRE) != APPLIED_MAGIC ||
-                    applied->shared->partitions != partitions)) {
+    if (applied &&
+        (applied->shared->magic != APPLIED_MAGIC || applied->shared->partitions != partitions)) {
         applied_close(applied);
         return NULL;
     }
@@ -108,6 +126,7 @@ void applied_close(struct applied *applied)
     if (!applied)
         return;
     munmap(applied->shared, applied->bytes);
+    close(applied->fd);
     mem_free(applied->path);
     mem_free(applied);
 }

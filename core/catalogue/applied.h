@@ -11,9 +11,9 @@ enum applied_phase { APPLIED_OPENING, APPLIED_BUILDING, APPLIED_FOLLOWING };
 
 enum { APPLIED_BEAT_MS = 1000, APPLIED_SILENCE_MS = 10000 };
 
-/* The writer's: made, or taken over from a dead one; nothing is applied. NULL: errno says why. */
+/* The writer's: a new one in the place of any other; nothing is applied. NULL: errno says why. */
 struct applied *applied_make(const char *path, unsigned partitions);
-/* The gateways'. NULL: there is none, or one of other partitions. */
+/* The gateways'. NULL: there is none whose writer is alive, or one of other partitions. */
 struct applied *applied_open(const char *path, unsigned partitions);
 void applied_close(struct applied *applied);
 /* Is the file at its path still the one that is mapped? */

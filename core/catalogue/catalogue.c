@@ -1,11 +1,13 @@
 #include "catalogue/catalogue.h"
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "catalogue/sql.h"
 #include "catalogue/terms.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,7 +22,9 @@
 /* media: rows are numbered as they come, which is the order of creation but for the late ones:
  * those that are older than a row before them, of their owner or of all, and say so among their
  * terms. terms: what terms_of() says, and that; sum: what is to be found out about rev and terms.
- */
+ * position: changes with every transaction, so whatever a write-ahead log holds, it holds that. Its
+ * build is the number that the file has in its own head: a log beside a file that is not its own
+ * would lay its pages over that one's. */
 static const char *const tables =
     "CREATE TABLE owner(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE media(row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rev INTEGER NOT NULL,"
@@ -30,7 +34,7 @@ static const char *const tables =
 #include "catalogue.def"
     ");" POSTING_LAYOUT
     "CREATE TABLE position(partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
-    " offset INTEGER NOT NULL, hash TEXT NOT NULL);";
+    " offset INTEGER NOT NULL, hash TEXT NOT NULL, build INTEGER NOT NULL);";
 
 /* Made when all is there: sorting is faster than putting in one by one. */
 static const char *const indexes = ""
@@ -45,6 +49,7 @@ struct catalogue {
     struct sql sql;
     struct words words;
     struct posting_changes *changes;
+    int64_t build;
     int64_t next;      /* row */
     bool building;     /* all come in order, as no file that is open knows */
     int64_t newest_ms; /* of what was built */
@@ -86,19 +91,30 @@ void catalogue_close(struct catalogue *catalogue)
     mem_free(catalogue);
 }
 
+static int64_t draw_build(void)
+{
+    uint32_t random;
+
+    random_bytes(&random, sizeof random);
+    return random >> 1;
+}
+
 struct catalogue *catalogue_create(const char *path)
 {
     unlink(path);
     struct catalogue *catalogue = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    char pragma[64];
 
     if (!catalogue)
         return NULL;
     catalogue->building = true;
     catalogue->newest_ms = INT64_MIN;
+    catalogue->build = draw_build();
+    snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d;", (int)catalogue->build);
     /* What a crash leaves of it is thrown away, so it needs no journal. */
     if (sql_run(&catalogue->sql, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
                                  "PRAGMA cache_size=-65536; PRAGMA locking_mode=EXCLUSIVE;") &&
-        sql_run(&catalogue->sql, tables))
+        sql_run(&catalogue->sql, pragma) && sql_run(&catalogue->sql, tables))
         return catalogue;
     catalogue_close(catalogue);
     return NULL;
@@ -197,6 +213,21 @@ static bool read_heads(struct sql *sql, unsigned partitions, struct head *heads)
     return number_is(sql, "SELECT count(*) FROM position", partitions);
 }
 
+/* As the file itself says, whatever its log does. Source: SQLite's file format, section 1.3. */
+static int64_t build_of(const char *path)
+{
+    enum { APPLICATION_ID_AT = 68 };
+    unsigned char id[4] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && pread(fd, id, sizeof id, APPLICATION_ID_AT) == sizeof id;
+
+    if (fd >= 0)
+        close(fd);
+    return whole ? (int64_t)((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 |
+                             id[3])
+                 : -1;
+}
+
 struct catalogue *catalogue_open(const char *path, unsigned partitions, struct head *heads)
 {
     struct catalogue *catalogue = open_file(path, SQLITE_OPEN_READWRITE);
@@ -204,7 +235,9 @@ struct catalogue *catalogue_open(const char *path, unsigned partitions, struct h
     if (!catalogue)
         return NULL;
     struct sql *sql = &catalogue->sql;
+    catalogue->build = build_of(path);
     if (number_is(sql, "PRAGMA user_version", layout_number()) &&
+        number_is(sql, "SELECT max(build) FROM position", catalogue->build) &&
         sql_run(sql,
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;") &&
         is_whole(sql) && read_heads(sql, partitions, heads) &&
@@ -226,9 +259,9 @@ bool catalogue_commit(struct catalogue *catalogue)
 
 bool catalogue_place(struct catalogue *catalogue, unsigned partition, const struct head *head)
 {
-    return sql_do(&catalogue->sql, "REPLACE INTO position VALUES(?, ?, ?, ?)", "iiis",
+    return sql_do(&catalogue->sql, "REPLACE INTO position VALUES(?, ?, ?, ?, ?)", "iiisi",
                   (int64_t)partition, (int64_t)head->epoch, (int64_t)head->offset,
-                  slice_from(head->hash));
+                  slice_from(head->hash), catalogue->build);
 }
 
 /* -- Terms ------------------------------------------------------------------------------------ */

@@ -292,18 +292,25 @@ def test_a_renewed_certificate_is_taken_up(make_hub, tmp_path):
     before = descendants(hub.process.pid)
     context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
     hub.tls_port = port
+    def ask_again():
+        """Whoever is silent for long is closed, so it is asked on the way too."""
+        old.sendall(b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n")
+        assert old.recv(65536).startswith(b"HTTP/1.1 200")
+
     with connect(hub, context) as old:
+        ask_again()
         make_certificate(tmp_path, "renewed-1")                     # by watching the files
         wait_for(lambda: {served(port) for _ in range(8)} == {"renewed-1"}, "the renewed one")
+        ask_again()
         (tmp_path / "cert.pem").write_text("garbage")               # the one before stays
         hub.process.send_signal(signal.SIGHUP)
         wait_for(lambda: hub.log_text().count('"certificate_refused"') >= 2, "the refusals")
         assert served(port) == "renewed-1"
+        ask_again()
         make_certificate(tmp_path, "renewed-2")
         hub.process.send_signal(signal.SIGHUP)                      # at once
         wait_for(lambda: {served(port) for _ in range(8)} == {"renewed-2"}, "the second one", 5)
-        old.sendall(b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n")
-        assert old.recv(65536).startswith(b"HTTP/1.1 200")
+        ask_again()
     assert descendants(hub.process.pid) == before
 
 

@@ -473,6 +473,43 @@ static void damaged(void **state)
     assert_null(catalogue_open(scratch_path("bad.db"), PARTITIONS, heads));
 }
 
+static void put_down(const char *name, const char *as)
+{
+    scratch_write(as, scratch_read(fx.arena, name), 0);
+}
+
+/* A log that was left beside a file that is not its own any more. */
+static void a_log_of_another(void **state)
+{
+    struct head heads[PARTITIONS];
+    struct media media = item(5);
+
+    put_down("whole.db", "one.db");
+    struct catalogue *one = catalogue_open(scratch_path("one.db"), PARTITIONS, heads);
+    media.rev = 7;
+    assert_true(catalogue_begin(one) && catalogue_put(one, fx.arena, &media) &&
+                catalogue_place(one, 0, &first) && catalogue_commit(one));
+    put_down("one.db", "copy.db");
+    put_down("one.db-wal", "copy.db-wal");
+    catalogue_close(one);
+    struct catalogue *copy = catalogue_open(scratch_path("copy.db"), PARTITIONS, heads);
+    assert_non_null(copy);
+    catalogue_close(copy);
+
+    struct catalogue *two = catalogue_create(scratch_path("two.db"));
+    for (unsigned i = 0; i < PARTITIONS; i++)
+        assert_true(catalogue_place(two, i, &first));
+    assert_true(catalogue_complete(two));
+    catalogue_close(two);
+    one = catalogue_open(scratch_path("one.db"), PARTITIONS, heads);
+    media.rev = 8;
+    assert_true(catalogue_begin(one) && catalogue_put(one, fx.arena, &media) &&
+                catalogue_place(one, 0, &first) && catalogue_commit(one));
+    put_down("one.db-wal", "two.db-wal");
+    catalogue_close(one);
+    assert_null(catalogue_open(scratch_path("two.db"), PARTITIONS, heads));
+}
+
 /* Whoever reads tells what is no database from what is not there (yet). */
 static void unfit_for_readers(void **state)
 {
@@ -504,11 +541,17 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists),         cmocka_unit_test(words),
-        cmocka_unit_test(changes),       cmocka_unit_test(cursors),
-        cmocka_unit_test(one_moment),    cmocka_unit_test(never_older_than_asked),
-        cmocka_unit_test(damaged),       cmocka_unit_test(unfit_for_readers),
-        cmocka_unit_test(gone_and_late), cmocka_unit_test(spans_of_late_ones),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(words),
+        cmocka_unit_test(changes),
+        cmocka_unit_test(cursors),
+        cmocka_unit_test(one_moment),
+        cmocka_unit_test(never_older_than_asked),
+        cmocka_unit_test(damaged),
+        cmocka_unit_test(unfit_for_readers),
+        cmocka_unit_test(a_log_of_another),
+        cmocka_unit_test(gone_and_late),
+        cmocka_unit_test(spans_of_late_ones),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -8,11 +8,11 @@
 
 enum { BUSY_MS = 5000 };
 
-/* Want of memory, of descriptors, or of somebody's lock. */
+/* Neither a wrong page nor a missing table, but want of memory or descriptors, somebody's lock, or a
+ * log that its writer has not looked at yet. */
 static bool may_go_well_again(int code)
 {
-    return code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_NOMEM ||
-           code == SQLITE_CANTOPEN || code == SQLITE_PROTOCOL;
+    return code != SQLITE_CORRUPT && code != SQLITE_NOTADB && code != SQLITE_ERROR;
 }
 
 static void complain(struct sql *sql, const char *what)

@@ -233,6 +233,7 @@ def test_a_catalogue_that_is_harmed_while_it_runs(victim, how):
 def test_a_catalogue_that_is_harmed_while_it_is_away(victim, how):
     """Its process is killed, and held until the file is harmed and something new is there."""
     hub, session, kept = victim
+    wait_for(lambda: lists.files(hub), "a catalogue")   # one that was deleted is missed within a second
     hub.stop()
     harm(hub, how)
     hub.start()
@@ -257,6 +258,7 @@ def test_a_catalogue_of_another_hub(victim, make_hub):
     other = make_hub()
     upload(other, other.session(), title="kept by others")
     foreign, = lists.files(other)
+    wait_for(lambda: lists.files(hub), "a catalogue")
     other.stop()
     hub.stop()
     mine, = lists.files(hub)

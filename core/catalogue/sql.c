@@ -8,8 +8,8 @@
 
 enum { BUSY_MS = 5000 };
 
-/* Neither a wrong page nor a missing table, but want of memory or descriptors, somebody's lock, or a
- * log that its writer has not looked at yet. */
+/* Neither a wrong page nor a missing table, but want of memory or descriptors, somebody's lock, or
+ * a log that its writer has not looked at yet. */
 static bool may_go_well_again(int code)
 {
     return code != SQLITE_CORRUPT && code != SQLITE_NOTADB && code != SQLITE_ERROR;

@@ -23,7 +23,7 @@ NEEDED = {"text": {"max"}, "secret": {"max"}, "enum": {"of"}, "list": {"max"},
           "map": {"max", "prefix"}}
 UINT64_MAX = 2**64 - 1
 # What the catalogue makes of a field, and of which types.
-ROLES = {"scope": {"text"}, "filter": {"text", "enum", "list"}, "words": {"text"},
+ROLES = {"scope": {"text"}, "filter": {"text", "enum", "list"}, "key": {"text"}, "words": {"text"},
          "sort": {"text", "number", "integer"}, "span": {"integer"}, "order": {"number"}}
 
 

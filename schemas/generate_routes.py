@@ -244,6 +244,7 @@ class Operation:
         self.loads = row.get("x-loads", "NULL")
         need(self.loads == "NULL" or re.fullmatch(surface.name + r"_[a-z0-9_]+", self.loads),
              f"x-loads must be a C name that begins with {surface.name}_")
+        self.first = item.get("x-first", False)
         self.check_path()
         self.query = self.query_table()
         self.read_body()
@@ -275,8 +276,8 @@ class Operation:
             need(re.fullmatch(r"(/[A-Za-z0-9._{}-]+)+|/", prefix + self.template),
                  "the path has odd characters")
         for segment in self.template.split("/"):
-            need(re.fullmatch(r"[^{}]*|\{[a-z_]+\}", segment), "a parameter is a whole segment")
-        in_path = re.findall(r"\{([a-z_]+)\}", self.template)
+            need(re.fullmatch(r"[^{}]*|\{[a-z][a-z0-9_]*\}", segment), "a parameter is a whole segment")
+        in_path = re.findall(r"\{([a-z][a-z0-9_]*)\}", self.template)
         declared = [p["name"] for p in self.parameters if p["in"] == "path"]
         need(sorted(in_path) == sorted(declared) and len(set(in_path)) == len(in_path),
              f"path parameters differ: {in_path} in the path, {declared} declared")
@@ -537,9 +538,11 @@ def check_all(operations):
     for row in rows:
         need(rows.count(row) == 1, f"{row[1].upper()} {row[0]} is given twice")
     paths = sorted({path for path, _ in rows})
+    first = {path for operation in operations if operation.first for path, _ in operation.c_rows()}
     for i, one in enumerate(paths):
         for other in paths[i + 1:]:
-            need(not clash(one, other), f"{one} and {other} match the same path")
+            need(not clash(one, other) or len({one, other} & first) == 1,
+                 f"{one} and {other} match the same path")
 
 
 def handlers_h(surfaces, operations, tables):

@@ -24,7 +24,7 @@ KINDS = {
                              "x-auth")),
     "example": dict.fromkeys(("summary", "value")),
     "envelope": {"schema": "schema", "example": None},
-    "path": {"parameters": ["parameter"], **dict.fromkeys(METHODS, "operation")},
+    "path": {"parameters": ["parameter"], "x-first": None, **dict.fromkeys(METHODS, "operation")},
     "operation": {**dict.fromkeys(OPERATION), "parameters": ["parameter"],
                   "requestBody": "body", "responses": {"response"}},
     "parameter": {**dict.fromkeys(("$ref", "name", "in", "required", "description", "example", "explode",

@@ -31,6 +31,7 @@ static const char *const tables =
     " owner INTEGER NOT NULL, terms TEXT NOT NULL, sum INTEGER NOT NULL"
 #define ORDER(name, NAME, type, value) ", " #name " " SQL_TYPE_##type " NOT NULL"
 #define SORT(name, NAME, type, value) ", " #name " " SQL_TYPE_##type " NOT NULL"
+#define KEY(name, NAME, type, value) ", " #name " " SQL_TYPE_##type " NOT NULL"
 #include "catalogue.def"
     ");" POSTING_LAYOUT
     "CREATE TABLE position(partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
@@ -42,6 +43,7 @@ static const char *const indexes = ""
 #define ORDER(name, NAME, type, value)                                                             \
     INDEX(name) "CREATE INDEX media_of_all_by_" #name " ON media(" #name ");"
 #define SORT(name, NAME, type, value) INDEX(name)
+#define KEY(name, NAME, type, value) INDEX(name)
 #include "catalogue.def"
     ;
 
@@ -396,18 +398,22 @@ static bool put_in(struct catalogue *catalogue, struct arena *arena, const struc
     return sql_do(&catalogue->sql,
                   "INSERT INTO media(row, id, rev, owner, terms, sum, created_ms"
 #define SORT(name, NAME, type, value) ", " #name
+#define KEY(name, NAME, type, value) ", " #name
 #include "catalogue.def"
                   ") VALUES(?, ?, ?, ?, ?, ?, ?"
 #define SORT(name, NAME, type, value) ", ?"
+#define KEY(name, NAME, type, value) ", ?"
 #include "catalogue.def"
                   ")",
                   "isiisii"
 #define SORT(name, NAME, type, value) LETTER_##type
+#define KEY(name, NAME, type, value) LETTER_##type
 #include "catalogue.def"
                   ,
                   row->number, media->id, row->rev, row->owner, row->terms,
                   sum_of(row->rev, row->terms), row->created_ms
 #define SORT(name, NAME, type, value) , VALUE_##type(value)
+#define KEY(name, NAME, type, value) , value
 #include "catalogue.def"
     );
 }
@@ -426,14 +432,17 @@ static bool update(struct catalogue *catalogue, struct arena *arena, const struc
     return sql_do(&catalogue->sql,
                   "UPDATE media SET rev = ?, terms = ?, sum = ?"
 #define SORT(name, NAME, type, value) ", " #name " = ?"
+#define KEY(name, NAME, type, value) ", " #name " = ?"
 #include "catalogue.def"
                   " WHERE row = ?",
                   "isi"
 #define SORT(name, NAME, type, value) LETTER_##type
+#define KEY(name, NAME, type, value) LETTER_##type
 #include "catalogue.def"
                   "i",
                   now->rev, now->terms, sum_of(now->rev, now->terms),
 #define SORT(name, NAME, type, value) VALUE_##type(value),
+#define KEY(name, NAME, type, value) value,
 #include "catalogue.def"
                   was->number);
 }

@@ -36,6 +36,9 @@ struct list_filter {
     bool ascending;
     uint64_t skip, limit;
     struct list_cursor after;
+    /* Of the original, in lower case: the owner's that have it, the newest first, and beside limit
+     * nothing else counts; empty: any. */
+    struct slice sha256;
 };
 
 struct list_page {

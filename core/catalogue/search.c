@@ -66,6 +66,26 @@ static enum err has_come_so_far(struct sql *sql, const struct list_need *need)
     return failed ? failure(sql) : fits ? OK : ERR_CATALOGUE_BEHIND;
 }
 
+static bool find_original(struct selection *s, struct list_page *out)
+{
+    const struct list_filter *filter = s->filter;
+    bool failed = false;
+    sqlite3_stmt *statement =
+        sql_bind(s->sql,
+                 "SELECT id FROM media WHERE owner = (SELECT number FROM owner WHERE name = ?)"
+                 " AND sha256 = ? ORDER BY row DESC LIMIT ?",
+                 "ssi", filter->owner, filter->sha256, (int64_t)filter->limit);
+
+    if (!statement)
+        return false;
+    out->ids = ARENA_ARRAY(s->arena, struct slice, filter->limit);
+    while (out->n < filter->limit && sql_step(s->sql, statement, &failed))
+        out->ids[out->n++] = arena_dup(s->arena, sql_text(statement, 0));
+    sqlite3_reset(statement);
+    out->total = out->n;
+    return !failed;
+}
+
 static enum err answer(struct selection *s, const struct list_need *needs, size_t n,
                        struct list_page *out)
 {
@@ -75,6 +95,8 @@ static enum err answer(struct selection *s, const struct list_need *needs, size_
         if (err != OK)
             return err;
     }
+    if (s->filter->sha256.n)
+        return find_original(s, out) ? OK : failure(s->sql);
     s->rows = roaring_bitmap_create();
     s->late = roaring_bitmap_create();
     bool fine = selection_gather(s);

@@ -386,6 +386,14 @@ def check_media_list(contract, media):
     contract.call("media_list", 401, token=None)
 
 
+def check_media_by_hash(contract, media, stranger):
+    found = contract.call("media_by_hash", path={"sha256": media["checksum"]}).json()["data"]
+    assert found["checksum"] == media["checksum"]
+    contract.call("media_by_hash", 404, path={"sha256": media["checksum"]}, token=stranger)
+    contract.call("media_by_hash", 404, path={"sha256": "0" * 64})
+    assert refused_fields(contract.call("media_by_hash", 400, path={"sha256": "x"})) == ["sha256"]
+
+
 def check_media_get(contract, media):
     got = contract.call("media_get", path={"id": media["id"]}).json()["data"]
     assert got["metadata"]["location"]["latitude"] and got["taken_at"]

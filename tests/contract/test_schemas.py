@@ -200,6 +200,21 @@ def test_the_same_operation_twice(tmp_path):
         check_all(read(tmp_path, doc).operations)
 
 
+def test_which_of_two_templates_comes_first(tmp_path):
+    doc = copy.deepcopy(SMALL)
+    other = copy.deepcopy(doc["paths"]["/things/{id}"])
+    other["post"]["operationId"] = "things_named"
+    other["post"]["parameters"][0]["name"] = "name2"
+    doc["paths"]["/{name2}/7"] = other
+    with pytest.raises(Problem, match="match the same path"):
+        check_all(read(tmp_path, doc).operations)
+    other["x-first"] = True
+    check_all(read(tmp_path, doc).operations)
+    doc["paths"]["/things/{id}"]["x-first"] = True
+    with pytest.raises(Problem, match="match the same path"):
+        check_all(read(tmp_path, doc).operations)
+
+
 @pytest.mark.parametrize("one,other,verdict", [
     ("/media/upload", "/media/{id}", False),
     ("/media/{id}", "/media/{media_id}", True),

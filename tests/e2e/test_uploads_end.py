@@ -126,7 +126,7 @@ def test_a_line_that_breaks_without_a_word(make_hub):
 
 def test_what_nobody_goes_on_with_expires(make_hub):
     hub = make_hub("--uploads-expire", "2", "--uploads-unfinished", "3")
-    tus, pieces_of = client(hub), []
+    tus = client(hub)
     path = tus.create(len(PHOTO))
     assert tus.patch(path, 0, PHOTO[:100000]).status == 204 and len(files(hub)) == 2
     ended = tus.ask("POST", body=tiny_png(1), Upload_Length=len(tiny_png(1)), Content_Type=BYTES)
@@ -136,11 +136,11 @@ def test_what_nobody_goes_on_with_expires(make_hub):
     wait_for(lambda: all(tus.head(p).status == 404 for p in (*pieces, ended["Location"])), "the end of the others")
     wait_for(lambda: not files(hub), "an empty folder")
     assert content(tus, ended["Media-Id"]) == tiny_png(1)
-    assert all(tus.create(5) for _ in range(3)) and tus.create(5, 507)     # they count no more
+    others = [tus.create(5) for _ in range(3)]                            # the former count no more
+    assert tus.create(5, 507)
+    wait_for(lambda: all(tus.head(path).status == 404 for path in others), "the end of those three")
     # What is made of pieces lives as long as something is added to one of them.
-    wait_for(lambda: (piece := tus.ask("POST", Upload_Length=100000, Upload_Concat="partial")).status == 201
-             and pieces_of.append(piece["Location"]) is None, "the end of those three")
-    piece, began = pieces_of[0], time.monotonic()
+    piece, began = tus.create(100000, Upload_Concat="partial"), time.monotonic()
     final = tus.create(None, Upload_Concat="final;" + piece)
 
     def add_for_a_while():

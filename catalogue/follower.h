@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/fiber.h"
+#include "base/table.h"
 #include "catalogue/applied.h"
 #include "catalogue/catalogue.h"
 #include "state/state.h"
@@ -18,8 +19,9 @@ struct follower {
     bool busy, ending, over;
     struct fiber_wait ended;
     struct stream *stream;
-    struct arena *arena; /* of ids */
-    struct pending *pending;
+    struct arena *arena; /* of pending ones */
+    struct pending **pending;
+    struct table named; /* by id */
     size_t n, room;
 };
 

@@ -27,8 +27,9 @@ struct list_filter {
     struct slice owner; /* empty: everybody's */
     bool by_type;
     enum media_type type;
-    struct slice tag;  /* empty: any */
-    struct slice text; /* words, each found by its beginning; empty: any */
+    struct slice tag;        /* empty: any */
+    struct slice collection; /* likewise */
+    struct slice text;       /* words, each found by its beginning; empty: any */
     /* Unix ms, from <= x < before; both 0: any. */
     int64_t created_from, created_before, taken_from, taken_before;
     bool by_created, by_taken;

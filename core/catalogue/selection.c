@@ -39,6 +39,8 @@ static bool read_filter(struct selection *s)
     s->wants = ARENA_ARRAY(s->arena, struct term_want, n + FILTERS_MAX);
     if (filter->tag.n)
         want_term(s, term_filter(s->arena, "tags", filter->tag));
+    if (filter->collection.n)
+        want_term(s, term_filter(s->arena, "collections", filter->collection));
     if (filter->by_type)
         want_term(s, term_filter_number(s->arena, "type", filter->type));
     for (size_t i = 0; i < n; i++)

@@ -14,6 +14,8 @@ enum { WAIT_AGAIN_MS = 10, COMMIT_ID_BYTES = 16, CHECK_ARGS = 4 };
 
 static const struct slice check_rev = SLICE_INIT("rev");
 static const struct slice check_room = SLICE_INIT("room");
+static const struct slice check_places = SLICE_INIT("places");
+static const struct slice check_member = SLICE_INIT("member");
 
 struct operands {
     struct slice *items;
@@ -123,6 +125,20 @@ void commit_require_room(struct commit *commit, struct slice key, struct slice f
                        (unsigned long long)most));
 }
 
+void commit_require_places(struct commit *commit, struct slice key, uint64_t more, uint64_t most)
+{
+    check(commit, check_places, key, SLICE_NONE,
+          arena_printf(commit->task->arena, "%llu %llu", (unsigned long long)more,
+                       (unsigned long long)most));
+}
+
+/* The value is for check_error(): the server does not look at it. */
+void commit_require_member(struct commit *commit, struct slice key, struct slice member,
+                           enum err otherwise)
+{
+    check(commit, check_member, key, member, arena_printf(commit->task->arena, "%d", otherwise));
+}
+
 void commit_event(struct commit *commit, struct event *event)
 {
     struct arena *arena = commit->task->arena;
@@ -173,11 +189,17 @@ static struct operands arguments(struct commit *commit)
     return all;
 }
 
-static enum err check_error(struct slice kind)
+static enum err check_error(const struct slice *check)
 {
+    struct slice kind = check[0], value = check[CHECK_ARGS - 1];
+    uint64_t otherwise;
+
     if (slice_eq(kind, check_rev))
         return ERR_OVERTAKEN;
-    return slice_eq(kind, check_room) ? ERR_QUOTA : ERR_CONFLICT;
+    if (slice_eq(kind, check_room) || slice_eq(kind, check_places))
+        return ERR_QUOTA;
+    return slice_eq(kind, check_member) && slice_to_u64(value, &otherwise) ? (enum err)otherwise
+                                                                           : ERR_CONFLICT;
 }
 
 static enum err read_answer(struct commit *commit, const struct redis_value *answer)
@@ -193,7 +215,7 @@ static enum err read_answer(struct commit *commit, const struct redis_value *ans
         if (number >= commit->checks.groups)
             return ERR_INTERNAL;
         commit->failed_check = (int)number;
-        return check_error(commit->checks.items[number * CHECK_ARGS]);
+        return check_error(&commit->checks.items[number * CHECK_ARGS]);
     }
     log_event(LOG_ERROR, "history_full", F("partition", commit->partition));
     return ERR_STATE_UNAVAILABLE;

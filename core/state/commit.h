@@ -36,6 +36,11 @@ void commit_require_field(struct commit *commit, struct slice key, struct slice 
  */
 void commit_require_room(struct commit *commit, struct slice key, struct slice field, uint64_t more,
                          uint64_t most);
+/* `member` is in the sorted set; else commit_send() says `otherwise`. */
+void commit_require_member(struct commit *commit, struct slice key, struct slice member,
+                           enum err otherwise);
+/* The sorted set takes `more` members, up to `most`; else commit_send() says ERR_QUOTA. */
+void commit_require_places(struct commit *commit, struct slice key, uint64_t more, uint64_t most);
 /* The record is there and has this rev (record.h). */
 void commit_require_rev(struct commit *commit, struct slice key, uint64_t rev);
 
@@ -47,8 +52,8 @@ void commit_event(struct commit *commit, struct event *event);
 
 /* One write; its first argument after the name is a key of this partition. The commands, in capital
  * letters, and their shapes stand in SHAPES in functions.lua; ours are UNREF key (DECR, and the key
- * goes at 0), JOB_* key (job.c alone), ZADDNX key score member.., and TALLY key field increment..
- * (HINCRBY of each field, if the hash is there). */
+ * goes at 0), JOB_* key (job.c alone), *COLLECT* key .. (collection_members.c alone), ZADDNX key
+ * score member.., and TALLY key field increment.. (HINCRBY of each field, if the hash is there). */
 void commit_writev(struct commit *commit, const struct slice *argv, size_t argc);
 #define commit_write(commit, ...)                                                                  \
     commit_writev((commit), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
@@ -57,7 +62,7 @@ void commit_writev(struct commit *commit, const struct slice *argv, size_t argc)
  * ends what was taken, or must go on so that somebody can free some. */
 void commit_allow_full(struct commit *commit);
 
-/* Suspends. ERR_CONFLICT: a check failed; ERR_OVERTAKEN: that of a rev;
- * ERR_QUOTA: that of a room. */
+/* Suspends. ERR_CONFLICT: a check failed; ERR_OVERTAKEN: that of a rev; ERR_QUOTA: that of a room
+ * or of places; that of a member says which. */
 enum err commit_send(struct commit *commit);
 int commit_failed_check(const struct commit *commit); /* after those two; else -1 */

@@ -44,8 +44,13 @@ local SHAPES = {
     JOB_END = {least = 1, most = 1, holds = 'hash'},
     JOB_PARK = {least = 1, most = 1, holds = 'hash'},
     JOBS_END = {least = 1, most = 1, holds = 'set'},
+    COLLECT = {least = 4, pairs_after = 2, holds = 'hash', integer = 2},
+    UNCOLLECT = {least = 3, holds = 'hash', integer = 2},
+    COLLECT_SHOW = {least = 3, most = 3, holds = 'hash'},
+    COLLECT_PLACE = {least = 5, holds = 'hash', integer = 2},
 }
 local job_writes = {} -- by name: jobs.lua
+local collection_writes = {} -- by name: collections.lua
 
 -- These are no commands of Redis.
 local function run_write(write)
@@ -61,6 +66,8 @@ local function run_write(write)
         end
     elseif job_writes[write[1]] then
         job_writes[write[1]](write[2])
+    elseif collection_writes[write[1]] then
+        collection_writes[write[1]](unpack(write, 2))
     elseif write[1] == 'ZADDNX' then
         redis.call('ZADD', write[2], 'NX', unpack(write, 3))
     else
@@ -147,6 +154,11 @@ local function check_holds(check)
         local more, most = string.match(check[4], '^(%d+) (%d+)$')
         local used = redis.call('HGET', check[2], check[3])
         return tonumber(used or 0) + tonumber(more) <= tonumber(most)
+    elseif check[1] == 'places' then
+        local more, most = string.match(check[4], '^(%d+) (%d+)$')
+        return redis.call('ZCARD', check[2]) + tonumber(more) <= tonumber(most)
+    elseif check[1] == 'member' then
+        return redis.call('ZSCORE', check[2], check[3]) ~= false
     elseif check[1] == 'rev' then
         local rev = redis.call('HGET', check[2], 'rev')
         return (rev or redis.call('EXISTS', check[2]) == 1 and '0') == check[4]

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "state/blob.h"
+#include "state/collection_members.h"
 #include "state/id.h"
 #include "state/job_kind.h"
 #include "state/media_members.h"
@@ -31,6 +32,7 @@ static struct commit *creation(struct task *task, struct state *state, struct me
     once_settle(commit, once, media->id, record_key(task->arena, media));
     commit_event(commit, &event);
     media_members_add(commit, media);
+    collection_enter_all(commit, media);
     commit_write(commit, SLICE("INCRBY"), blob_key(task->arena, media->partition, media->sha256),
                  SLICE("1"));
     if (job) {
@@ -111,14 +113,17 @@ struct change {
     void *arg;
 };
 
-static enum err change_media(struct commit *commit, const void *was, void *record, void *arg)
+static enum err change_media(struct commit *commit, const void *before, void *record, void *arg)
 {
     const struct change *change = arg;
+    const struct media *was = before;
     struct media *now = record;
     enum err err = change->fn(now, change->arg);
 
     if (err != OK)
         return err;
+    if (now->is_public != was->is_public)
+        collection_show_all(commit, now);
     now->updated_ms = clock_unix_ms();
     struct event event = media_event(EVENT_MEDIA_UPDATED, now);
     event.changes = description_changes(commit_arena(commit), now);
@@ -157,6 +162,7 @@ static enum err delete_once(struct task *task, struct state *state, void *arg)
     record_remove(commit, media);
     job_end_all(commit, media->id);
     media_members_remove(commit, media);
+    collection_leave_all(commit, media);
     usage_remove(commit, media->owner, media->size);
     commit_write(commit, SLICE("UNREF"), blob_key(task->arena, media->partition, media->sha256));
     return commit_send(commit);

@@ -1,6 +1,7 @@
 /* media.h: a photo, clip or recording: `media` in schemas/records.yaml, in its owner's partition,
- * a member of it and of its owner's (media_members.h), and with the blob's reference count
- * (blob.h). Lists of them are the catalogue's (core/catalogue). */
+ * a member of it and of its owner's (media_members.h), perhaps of some collections
+ * (collection_members.h), and with the blob's reference count (blob.h). Lists of them are the
+ * catalogue's (core/catalogue). */
 #pragma once
 
 #include "state/commit.h"
@@ -8,10 +9,11 @@
 #include "state/once.h"
 #include "state/usage.h"
 
-/* Fills in id and times; one commit makes the record, its memberships, the blob's reference, its
- * first job and the event media.uploaded. job may be NULL (nothing to make of this type), and so
- * may once (ERR_CONFLICT: its key made something else) and bound (ERR_QUOTA: there is no room; its
- * claim stands). */
+/* Fills in id and times; one commit makes the record, its memberships (`collections` too:
+ * ERR_NOT_FOUND where one is gone or not its owner's, ERR_QUOTA where one is full), the blob's
+ * reference, its first job and the event media.uploaded. job may be NULL (nothing to make of this
+ * type), and so may once (ERR_CONFLICT: its key made something else) and bound (ERR_QUOTA: there is
+ * no room; its claim stands). */
 enum err media_create(struct task *task, struct state *state, struct media *media, struct job *job,
                       const struct once_claim *once, const struct usage_bound *bound);
 /* The same; `add` puts more into the commit, once the media has its id. It may be called again. */

@@ -17,6 +17,8 @@ static const char own_functions[] = {
 #include "functions.lua.inc"
     ,
 #include "jobs.lua.inc"
+    ,
+#include "collections.lua.inc"
 };
 static const char webhook_functions[] = {
 #include "webhooks.lua.inc"

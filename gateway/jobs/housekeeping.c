@@ -8,6 +8,7 @@
 #include "gateway/jobs/collector.h"
 #include "gateway/jobs/renewal.h"
 #include "gateway/jobs/upload_expiry.h"
+#include "state/collection_members.h"
 #include "state/job.h"
 #include "state/lease.h"
 #include "state/logins.h"
@@ -51,6 +52,9 @@ static void run_round(struct task *task, void *arg)
             err = job_adopt(task, housekeeping->gateway->state, &housekeeping->adopted);
         if (err == OK)
             err = logins_end_left(task, housekeeping->gateway->state, clock_unix_ms());
+        if (err == OK && !housekeeping->stopping)
+            err = collection_forget_deleted(task, housekeeping->gateway->state,
+                                            &housekeeping->stopping);
         if (err == OK && !housekeeping->stopping)
             err = collector_round(task, housekeeping->collector);
         if (err == OK && !housekeeping->stopping)

@@ -520,6 +520,94 @@ KEY = {"name": "robot", "scopes": ["media:read"], "expires_in_days": 1}
 
 
 @pytest.fixture
+def collection(contract, media):
+    """The path of one with a photo in it."""
+    made = contract.call("collections_create", 201, json={"name": "Sea", "description": "Blue."}).json()["data"]
+    path = {"id": made["id"]}
+    contract.call("collection_media_add", path=path, json={"media_id": media["id"]})
+    return path
+
+
+def check_collections_create(contract):
+    answer = contract.call("collections_create", 201, json={"name": "Sea", "is_public": True})
+    made = answer.json()["data"]
+    assert answer.headers["Location"] == f"/api/v1/collections/{made['id']}"
+    assert (made["name"], made["is_public"], made["media_count"]) == ("Sea", True, 0)
+    assert refused_fields(contract.call("collections_create", 400, json={"name": ""})) == ["name"]
+    contract.call("collections_create", 401, token=None, json={"name": "Sea"})
+
+
+def check_collections_list(contract, collection, stranger):
+    body = contract.call("collections_list", params={"per_page": 1}).json()
+    assert body["data"][0]["id"] == collection["id"]
+    assert contract.call("collections_list", token=stranger).json()["data"] == []
+    assert refused_fields(contract.call("collections_list", 400, params={"page": 0})) == ["page"]
+
+
+def check_collections_get(contract, collection, media, stranger):
+    answer = contract.call("collections_get", path=collection)
+    assert answer.json()["data"]["cover_media_id"] == media["id"]
+    contract.call("collections_get", 304, path=collection, headers={"If-None-Match": answer.headers["ETag"]})
+    contract.call("collections_get", 404, path=collection, token=stranger)
+    contract.call("collections_get", 404, path={"id": "col_x"})
+
+
+def check_collections_update(contract, collection, media, stranger):
+    new = contract.call("collections_update", path=collection, json={
+        "name": "Lake", "description": None, "is_public": True, "cover_media_id": media["id"]}).json()["data"]
+    assert (new["name"], new["description"], new["is_public"]) == ("Lake", None, True)
+    assert refused_fields(contract.call("collections_update", 400, path=collection, json={
+        "cover_media_id": "media_x"})) == ["cover_media_id"]
+    contract.call("collections_update", 412, path=collection, json={"name": "x"}, headers={"If-Match": '"0-"'})
+    contract.call("collections_update", 403, path=collection, token=stranger, json={"name": "Mine"})
+    contract.call("collections_update", 404, path={"id": "col_x"}, json={"name": "x"})
+
+
+def check_collections_delete(contract, collection, stranger):
+    contract.call("collections_delete", 404, path=collection, token=stranger)
+    gone = contract.call("collections_delete", path=collection).json()["data"]
+    assert gone == {"id": collection["id"], "deleted": True}
+    contract.call("collections_get", 404, path=collection)
+
+
+def check_collection_media_list(contract, collection, media, stranger):
+    found, = contract.call("collection_media_list", path=collection).json()["data"]
+    assert found["id"] == media["id"]
+    contract.call("collection_media_list", 404, path=collection, token=stranger)
+    assert refused_fields(contract.call("collection_media_list", 400, path=collection,
+                                        params={"per_page": 0})) == ["per_page"]
+    assert contract.call("media_list", params={"collection_id": collection["id"]}).json()["data"] == [found]
+    contract.call("media_list", 404, params={"collection_id": "col_x"})
+
+
+def check_collection_media_add(contract, collection):
+    one = uploaded(contract, collection_id=collection["id"])
+    two = uploaded(contract)
+    many = contract.call("collection_media_add", path=collection, json={"media_ids": [one["id"], two["id"]]})
+    assert many.json()["data"]["media_count"] == 3
+    assert refused_fields(contract.call("collection_media_add", 404, path=collection, json={
+        "media_id": "media_x"})) == ["media_ids"]
+    assert refused_fields(contract.call("collection_media_add", 400, path=collection, json={})) == ["media_ids"]
+
+
+def check_collection_media_move(contract, collection, media):
+    new = uploaded(contract, collection_id=collection["id"])
+    contract.call("collection_media_move", path=collection, json={"media_id": new["id"], "before": media["id"]})
+    found = contract.call("collection_media_list", path=collection).json()["data"]
+    assert [m["id"] for m in found] == [new["id"], media["id"]]
+    contract.call("collection_media_move", 404, path=collection, json={"media_id": "media_x", "position": 1})
+    contract.call("collection_media_move", 400, path=collection, json={"media_id": media["id"]})
+
+
+def check_collection_media_remove(contract, collection, media, stranger):
+    path = {**collection, "media_id": media["id"]}
+    contract.call("collection_media_remove", 404, path=path, token=stranger)
+    assert contract.call("collection_media_remove", path=path).json()["data"] == {"id": media["id"], "deleted": True}
+    contract.call("collection_media_remove", 404, path=path)
+    contract.call("media_get", path={"id": media["id"]})
+
+
+@pytest.fixture
 def api_key(contract):
     """A key that may read media, gone at the end."""
     made = contract.call("api_keys_create", 201, json=KEY).json()["data"]

@@ -82,12 +82,13 @@ def forget_count(hub, user_id):
     redis(hub, "DEL", f"{{p0}}:usage:{user_id}")
 
 
-def multiply_media(hub, media, copies):
-    """So many more of it, called "Number 1" and so on, a second apart and each a byte larger, as records
-    alone; lists show them when the catalogue is built anew (lists.forget_catalogue)."""
+def multiply_media(hub, media, copies, after=0):
+    """So many more of it, called "Number 1" (or what comes after) and so on, a second apart and each a byte
+    larger, as records alone; lists show them when the catalogue is built anew (lists.forget_catalogue).
+    Gives their ids."""
     redis(hub, "EVAL", """
 local from, fields = KEYS[1], redis.call('HGETALL', KEYS[1])
-for i = 1, tonumber(ARGV[1]) do
+for i = ARGV[4] + 1, ARGV[4] + ARGV[1] do
     local id = string.sub(ARGV[2], 1, -7) .. string.format('%06d', i)
     redis.call('HSET', '{p0}:media:' .. id, unpack(fields))
     local at = 1600000000000 + 1000 * i
@@ -95,7 +96,9 @@ for i = 1, tonumber(ARGV[1]) do
     redis.call('ZADD', '{p0}:media_of:' .. ARGV[3], at, id)
     redis.call('ZADD', '{p0}:media_all', at, id)
 end
-return 1""", "1", f"{{p0}}:media:{media['id']}", str(copies), media["id"], media["user_id"])
+return 1""", "1", f"{{p0}}:media:{media['id']}", str(copies), media["id"], media["user_id"],
+          str(after))
+    return [f"{media['id'][:-6]}{i:06}" for i in range(after + 1, after + copies + 1)]
 
 
 def api_key(hub, key_id):
@@ -157,3 +160,60 @@ def set_variants(hub, media_id, bits):
     """What the record of a media says to have been made of it."""
     key, = redis(hub, "--scan", "--pattern", f"*:media:{media_id}").split()
     redis(hub, "HSET", key, "variants", str(bits))
+
+
+# Collections
+
+def disagreements(hub):
+    """What members, the shown ones, and the records of media say differently of collections."""
+    return redis_json(hub, "EVAL", """
+local wrong = {}
+local function note(...) wrong[#wrong + 1] = table.concat({...}, ' ') end
+for _, key in ipairs(redis.call('KEYS', '{p*}:members:*')) do
+    local tag, id = string.match(key, '^({p%d+}:)members:(.*)$')
+    local members = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for i = 1, #members, 2 do
+        local media = tag .. 'media:' .. members[i]
+        local listed = '\\31' .. (redis.call('HGET', media, 'collections') or '') .. '\\31'
+        if not string.find(listed, '\\31' .. id .. '\\31', 1, true) then note(members[i], 'is not in', id) end
+        local shown = redis.call('ZSCORE', tag .. 'shown:' .. id, members[i])
+        local right = redis.call('HGET', media, 'public') == '1' and members[i + 1]
+        if shown ~= right then note(members[i], 'is shown wrongly in', id) end
+        if i > 2 and members[i - 1] == members[i + 1] then note('two have one place in', id) end
+    end
+end
+for _, key in ipairs(redis.call('KEYS', '{p*}:shown:*')) do
+    local tag, id = string.match(key, '^({p%d+}:)shown:(.*)$')
+    for _, media in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+        if not redis.call('ZSCORE', tag .. 'members:' .. id, media) then note(media, 'is shown alone') end
+    end
+end
+for _, key in ipairs(redis.call('KEYS', '{p*}:media:*')) do
+    local tag, media = string.match(key, '^({p%d+}:)media:(.*)$')
+    for id in string.gmatch(redis.call('HGET', key, 'collections') or '', '[^\\31]+') do
+        if not redis.call('ZSCORE', tag .. 'members:' .. id, media) then note(media, 'names', id) end
+    end
+end
+return wrong""", "0")
+
+
+def collections_named(hub):
+    """By records of media."""
+    return redis_json(hub, "EVAL", """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '{p*}:media:*')) do
+    for id in string.gmatch(redis.call('HGET', key, 'collections') or '', '[^\\31]+') do
+        found[#found + 1] = id
+    end
+end
+return found""", "0")
+
+
+def members(hub, collection):
+    """How many there are, in the first partition."""
+    return redis_json(hub, "ZCARD", f"{{p0}}:members:{collection}")
+
+
+def collections_left(hub):
+    """Is there anything still of those that are deleted, in the first partition?"""
+    return redis_json(hub, "EXISTS", "{p0}:collections_deleted")

@@ -1,19 +1,15 @@
 #include "gateway/surfaces/mediavault/media.h"
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "gateway/access/signed_link.h"
 #include "gateway/conditions.h"
 #include "gateway/gateway.h"
 #include "gateway/quota_gate.h"
+#include "gateway/surfaces/mediavault/state_tag.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
 #include "state/media.h"
 #include "store/variant.h"
-
-#include <inttypes.h>
-
-enum { SHOWN_DIGITS = 16 };
 
 static bool is_owner(const struct request *req, const struct media *media)
 {
@@ -254,64 +250,33 @@ void mediavault_media_write(struct json_writer *w, struct request *req, const st
     jw_object_end(w);
 }
 
-/* A tag names the record's state, and after the dash what is shown of it: links end, and not all
- * see everything. */
-static struct slice etag(struct arena *arena, const struct media *media, struct slice json)
-{
-    struct slice shown = json.n ? sha256_hex(arena, json) : SLICE("");
-
-    shown.n = shown.n < SHOWN_DIGITS ? shown.n : SHOWN_DIGITS;
-    return arena_printf(arena, "\"%" PRIu64 "-%.*s\"", media->rev, SLICE_ARG(shown));
-}
-
-static size_t state_n(struct slice etag)
-{
-    size_t dash;
-
-    return slice_find(etag, '-', &dash) ? dash + 1 : 0;
-}
-
 void mediavault_media_reply(struct request *req, int status, const struct media *media)
 {
     struct json_writer w = reply_json(req);
 
     mediavault_media_write(&w, req, media);
-    reply_header(req, "ETag", etag(req->task.arena, media, buf_slice(w.out)));
+    reply_header(req, "ETag", state_tag(req->task.arena, media->rev, buf_slice(w.out)).etag);
     reply_written(req, status);
-}
-
-/* Of a change: If-Match, and If-Unmodified-Since against the time that the record tells. */
-static enum err may_follow(const struct request *req, const struct media *media)
-{
-    struct validators now = {
-        .etag = etag(req->task.arena, media, SLICE_NONE),
-        .modified_ms = media->updated_ms,
-    };
-
-    now.state_n = state_n(now.etag);
-    return conditions_of_change(req, &now);
 }
 
 /* Handlers */
 
 void mediavault_media_get(struct request *req)
 {
-    struct validators now = {0};
     struct media media;
 
     if (!mediavault_media_load_or_reply(req, MEDIA_SEE, &media))
         return;
     struct json_writer w = reply_json(req);
     mediavault_media_write(&w, req, &media);
-    now.etag = etag(req->task.arena, &media, buf_slice(w.out));
-    now.state_n = state_n(now.etag);
+    struct validators now = state_tag(req->task.arena, media.rev, buf_slice(w.out));
     if (conditions_hold_or_reply(req, &now, SLICE("private, no-cache")))
         reply_written(req, 200);
 }
 
 static enum err look_before_deletion(struct media *now, void *req)
 {
-    return may_follow(req, now);
+    return state_tag_permits(req, now->rev, now->updated_ms);
 }
 
 void mediavault_media_delete(struct request *req)
@@ -334,7 +299,7 @@ static enum err take_body(struct media *now, void *arg)
     struct request *req = arg;
     const json_t *tags = json_object_get(req->body, "tags"), *tag;
     const json_t *is_public = json_object_get(req->body, "is_public");
-    enum err err = may_follow(req, now);
+    enum err err = state_tag_permits(req, now->rev, now->updated_ms);
     size_t i;
 
     if (err != OK)

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "gateway/catalogue_gate.h"
+#include "gateway/gateway.h"
+#include "gateway/surfaces/mediavault/collections.h"
 #include "gateway/surfaces/mediavault/surface.h"
 #include "handlers.h"
 
@@ -57,6 +59,14 @@ static bool cursor_or_reply(struct request *req, struct list_filter *filter)
            refuse(req, "cursor", SLICE("Must be the next_cursor of this list in this order."));
 }
 
+/* Records may name one that is deleted for a while. */
+static bool collection_or_reply(struct request *req, struct slice id)
+{
+    struct collection collection;
+
+    return !id.n || mediavault_collection_load_or_reply(req, id, COLLECTION_SEE, &collection);
+}
+
 /* The schema has checked the words. */
 static bool filter_or_reply(struct request *req, const struct page *page, struct list_filter *out)
 {
@@ -71,6 +81,7 @@ static bool filter_or_reply(struct request *req, const struct page *page, struct
         .owner = everybody ? SLICE_NONE : req->principal.user_id,
         .by_type = type.n > 0,
         .tag = request_query(req, "tag"),
+        .collection = request_query(req, "collection_id"),
         .text = request_query(req, "q"),
         .sort = sort_of(request_query(req, "sort")),
         .ascending = slice_eq(request_query(req, "order"), SLICE("asc")),
@@ -83,7 +94,7 @@ static bool filter_or_reply(struct request *req, const struct page *page, struct
                          &out->created_before) &&
            span_or_reply(req, "taken_from", "taken_to", &out->by_taken, &out->taken_from,
                          &out->taken_before) &&
-           cursor_or_reply(req, out);
+           cursor_or_reply(req, out) && collection_or_reply(req, out->collection);
 }
 
 void mediavault_media_list(struct request *req)

@@ -44,6 +44,8 @@ static void create_and_reply(struct request *req, struct media *media,
 
     if (err == OK)
         reply_created(req, media);
+    else if (err == ERR_NOT_FOUND)
+        mediavault_intake_reply_no_collection(req);
     else if (once_overtaken_or_reply(req, err))
         reply_again(req);
 }
@@ -85,7 +87,7 @@ void mediavault_media_upload(struct request *req)
         !upload_form_read_or_reply(req, SLICE("file"), &bounds, &form))
         return;
     mediavault_intake_describe(req, &form, &media);
-    if (mediavault_intake_allowed_or_reply(req, &form, &media))
+    if (mediavault_intake_allowed_or_reply(req, &media))
         keep_and_reply(req, &form, &media);
     else
         upload_drop(&req->task, form.upload);

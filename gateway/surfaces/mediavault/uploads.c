@@ -169,7 +169,7 @@ static bool describable_or_reply(struct request *req, const struct tus_creation 
         return false;
     }
     mediavault_intake_describe(req, &form, &media);
-    return mediavault_intake_allowed_or_reply(req, &form, &media);
+    return mediavault_intake_allowed_or_reply(req, &media);
 }
 
 static bool pieces_fit_or_reply(struct request *req, const struct resumable *final)

@@ -89,6 +89,9 @@ static void refused(struct task *task, struct state *state)
         {SLICE("ZADDNX"), SLICE("{p0}:x"), SLICE("1"), SLICE("m"), SLICE("2")},
         {SLICE("PEXPIREAT"), SLICE("{p0}:x"), SLICE("soon")},
         {SLICE("UNREF"), SLICE("{p0}:x"), SLICE("y")},
+        {SLICE("COLLECT"), SLICE("{p0}:collection:x"), SLICE("1"), SLICE("m")},
+        {SLICE("COLLECT"), SLICE("{p0}:collection:x"), SLICE("now"), SLICE("m"), SLICE("1")},
+        {SLICE("COLLECT_PLACE"), SLICE("{p0}:collection:x"), SLICE("1"), SLICE("at"), SLICE("0")},
     };
     struct redis_value v;
 
@@ -149,6 +152,32 @@ static void writes(struct task *task, struct state *state)
         commit_write(commit, SLICE("RPUSH"), SLICE("{p0}:many"), SLICE("x"));
     assert_int_equal(commit_send(commit), OK);
     assert_int_equal(number(task, state, "LLEN", SLICE("{p0}:many")), COMMIT_MAX_WRITES);
+}
+
+static void of_sorted_sets(struct task *task, struct state *state)
+{
+    struct slice z = SLICE("{p0}:z");
+    struct commit *commit = commit_new(task, state, 0);
+
+    /* One that is not there is empty. */
+    commit_require_places(commit, z, 2, 2);
+    commit_write(commit, SLICE("ZADD"), z, SLICE("1"), SLICE("a"), SLICE("0"), SLICE("b"));
+    assert_int_equal(commit_send(commit), OK);
+
+    commit = commit_new(task, state, 0);
+    commit_require_places(commit, z, 1, 2);
+    commit_write(commit, SLICE("ZADD"), z, SLICE("1"), SLICE("c"));
+    assert_int_equal(commit_send(commit), ERR_QUOTA);
+
+    /* Also where its score is 0; of two that fail the first one says why. */
+    commit = commit_new(task, state, 0);
+    commit_require_member(commit, z, SLICE("b"), ERR_VALIDATION);
+    commit_require_member(commit, z, SLICE("c"), ERR_NOT_FOUND);
+    commit_require_member(commit, z, SLICE("d"), ERR_VALIDATION);
+    commit_write(commit, SLICE("ZREM"), z, SLICE("b"));
+    assert_int_equal(commit_send(commit), ERR_NOT_FOUND);
+    assert_int_equal(commit_failed_check(commit), 1);
+    assert_int_equal(number(task, state, "ZCARD", z), 2);
 }
 
 static void next_hash(char hash[17], struct slice id)
@@ -359,8 +388,8 @@ int main(void)
         cmocka_unit_test(test_ids),    cmocka_unit_test(test_events),
         STATE_TEST(1, whole),          STATE_TEST(3, whole),
         STATE_TEST(1, refused),        STATE_TEST(3, refused),
-        STATE_TEST(1, writes),         STATE_TEST(1, chain),
-        STATE_TEST(3, chain),
+        STATE_TEST(1, writes),         STATE_TEST(1, of_sorted_sets),
+        STATE_TEST(1, chain),          STATE_TEST(3, chain),
 
         STATE_TEST(1, server_refuses), STATE_TEST(1, server_dies),
         STATE_TEST(1, full), /* last: it leaves the server without an AOF */

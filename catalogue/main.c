@@ -207,7 +207,7 @@ static void run(struct task *task, void *arg)
         while (!program.stopping) {
             if (!catalogue)
                 catalogue = build(task, &database);
-            if (!catalogue)
+            if (!catalogue || program.stopping) /* who is to stop has been told already */
                 continue;
             follow(task, catalogue, database);
             catalogue = NULL;

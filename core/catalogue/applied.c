@@ -25,7 +25,7 @@ struct shared {
 struct applied {
     struct shared *shared;
     size_t bytes;
-    int fd; /* the writer's has the lock */
+    int fd; /* the writer's, with the lock; else -1 */
     char *path;
     struct stat file;
 };
@@ -118,6 +118,10 @@ struct applied *applied_open(const char *path, unsigned partitions)
         applied_close(applied);
         return NULL;
     }
+    if (applied) {
+        close(applied->fd);
+        applied->fd = -1;
+    }
     return applied;
 }
 
@@ -126,7 +130,8 @@ void applied_close(struct applied *applied)
     if (!applied)
         return;
     munmap(applied->shared, applied->bytes);
-    close(applied->fd);
+    if (applied->fd >= 0)
+        close(applied->fd);
     mem_free(applied->path);
     mem_free(applied);
 }

@@ -23,15 +23,7 @@ static struct slice key_of(struct arena *arena, const char *kind, struct slice t
 /* Only who has the ticket opens what was sealed for it. */
 static struct seal_key sealing_key(struct arena *arena, struct slice ticket)
 {
-    struct slice text = arena_printf(arena, "credentials of %.*s", SLICE_ARG(ticket));
-    struct sha256 *hash = sha256_new();
-    struct seal_key key;
-
-    sha256_update(hash, text.p, text.n);
-    sha256_final(hash, key.bytes);
-    sha256_free(hash);
-    seal_key_name(&key);
-    return key;
+    return seal_key_from(arena, "credentials", ticket);
 }
 
 static struct slice seal_for(struct arena *arena, struct slice ticket, struct slice place,

@@ -28,6 +28,19 @@ void seal_key_name(struct seal_key *key)
     sodium_bin2hex(key->name, sizeof key->name, mac, SEAL_NAME_BYTES / 2);
 }
 
+struct seal_key seal_key_from(struct arena *arena, const char *purpose, struct slice secret)
+{
+    struct slice text = arena_printf(arena, "%s of %.*s", purpose, SLICE_ARG(secret));
+    struct sha256 *hash = sha256_new();
+    struct seal_key key;
+
+    sha256_update(hash, text.p, text.n);
+    sha256_final(hash, key.bytes);
+    sha256_free(hash);
+    seal_key_name(&key);
+    return key;
+}
+
 struct slice seal(struct arena *arena, const struct seal_key *key, struct slice place,
                   struct slice plain)
 {

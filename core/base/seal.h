@@ -20,6 +20,8 @@ enum seal_verdict {
 };
 
 void seal_key_name(struct seal_key *key); /* from its bytes */
+/* A key that only who has the secret can make, for this purpose alone. */
+struct seal_key seal_key_from(struct arena *arena, const char *purpose, struct slice secret);
 
 /* "sealed:1:<name of the key>:<base64url>" */
 struct slice seal(struct arena *arena, const struct seal_key *key, struct slice place,

@@ -20,7 +20,8 @@ static const int64_t day_zero = 5000000, day_last = 9999999, block_days = 64;
 
 struct slice term_scope(struct arena *arena, int64_t number)
 {
-    return term_filter_number(arena, "owner", number);
+#define SCOPE(name, NAME, type, value) return term_filter_number(arena, #name, number);
+#include "catalogue.def"
 }
 
 struct slice term_filter(struct arena *arena, const char *field, struct slice value)

@@ -186,22 +186,14 @@ enum err api_key_list(struct task *task, struct state *state, struct slice owner
                       unsigned partition, uint64_t skip, uint64_t limit, struct api_key **out,
                       size_t *n, uint64_t *total)
 {
-    struct slice list = list_key(task->arena, partition, owner);
-    struct redis_value count, ids;
-    enum err err = state_command(task, state->durable, &count, SLICE("ZCARD"), list);
+    struct redis_value ids;
+    enum err err = state_page(task, state, list_key(task->arena, partition, owner), true, skip,
+                              limit, &ids, total);
 
-    *n = 0;
-    *out = NULL;
-    *total = err == OK ? (uint64_t)count.number : 0;
-    if (err != OK || skip >= *total)
-        return err;
-    uint64_t last = limit > *total - skip ? *total - 1 : skip + limit - 1;
-    err = state_command(task, state->durable, &ids, SLICE("ZREVRANGE"), list,
-                        record_number(task->arena, skip), record_number(task->arena, last));
+    *n = ids.n;
     if (err != OK)
         return err;
     *out = ARENA_ARRAY(task->arena, struct api_key, ids.n);
-    *n = ids.n;
     for (size_t i = 0; i < ids.n; i++)
         (*out)[i] = (struct api_key){.partition = partition, .id = ids.items[i].text};
     err = record_load_many(task, state, *out, n);

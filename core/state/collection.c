@@ -1,11 +1,8 @@
 #include "state/collection.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "state/collection_members.h"
 #include "state/id.h"
-
-enum { CHANGES_MAX_BYTES = 8192 };
 
 static const struct slice prefix = SLICE_INIT("col_");
 
@@ -49,22 +46,6 @@ enum err collection_load(struct task *task, struct state *state, struct slice id
     return record_load(task, state, out);
 }
 
-static struct slice description_changes(struct arena *arena, const struct collection *now)
-{
-    struct json_writer w;
-    struct buf buf;
-
-    buf_init(&buf, CHANGES_MAX_BYTES);
-    jw_init(&w, &buf);
-    jw_object(&w);
-    jw_str(&w, "name", now->name);
-    jw_flag(&w, "is_public", now->is_public);
-    jw_object_end(&w);
-    struct slice json = buf.overflow ? SLICE_NONE : arena_dup(arena, buf_slice(&buf));
-    buf_fini(&buf);
-    return json;
-}
-
 struct change {
     collection_change_fn *fn;
     void *arg;
@@ -85,7 +66,8 @@ static enum err change_collection(struct commit *commit, const void *before, voi
         commit_require_member(commit, collection_members_key(arena, now), now->cover_media_id,
                               ERR_VALIDATION);
     now->updated_ms = clock_unix_ms();
-    tell(commit, EVENT_COLLECTION_UPDATED, now, description_changes(arena, now));
+    tell(commit, EVENT_COLLECTION_UPDATED, now,
+         event_changes_described(arena, "name", now->name, now->is_public));
     return OK;
 }
 
@@ -136,27 +118,15 @@ enum err collection_list(struct task *task, struct state *state, unsigned partit
                          struct slice owner, uint64_t skip, uint64_t limit, struct collection **out,
                          size_t *n, uint64_t *total)
 {
-    struct arena *arena = task->arena;
-    struct slice key = collection_list_key(arena, partition, owner);
-    struct redis_call *calls[] = {
-        redis_send(state->durable, REDIS_ARGV(SLICE("ZCARD"), key), 2),
-        redis_send(state->durable,
-                   REDIS_ARGV(SLICE("ZREVRANGE"), key, record_number(arena, skip),
-                              record_number(arena, skip + limit - 1)),
-                   4),
-    };
-    struct redis_value replies[2];
-    enum err err = redis_await_all(task, calls, 2, replies);
+    struct slice key = collection_list_key(task->arena, partition, owner);
+    struct redis_value ids;
+    enum err err = state_page(task, state, key, true, skip, limit, &ids, total);
 
-    for (size_t i = 0; i < 2 && err == OK; i++)
-        err = state_fault(&replies[i]);
-    *n = 0;
+    *n = ids.n;
     if (err != OK)
         return err;
-    *total = (uint64_t)replies[0].number;
-    *n = replies[1].n;
-    *out = ARENA_ARRAY(arena, struct collection, *n);
+    *out = ARENA_ARRAY(task->arena, struct collection, *n);
     for (size_t i = 0; i < *n; i++)
-        (*out)[i] = (struct collection){.partition = partition, .id = replies[1].items[i].text};
+        (*out)[i] = (struct collection){.partition = partition, .id = ids.items[i].text};
     return record_load_many(task, state, *out, n);
 }

@@ -425,29 +425,16 @@ enum err collection_members(struct task *task, struct state *state,
                             const struct collection *collection, bool all, uint64_t skip,
                             uint64_t limit, struct media **out, size_t *n, uint64_t *total)
 {
-    struct arena *arena = task->arena;
-    struct slice key = view_key(arena, collection, all);
-    struct redis_call *calls[] = {
-        redis_send(state->durable, REDIS_ARGV(SLICE("ZCARD"), key), 2),
-        redis_send(state->durable,
-                   REDIS_ARGV(SLICE("ZRANGE"), key, record_number(arena, skip),
-                              record_number(arena, skip + limit - 1)),
-                   4),
-    };
-    struct redis_value replies[2];
-    enum err err = redis_await_all(task, calls, 2, replies);
+    struct slice key = view_key(task->arena, collection, all);
+    struct redis_value ids;
+    enum err err = state_page(task, state, key, false, skip, limit, &ids, total);
 
-    for (size_t i = 0; i < 2 && err == OK; i++)
-        err = state_fault(&replies[i]);
-    *n = 0;
+    *n = ids.n;
     if (err != OK)
         return err;
-    *total = (uint64_t)replies[0].number;
-    *n = replies[1].n;
-    *out = ARENA_ARRAY(arena, struct media, *n);
+    *out = ARENA_ARRAY(task->arena, struct media, *n);
     for (size_t i = 0; i < *n; i++)
-        (*out)[i] =
-            (struct media){.partition = collection->partition, .id = replies[1].items[i].text};
+        (*out)[i] = (struct media){.partition = collection->partition, .id = ids.items[i].text};
     return record_load_many(task, state, *out, n);
 }
 

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-enum { BODY_MAX_BYTES = 4096 };
+enum { BODY_MAX_BYTES = 4096, DESCRIBED_MAX_BYTES = 8192 };
 
 static const struct event_row rows[] = {
 #define EVENT(name, text, channel, realtime, webhook)                                              \
@@ -52,4 +52,21 @@ struct slice event_body(struct arena *arena, const struct event *event)
     struct slice body = arena_dup(arena, buf_slice(&buf));
     buf_fini(&buf);
     return body;
+}
+
+struct slice event_changes_described(struct arena *arena, const char *field, struct slice called,
+                                     bool is_public)
+{
+    struct json_writer w;
+    struct buf buf;
+
+    buf_init(&buf, DESCRIBED_MAX_BYTES);
+    jw_init(&w, &buf);
+    jw_object(&w);
+    jw_str(&w, field, called);
+    jw_flag(&w, "is_public", is_public);
+    jw_object_end(&w);
+    struct slice json = buf.overflow ? SLICE_NONE : arena_dup(arena, buf_slice(&buf));
+    buf_fini(&buf);
+    return json;
 }

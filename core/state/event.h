@@ -46,5 +46,9 @@ struct event {
     char hash[17]; /* of the chain at this event, NUL-terminated */
 };
 
+/* What subscribers show at once of what somebody has described anew: what it is called, under that
+ * name, and whether all may see it. The rest they read. */
+struct slice event_changes_described(struct arena *arena, const char *field, struct slice called,
+                                     bool is_public);
 /* B, exactly these keys in this order. */
 struct slice event_body(struct arena *arena, const struct event *event);

@@ -91,23 +91,6 @@ static bool same_texts(const struct slice *a, size_t a_n, const struct slice *b,
     return a_n == b_n;
 }
 
-/* What subscribers show at once; the rest they read. */
-static struct slice description_changes(struct arena *arena, const struct media *now)
-{
-    struct json_writer w;
-    struct buf buf;
-
-    buf_init(&buf, CHANGES_MAX_BYTES);
-    jw_init(&w, &buf);
-    jw_object(&w);
-    jw_str(&w, "title", now->title);
-    jw_flag(&w, "is_public", now->is_public);
-    jw_object_end(&w);
-    struct slice json = buf.overflow ? SLICE_NONE : arena_dup(arena, buf_slice(&buf));
-    buf_fini(&buf);
-    return json;
-}
-
 struct change {
     media_change_fn *fn;
     void *arg;
@@ -126,7 +109,8 @@ static enum err change_media(struct commit *commit, const void *before, void *re
         collection_show_all(commit, now);
     now->updated_ms = clock_unix_ms();
     struct event event = media_event(EVENT_MEDIA_UPDATED, now);
-    event.changes = description_changes(commit_arena(commit), now);
+    event.changes =
+        event_changes_described(commit_arena(commit), "title", now->title, now->is_public);
     commit_event(commit, &event);
     return OK;
 }

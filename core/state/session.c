@@ -339,15 +339,7 @@ struct refreshing {
 /* Only who has the spent token opens what came after it. */
 static struct seal_key successor_key(struct arena *arena, struct slice token)
 {
-    struct slice text = arena_printf(arena, "successor of %.*s", SLICE_ARG(token));
-    struct sha256 *hash = sha256_new();
-    struct seal_key key;
-
-    sha256_update(hash, text.p, text.n);
-    sha256_final(hash, key.bytes);
-    sha256_free(hash);
-    seal_key_name(&key);
-    return key;
+    return seal_key_from(arena, "successor", token);
 }
 
 static struct slice seal_successor(struct arena *arena, const struct refreshing *refreshing)

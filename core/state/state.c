@@ -7,6 +7,7 @@
 #include "state/id.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -332,6 +333,30 @@ enum err state_callv(struct task *task, struct redis *redis, struct redis_value 
     enum err err = redis_callv(task, redis, out, argv, argc);
 
     return err == OK ? state_fault(out) : err;
+}
+
+enum err state_page(struct task *task, struct state *state, struct slice key, bool newest_first,
+                    uint64_t skip, uint64_t limit, struct redis_value *ids, uint64_t *total)
+{
+    struct arena *arena = task->arena;
+    uint64_t first = skip < INT64_MAX ? skip : INT64_MAX; /* Redis counts no further */
+    uint64_t end = limit < INT64_MAX - first ? first + limit : INT64_MAX;
+    struct slice from = arena_printf(arena, "%" PRIu64, first);
+    struct slice last = arena_printf(arena, "%" PRIu64, end - 1);
+    struct redis_call *calls[] = {
+        redis_send(state->durable, REDIS_ARGV(SLICE("ZCARD"), key), 2),
+        redis_send(state->durable,
+                   REDIS_ARGV(newest_first ? SLICE("ZREVRANGE") : SLICE("ZRANGE"), key, from, last),
+                   4),
+    };
+    struct redis_value replies[2];
+    enum err err = redis_await_all(task, calls, 2, replies);
+
+    for (size_t i = 0; i < 2 && err == OK; i++)
+        err = state_fault(&replies[i]);
+    *ids = err == OK ? replies[1] : (struct redis_value){0};
+    *total = err == OK ? (uint64_t)replies[0].number : 0;
+    return err;
 }
 
 enum err state_fcall(struct task *task, struct state *state, struct slice function,

@@ -49,6 +49,11 @@ enum err state_callv(struct task *task, struct redis *redis, struct redis_value 
 #define state_command(task, redis, out, ...)                                                       \
     state_callv((task), (redis), (out), REDIS_ARGV(__VA_ARGS__), REDIS_ARGC(__VA_ARGS__))
 
+/* A page of a sorted set of the durable server, by score, in one round trip: *ids, a list, and how
+ * many there are in all. */
+enum err state_page(struct task *task, struct state *state, struct slice key, bool newest_first,
+                    uint64_t skip, uint64_t limit, struct redis_value *ids, uint64_t *total);
+
 /* OK for anything but a fault; ERR_STORAGE_FULL where its memory is full, ERR_STATE_UNAVAILABLE
  * where the server is the reason otherwise (disk, replicas); else the command was wrong: logged,
  * ERR_INTERNAL. */
